@@ -1,0 +1,2 @@
+//! authserver
+fn main() {}
