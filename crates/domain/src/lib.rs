@@ -1,1 +1,98 @@
-//! domain
+//! The words of the product as types: entities, ids, scopes, and the rules that need no
+//! database, no network and no clock of their own.
+//!
+//! Everything else in the workspace builds on this crate; it builds on nothing of ours.
+//! Nothing here is async and nothing does IO, except the two implementations of the
+//! [`Clock`] and [`Rng`] traits that read the machine's time and randomness.
+
+mod audit;
+mod client;
+mod clock;
+mod consent;
+mod grant;
+mod id;
+mod issuance;
+mod resource;
+mod rng;
+mod scope;
+mod secret;
+mod session;
+mod token;
+mod user;
+
+pub use audit::{AuditAction, AuditEvent, AuditRecord};
+pub use client::{ApplicationType, AuthMethod, Client, ClientSource, ClientStatus};
+pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};
+pub use consent::ConsentGrant;
+pub use grant::GrantType;
+pub use id::{
+    ClientId, ConsentGrantId, FamilyId, Jti, ResourceId, SessionId, UserId, new_uuid,
+    unix_millis_of,
+};
+pub use issuance::Issuance;
+pub use resource::{
+    BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, Resource, RuntimePolicy,
+    is_valid_slug,
+};
+pub use rng::{Rng, SystemRng};
+pub use scope::{OFFLINE_ACCESS, Scope, ScopeError, ScopeSet};
+pub use secret::{Digest, OpaqueToken};
+pub use session::Session;
+pub use token::{AuthorizationCode, RefreshToken, RefreshTokenState, TokenFamily};
+pub use user::{User, UserRole, UserStatus, normalize_email};
+
+/// A value that is written as one fixed word in the database, in JSON and on the command line.
+///
+/// Implemented by [`words!`](macro@words) for enums whose variants are a closed list.
+pub trait Word: Sized + Copy + 'static {
+    /// Every value, in declaration order.
+    const ALL: &'static [Self];
+    /// The fixed word.
+    fn as_str(self) -> &'static str;
+    /// The value a word stands for.
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|value| value.as_str() == word)
+    }
+}
+
+/// Declares an enum of fixed words together with its [`Word`] implementation and serde.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$vmeta])* #[serde(rename = $word)] $variant),+ }
+
+        impl $crate::Word for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+            fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl $name {
+            /// The fixed word for this value.
+            #[must_use]
+            pub fn as_str(self) -> &'static str { $crate::Word::as_str(self) }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+            fn from_str(word: &str) -> Result<Self, String> {
+                <Self as $crate::Word>::from_word(word).ok_or_else(|| {
+                    let known: Vec<_> = <Self as $crate::Word>::ALL.iter().map(|v| v.as_str()).collect();
+                    format!("{word:?} is not one of {}", known.join(", "))
+                })
+            }
+        }
+    };
+}
+pub(crate) use words;
