@@ -57,21 +57,26 @@ impl RequestContext {
         sample_new_trace: impl FnOnce(TraceId) -> bool,
         rng: &dyn Rng,
     ) -> Self {
+        // One call: asking for randomness costs more than using it.
+        let mut random = [0; 12 + 16 + 8];
+        rng.fill(&mut random);
+        let (for_request, for_ids) = random.split_at(12);
+        let (for_trace, for_span) = for_ids.split_at(16);
         let request_id = match incoming.request_id {
             Some(id) if is_sane_request_id(id) => id.into(),
-            _ => new_request_id(rng),
+            _ => format!("r_{}", Hex(for_request)).into(),
         };
         let (trace_id, parent, sampled) = match incoming.traceparent.and_then(TraceParent::parse) {
             Some(caller) => (caller.trace_id, Some(caller.span_id), caller.sampled),
             None => {
-                let trace_id = TraceId::random(rng);
+                let trace_id = TraceId::from_random(for_trace);
                 (trace_id, None, sample_new_trace(trace_id))
             }
         };
         Self {
             request_id,
             trace_id,
-            span_id: SpanId::random(rng),
+            span_id: SpanId::from_random(for_span),
             parent,
             sampled,
             client_ip: incoming.client_ip,
@@ -140,12 +145,6 @@ pub fn is_sane_request_id(id: &str) -> bool {
         && id
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
-fn new_request_id(rng: &dyn Rng) -> Arc<str> {
-    let mut bytes = [0; 12];
-    rng.fill(&mut bytes);
-    format!("r_{}", Hex(&bytes)).into()
 }
 
 /// Bytes in lower-case hexadecimal.

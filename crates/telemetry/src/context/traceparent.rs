@@ -23,6 +23,13 @@ macro_rules! random_and_hex {
                 pub fn random(rng: &dyn Rng) -> Self {
                     let mut id = Self(Default::default());
                     rng.fill(&mut id.0);
+                    Self::from_random(&id.0)
+                }
+
+                /// An id of random bytes, as many as it has.
+                pub(super) fn from_random(bytes: &[u8]) -> Self {
+                    let mut id = Self(Default::default());
+                    id.0.copy_from_slice(bytes);
                     // Zero means "none"; a generator that gives it is broken or a test's.
                     if id.0.iter().all(|byte| *byte == 0) {
                         id.0[0] = 1;

@@ -113,14 +113,20 @@ fn is_treacherous(character: char) -> bool {
         )
 }
 
-/// Writes what stands between two quotes; calls `plain` for each stretch that needs no escape.
+/// The first character that has to be escaped, if any.
+fn first_special(text: &str) -> Option<usize> {
+    let ordinary = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    // Nearly all text is ordinary ASCII, which is quick to tell; the rest is looked at properly.
+    let start = text.bytes().position(|byte| !ordinary(byte))?;
+    text[start..]
+        .find(|character| matches!(character, '"' | '\\') || is_treacherous(character))
+        .map(|position| start + position)
+}
+
+/// Writes what stands between two quotes. Returns whether anything had to be escaped.
 fn escape(out: &mut String, text: &str) -> bool {
-    let mut escaped = false;
     let mut rest = text;
-    while let Some(position) =
-        rest.find(|character| matches!(character, '"' | '\\') || is_treacherous(character))
-    {
-        escaped = true;
+    while let Some(position) = first_special(rest) {
         let (plain, special) = rest.split_at(position);
         out.push_str(plain);
         let mut characters = special.chars();
@@ -138,7 +144,7 @@ fn escape(out: &mut String, text: &str) -> bool {
         rest = characters.as_str();
     }
     out.push_str(rest);
-    escaped
+    rest.len() != text.len()
 }
 
 /// The inside of a JSON string (RFC 8259 §7). All treacherous characters have four digits.
@@ -160,7 +166,9 @@ struct QuotableText<'a> {
 impl Write for QuotableText<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let escaped = escape(self.out, text);
-        self.quote |= escaped || text.contains(|c: char| c == '=' || c.is_whitespace());
+        // Outside ASCII there are more blanks than a reader can tell apart.
+        let ends_early = |byte: u8| byte == b'=' || byte == b' ' || !byte.is_ascii();
+        self.quote |= escaped || text.bytes().any(ends_early);
         Ok(())
     }
 }

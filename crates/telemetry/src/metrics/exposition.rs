@@ -156,11 +156,11 @@ impl Page {
         let mut series: Vec<(String, T)> = match data {
             MetricData::Sum(sum) => sum
                 .data_points()
-                .map(|point| (labels(point.attributes()), point.value()))
+                .map(|point| (labels(definition.labels, point.attributes()), point.value()))
                 .collect(),
             MetricData::Gauge(gauge) => gauge
                 .data_points()
-                .map(|point| (labels(point.attributes()), point.value()))
+                .map(|point| (labels(definition.labels, point.attributes()), point.value()))
                 .collect(),
             _ => Vec::new(),
         };
@@ -179,7 +179,7 @@ impl Page {
     fn histogram(&mut self, definition: &Definition, histogram: &Histogram<f64>) {
         let mut series: Vec<Series<'_, _>> = histogram
             .data_points()
-            .map(|point| (labels(point.attributes()), point))
+            .map(|point| (labels(definition.labels, point.attributes()), point))
             .collect();
         series.sort_by(|a, b| a.0.cmp(&b.0));
         for (labels, point) in series {
@@ -212,20 +212,19 @@ impl Page {
     }
 }
 
-/// `a="b",c="d"`, in the order in which the catalog names the labels.
-fn labels<'a>(attributes: impl Iterator<Item = &'a KeyValue>) -> String {
+/// `a="b",c="d"`, in the order in which the catalog names the labels; the SDK has no order.
+fn labels<'a>(names: &[&str], attributes: impl Iterator<Item = &'a KeyValue>) -> String {
+    let attributes: Vec<_> = attributes.collect();
     let mut text = String::new();
-    for attribute in attributes {
+    for name in names {
+        let Some(attribute) = attributes.iter().find(|it| it.key.as_str() == *name) else {
+            continue;
+        };
         if !text.is_empty() {
             text.push(',');
         }
         let value = attribute.value.as_str();
-        let _ = write!(
-            text,
-            "{}=\"{}\"",
-            attribute.key.as_str(),
-            Escaped(&value, Format::OpenMetrics)
-        );
+        let _ = write!(text, "{name}=\"{}\"", Escaped(&value, Format::OpenMetrics));
     }
     text
 }
@@ -335,7 +334,10 @@ mod tests {
     #[test]
     fn a_label_value_cannot_leave_its_quotes() {
         let attribute = KeyValue::new("path", "a\"} 1\nforged\\");
-        assert_eq!(labels([attribute].iter()), r#"path="a\"} 1\nforged\\""#);
+        assert_eq!(
+            labels(&["path"], [attribute].iter()),
+            r#"path="a\"} 1\nforged\\""#
+        );
     }
 
     #[test]
