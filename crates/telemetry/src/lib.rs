@@ -9,7 +9,7 @@
 //!   line written and every task spawned on its behalf.
 //! - [`Stopwatch`] measures durations.
 //!
-//! The operator's side of all this is docs/operate/monitoring.md.
+//! For operators, docs/reference/metrics.md lists the metrics.
 
 pub mod context;
 pub mod logging;

@@ -55,10 +55,10 @@ impl LogLayer {
         }
         let mut fields = Fields {
             line: &mut line,
-            own_request_id: false,
+            own_ids: [false; 3],
         };
         event.record(&mut fields);
-        let own_request_id = fields.own_request_id;
+        let own_ids = fields.own_ids;
         if !is_ours(metadata.target()) {
             line.text("target", metadata.target());
         }
@@ -68,11 +68,13 @@ impl LogLayer {
             line.display("source", &format_args!("{file}:{number}"));
         }
         RequestContext::with_current(|context| {
-            if !own_request_id {
-                line.text("request_id", &context.request_id);
+            let ids: [&dyn fmt::Display; 3] =
+                [&context.request_id, &context.trace_id, &context.span_id];
+            for ((name, id), own) in IDS.into_iter().zip(ids).zip(own_ids) {
+                if !own {
+                    line.display(name, id);
+                }
             }
-            line.display("trace_id", &context.trace_id);
-            line.display("span_id", &context.span_id);
         });
         line.end();
     }
@@ -112,6 +114,9 @@ fn with_second(now: UnixMillis, write: impl FnOnce(&str)) {
 /// The name `tracing` gives to the message of an event.
 const MESSAGE: &str = "message";
 
+/// The ids that the request's context gives to each of its lines.
+const IDS: [&str; 3] = ["request_id", "trace_id", "span_id"];
+
 /// Writes the message, which stands before all other fields.
 struct Message<'a, 'b> {
     line: &'a mut Line<'b>,
@@ -137,24 +142,24 @@ impl Visit for Message<'_, '_> {
 /// Writes all fields but the message.
 struct Fields<'a, 'b> {
     line: &'a mut Line<'b>,
-    own_request_id: bool,
+    /// Which of the [`IDS`] the event names itself, for instance to log about another request.
+    own_ids: [bool; 3],
 }
 
 impl Fields<'_, '_> {
-    /// The name under which a field is written, if it is: names that every line has are taken.
+    /// The name under which a field is written, if it is: those that every line has are taken.
     fn name(&mut self, field: &Field) -> Option<&'static str> {
         match field.name() {
             MESSAGE => None,
             "time" => Some("time_"),
             "level" => Some("level_"),
             "msg" => Some("msg_"),
-            "trace_id" => Some("trace_id_"),
-            "span_id" => Some("span_id_"),
-            "request_id" => {
-                self.own_request_id = true;
-                Some("request_id")
+            name => {
+                if let Some(position) = IDS.iter().position(|id| *id == name) {
+                    self.own_ids[position] = true;
+                }
+                Some(name)
             }
-            name => Some(name),
         }
     }
 }

@@ -1,6 +1,5 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
-use std::sync::mpsc;
 
 use domain::{ManualClock, SystemRng, UnixMillis};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
@@ -8,7 +7,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::context::{Incoming, RequestContext, SpanId, TraceId};
-use crate::metrics::{Format, MetricsOptions};
+use crate::metrics::MetricsOptions;
+
+mod choice;
+mod delivery;
 
 /// An output that a test can read.
 #[derive(Clone, Default)]
@@ -204,8 +206,7 @@ fn fields_that_every_line_has_cannot_be_doubled() {
                 level = "l",
                 msg = "m",
                 request_id = "of another",
-                trace_id = "t",
-                span_id = "s",
+                trace_id = "of another too",
                 "really"
             );
         });
@@ -215,6 +216,7 @@ fn fields_that_every_line_has_cannot_be_doubled() {
     }
     let value: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(value["request_id"], "of another");
+    assert_eq!(value["trace_id"], "of another too");
     assert_eq!(value["span_id"], "cdcdcdcdcdcdcdcd");
     assert_eq!(value["msg_"], "m");
 }
@@ -261,114 +263,6 @@ async fn every_line_of_a_request_carries_its_ids_in_spawned_work_too() {
 }
 
 #[test]
-fn the_level_can_change_while_running() {
-    let text = logged_with(options(false), |handle| {
-        let speak = || {
-            tracing::trace!("finest");
-            tracing::debug!("fine");
-            tracing::info!("plain");
-            tracing::error!("bad");
-        };
-        speak();
-        handle.set_level(Level::Debug);
-        speak();
-        handle.set_level(Level::Error);
-        speak();
-        assert_eq!(handle.level(), Level::Error);
-    });
-    let seen: Vec<_> = text
-        .lines()
-        .filter_map(|it| it.split_once("Z "))
-        .map(|it| it.1)
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            "INFO msg=\"plain\"",
-            "ERROR msg=\"bad\"",
-            "DEBUG msg=\"finest\"",
-            "DEBUG msg=\"fine\"",
-            "INFO msg=\"plain\"",
-            "ERROR msg=\"bad\"",
-            "ERROR msg=\"bad\"",
-        ]
-    );
-}
-
-#[test]
-fn libraries_are_quiet_unless_asked() {
-    let speak = || {
-        tracing::info!(target: "engine::grants", "ours");
-        tracing::info!(target: "engineering", "not ours");
-        tracing::info!(target: "sqlx::pool", "pool");
-        tracing::warn!(target: "sqlx::query", "slow statement");
-        tracing::debug!(target: "sqlx::query", "statement");
-        tracing::debug!(target: "hyper::proto", "connection");
-        tracing::trace!(target: "tower::buffer", "poll");
-        tracing::warn!(target: "rustls::conn", "bad certificate");
-    };
-    let messages = |level| {
-        let text = logged_with(
-            LoggingOptions {
-                level,
-                ..options(true)
-            },
-            |_| speak(),
-        );
-        text.lines()
-            .map(|line| {
-                let value: Value = serde_json::from_str(line).expect("JSON");
-                format!("{} {}", value["level"], value["msg"]).replace('"', "")
-            })
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(messages(Level::Info), ["INFO ours", "WARN bad certificate"]);
-    assert_eq!(messages(Level::Error), Vec::<String>::new());
-    assert_eq!(
-        messages(Level::Debug),
-        [
-            "INFO ours",
-            "INFO not ours",
-            "INFO pool",
-            "DEBUG slow statement",
-            "DEBUG statement",
-            "WARN bad certificate"
-        ]
-    );
-}
-
-#[test]
-fn source_and_target_say_where_a_line_comes_from() {
-    let with_source = LoggingOptions {
-        add_source: true,
-        ..options(true)
-    };
-    let text = logged_with(with_source, |_| {
-        tracing::info!("here");
-        tracing::warn!(target: "somewhere::else", "there");
-    });
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    let source = lines[0]["source"].as_str().expect("a source");
-    let (file, line) = source.rsplit_once(':').expect("file:line");
-    assert!(file.ends_with("logging/tests.rs"), "{source}");
-    assert!(line.parse::<u32>().is_ok(), "{source}");
-    assert_eq!(lines[0].get("target"), None);
-    assert_eq!(lines[1]["target"], "somewhere::else");
-}
-
-#[test]
-fn nothing_is_written_without_stdout() {
-    let silent = LoggingOptions {
-        stdout: false,
-        ..options(true)
-    };
-    assert_eq!(logged_with(silent, |_| tracing::error!("lost")), "");
-}
-
-#[test]
 fn a_value_that_logs_while_it_is_formatted_does_not_disturb_its_line() {
     struct Chatty;
     impl fmt::Debug for Chatty {
@@ -380,118 +274,4 @@ fn a_value_that_logs_while_it_is_formatted_does_not_disturb_its_line() {
     let text = logged(false, || tracing::info!(chatty = ?Chatty, "outer"));
     assert!(text.contains("msg=\"outer\" chatty=value\n"), "{text}");
     assert_eq!(text.lines().count(), text.matches(" INFO ").count());
-}
-
-/// An output that waits for permission before every write.
-struct Stuck(mpsc::Receiver<()>, Output);
-
-impl Write for Stuck {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = self.0.recv();
-        self.1.write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn dropped(metrics: &Metrics) -> u64 {
-    let series = "authserver_telemetry_dropped_total{signal=\"logs\"} ";
-    metrics
-        .render(Format::Text)
-        .lines()
-        .find_map(|line| line.strip_prefix(series)?.parse().ok())
-        .expect("the series exists")
-}
-
-#[test]
-fn a_stuck_output_costs_lines_but_no_time_and_no_memory() {
-    let (release, blocked) = mpsc::channel();
-    let output = Output::default();
-    let metrics = metrics();
-    let (layer, handle) = layer(
-        options(true),
-        &metrics,
-        Box::new(Stuck(blocked, output.clone())),
-    );
-    let subscriber = tracing_subscriber::registry().with(layer);
-    let filler = "x".repeat(64 * 1024);
-    let lines = 3 * queue::CAPACITY / filler.len();
-    tracing::subscriber::with_default(subscriber, || {
-        for number in 0..lines {
-            tracing::info!(number, filler, "flood");
-        }
-        let lost = dropped(&metrics);
-        assert!(lost > 0);
-        assert!(!handle.queue.flush(Duration::from_millis(20)));
-        drop(release);
-        assert!(handle.flush());
-        let written = output.text().lines().count();
-        assert_eq!(written as u64 + lost, lines as u64);
-
-        tracing::info!("recovered");
-        assert!(handle.flush());
-        assert!(output.text().trim_end().ends_with("\"msg\":\"recovered\"}"));
-        assert_eq!(dropped(&metrics), lost);
-    });
-}
-
-#[test]
-fn lines_that_an_output_refuses_are_counted() {
-    struct Broken;
-    impl Write for Broken {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let metrics = metrics();
-    let (layer, handle) = layer(options(true), &metrics, Box::new(Broken));
-    let subscriber = tracing_subscriber::registry().with(layer);
-    tracing::subscriber::with_default(subscriber, || {
-        for _ in 0..3 {
-            tracing::info!("into the void");
-        }
-        assert!(handle.flush());
-        assert_eq!(dropped(&metrics), 3);
-        drop(handle);
-        tracing::info!("after the end");
-        assert_eq!(dropped(&metrics), 4);
-    });
-}
-
-#[test]
-fn lines_of_many_threads_arrive_whole_and_all() {
-    let text = logged(true, || {
-        tracing::dispatcher::get_default(|dispatch| {
-            std::thread::scope(|scope| {
-                for thread in 0..4 {
-                    scope.spawn(move || {
-                        let _default = tracing::dispatcher::set_default(dispatch);
-                        for number in 0..500 {
-                            tracing::info!(thread, number, "line");
-                        }
-                    });
-                }
-            });
-        });
-    });
-    let mut next = [0; 4];
-    for line in text.lines() {
-        let value: Value = serde_json::from_str(line).expect("a whole line");
-        let thread = usize::try_from(value["thread"].as_u64().expect("a number")).expect("small");
-        assert_eq!(value["number"], next[thread]);
-        next[thread] += 1;
-    }
-    assert_eq!(next, [500; 4]);
-}
-
-#[test]
-fn logging_starts_once_in_a_process() {
-    let start = || init_with_writer(options(true), &metrics(), Box::new(io::sink()));
-    let first = start();
-    assert!(start().is_err());
-    drop(first);
 }

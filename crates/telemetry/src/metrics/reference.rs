@@ -7,7 +7,8 @@ use super::definition::{Definition, Kind, LabelValues};
 use super::instrument::BUCKETS;
 
 const INTRODUCTION: &str = "\
-<!-- Generated from crates/telemetry/src/metrics/catalog.rs; see CONTRIBUTING.md to change it. -->
+<!-- Generated from crates/telemetry/src/metrics/catalog.rs. After a change there:
+     UPDATE_REFERENCE=1 cargo nextest run -p telemetry -->
 # Metrics
 
 The admin listener serves these at `/metrics` as Prometheus text, or as OpenMetrics to a scraper
