@@ -25,7 +25,7 @@
 //! at zero before its first event, without which Prometheus' `rate()` would not see that event.
 //!
 //! `/metrics` is a reader of that SDK: it collects what the instruments hold and
-//! [writes it](exposition) as Prometheus text or OpenMetrics. Pushing the same instruments over OTLP
+//! [writes it](Format) as Prometheus text or OpenMetrics. Pushing the same instruments over OTLP
 //! is one more reader, added through [`MetricsOptions::configure`]. Atomics of our own with an
 //! encoder beside them would have been as fast, but OpenTelemetry has no observable form of a
 //! histogram, so OTLP would have needed a second implementation of the data model; and the
