@@ -1,0 +1,52 @@
+//! One open database: its readers and its lanes.
+
+use super::Db;
+use super::lane::Lane;
+use super::ledger::Tx;
+use crate::Result;
+use crate::cache::Caches;
+use domain::{Clock, Rng};
+use futures_util::future::BoxFuture;
+use sqlx::{Pool, pool::PoolConnection};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
+
+/// An open database.
+pub(crate) struct Backend {
+    pub readers: Pool<Db>,
+    pub writers: Pool<Db>,
+    lanes: Vec<Lane>,
+}
+
+impl Backend {
+    /// Starts `lanes` lanes on `writers`.
+    pub fn start(
+        readers: Pool<Db>,
+        writers: Pool<Db>,
+        lanes: usize,
+        caches: &Arc<Caches>,
+        clock: &Arc<dyn Clock>,
+        rng: &Arc<dyn Rng>,
+    ) -> Self {
+        let start = |_| Lane::start(writers.clone(), caches.clone(), clock.clone(), rng.clone());
+        let lanes = (0..lanes.max(1)).map(start).collect();
+        Self { readers, writers, lanes }
+    }
+
+    /// A connection to read with.
+    pub async fn reader(&self) -> Result<PoolConnection<Db>> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// Runs `body` in a transaction and returns once that is durable. Calls with the same key
+    /// run one after the other.
+    pub async fn write<T, F>(&self, key: &str, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'a> FnMut(&'a mut Tx) -> BoxFuture<'a, Result<T>> + Send + 'static,
+    {
+        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(key);
+        let lane = usize::try_from(hash % self.lanes.len() as u64).unwrap_or(0);
+        self.lanes[lane].run(body).await
+    }
+}
