@@ -9,12 +9,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use domain::{Clock, UnixMillis};
-use serde::Serialize;
 
 use crate::directory::{FileVersion, KeyDirectory};
 use crate::jwk::{KeySet, PublishedKey};
 use crate::keyfile::{FILE_NAME, Keys, RetiredKey};
-use crate::{Algorithm, Error, Result, Signature, SigningKey, VerifyingKey};
+use crate::{
+    Algorithm, Error, KeyInfo, KeyStatus, ReloadSummary, Result, Signature, SigningKey,
+    VerifyingKey,
+};
 
 /// How much longer than its tokens can live a retired key is kept: 30 s of clock skew that
 /// verifiers allow, and the time another process may need to notice that its key was retired.
@@ -41,66 +43,6 @@ impl fmt::Debug for KeyringOptions {
             .field("algorithm", &self.algorithm)
             .field("max_token_lifetime", &self.max_token_lifetime)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a key is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KeyStatus {
-    /// Signs.
-    Current,
-    /// Only verifies what it signed before.
-    Retired,
-}
-
-impl KeyStatus {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Current => "current",
-            Self::Retired => "retired",
-        }
-    }
-}
-
-/// What may be told about a key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KeyInfo {
-    /// Its RFC 7638 thumbprint.
-    pub kid: String,
-    /// Its algorithm.
-    pub alg: Algorithm,
-    /// Always `sig` (RFC 7517 §4.2).
-    #[serde(rename = "use")]
-    pub use_: &'static str,
-    /// Whether it signs.
-    pub status: KeyStatus,
-    /// When it was made.
-    pub created_at: UnixMillis,
-    /// When it ceased to sign.
-    pub retired_at: Option<UnixMillis>,
-}
-
-/// What a reload changed. Empty when nothing did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReloadSummary {
-    /// The new current key's `kid`, when another one signs now.
-    pub new_current: Option<String>,
-    /// Keys that were not known before.
-    pub added: Vec<String>,
-    /// Keys that signed before and now only verify.
-    pub retired: Vec<String>,
-    /// Keys that no longer verify.
-    pub removed: Vec<String>,
-}
-
-impl ReloadSummary {
-    /// Whether the reload found everything as it was.
-    #[must_use]
-    pub fn is_unchanged(&self) -> bool {
-        *self == Self::default()
     }
 }
 

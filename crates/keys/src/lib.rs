@@ -15,6 +15,7 @@
 mod algorithm;
 mod directory;
 mod error;
+mod info;
 mod jwk;
 mod keyfile;
 mod keyring;
@@ -24,8 +25,9 @@ mod verify;
 
 pub use algorithm::Algorithm;
 pub use error::Error;
+pub use info::{KeyInfo, KeyStatus, ReloadSummary};
 pub use jwk::PublicJwk;
-pub use keyring::{KeyInfo, KeyStatus, Keyring, KeyringOptions, RETIREMENT_GRACE, ReloadSummary};
+pub use keyring::{Keyring, KeyringOptions, RETIREMENT_GRACE};
 pub use signing::{Signature, SigningKey};
 pub use verify::VerifyingKey;
 
