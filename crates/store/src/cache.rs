@@ -31,19 +31,26 @@ impl ResourceCatalog {
                 by_identifier.insert(uri.clone(), index);
             }
         }
-        Self { resources, by_identifier }
+        Self {
+            resources,
+            by_identifier,
+        }
     }
 
     /// The resource that `identifier` (URI or slug, compared exactly) names.
     #[must_use]
     pub fn named(&self, identifier: &str) -> Option<&Arc<Resource>> {
-        self.by_identifier.get(identifier).map(|index| &self.resources[*index])
+        self.by_identifier
+            .get(identifier)
+            .map(|index| &self.resources[*index])
     }
 
     /// The resource with this id.
     #[must_use]
     pub fn by_id(&self, id: &str) -> Option<&Arc<Resource>> {
-        self.resources.iter().find(|resource| resource.id.as_str() == id)
+        self.resources
+            .iter()
+            .find(|resource| resource.id.as_str() == id)
     }
 
     /// All of them, by slug.
@@ -53,7 +60,6 @@ impl ResourceCatalog {
 }
 
 /// All caches of one instance.
-#[derive(Debug)]
 pub(crate) struct Caches {
     pub clients: Slot<Option<Arc<Client>>>,
     pub users: Slot<Option<Arc<User>>>,
@@ -114,15 +120,17 @@ impl Caches {
 }
 
 /// One bounded cache.
-#[derive(Debug)]
-pub(crate) struct Slot<V> {
+pub(crate) struct Slot<V: Clone + Send + Sync + 'static> {
     entries: Cache<String, V>,
     generation: AtomicU64,
 }
 
 impl<V: Clone + Send + Sync + 'static> Slot<V> {
     fn new(capacity: u64) -> Self {
-        Self { entries: Cache::new(capacity), generation: AtomicU64::new(0) }
+        Self {
+            entries: Cache::new(capacity),
+            generation: AtomicU64::new(0),
+        }
     }
 
     /// Answers from memory, or runs `fetch` and keeps what it finds.

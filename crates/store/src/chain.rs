@@ -23,15 +23,28 @@ pub(crate) struct Chain {
 impl Chain {
     /// A new writer's chain.
     pub fn start(clock: &dyn Clock, rng: &dyn Rng) -> Self {
-        Self { writer: new_uuid(clock, rng), seq: 0, hash: String::new() }
+        Self {
+            writer: new_uuid(clock, rng),
+            seq: 0,
+            hash: String::new(),
+        }
     }
 
     /// The next link.
     pub fn append(&mut self, event: AuditEvent, clock: &dyn Clock, rng: &dyn Rng) -> Link {
-        let record = AuditRecord { id: new_uuid(clock, rng), event, created_at: clock.now() };
+        let record = AuditRecord {
+            id: new_uuid(clock, rng),
+            event,
+            created_at: clock.now(),
+        };
         self.seq += 1;
         self.hash = link_hash(&self.hash, &self.writer, self.seq, &record);
-        Link { record, writer: self.writer.clone(), seq: self.seq, hash: self.hash.clone() }
+        Link {
+            record,
+            writer: self.writer.clone(),
+            seq: self.seq,
+            hash: self.hash.clone(),
+        }
     }
 }
 
@@ -78,7 +91,9 @@ mod tests {
     #[test]
     fn every_part_of_a_row_and_its_place_are_hashed() {
         let mut chain = Chain::start(&SystemClock, &SystemRng);
-        let event = AuditEvent::new(AuditAction::UserLogin, "u1").user("u1").with("method", "password");
+        let event = AuditEvent::new(AuditAction::UserLogin, "u1")
+            .user("u1")
+            .with("method", "password");
         let first = chain.append(event.clone(), &SystemClock, &SystemRng);
         let second = chain.append(event, &SystemClock, &SystemRng);
         assert_eq!(second.seq, 2);

@@ -128,7 +128,11 @@ pub enum PurgeTarget {
 
 impl PurgeTarget {
     /// All targets.
-    pub const ALL: [Self; 3] = [Self::AuthorizationCodes, Self::RefreshTokens, Self::Sessions];
+    pub const ALL: [Self; 3] = [
+        Self::AuthorizationCodes,
+        Self::RefreshTokens,
+        Self::Sessions,
+    ];
 
     /// The name on the command line.
     #[must_use]
@@ -152,7 +156,10 @@ pub struct Page {
 
 impl Default for Page {
     fn default() -> Self {
-        Self { limit: 100, offset: 0 }
+        Self {
+            limit: 100,
+            offset: 0,
+        }
     }
 }
 

@@ -38,14 +38,17 @@ impl From<sqlx::Error> for StoreError {
                 return Self::Conflict("a row with the same unique value");
             }
             // PostgreSQL: serialization failure, deadlock. SQLite: busy, busy snapshot.
-            if matches!(database.code().as_deref(), Some("40001" | "40P01" | "5" | "517")) {
+            if matches!(
+                database.code().as_deref(),
+                Some("40001" | "40P01" | "5" | "517")
+            ) {
                 return Self::Contention(database.to_string());
             }
         }
         match error {
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
-                Self::Corrupt(error.to_string())
-            }
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnNotFound(_) => Self::Corrupt(error.to_string()),
             other => Self::Unavailable(other.to_string()),
         }
     }

@@ -28,7 +28,11 @@ pub(crate) async fn listen(pool: PgPool, caches: Weak<Caches>, heartbeat_channel
     }
 }
 
-async fn hear(pool: &PgPool, caches: &Arc<Caches>, heartbeat_channel: &str) -> Result<(), sqlx::Error> {
+async fn hear(
+    pool: &PgPool,
+    caches: &Arc<Caches>,
+    heartbeat_channel: &str,
+) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen_all([CHANNEL, heartbeat_channel]).await?;
     caches.set_blind(false);

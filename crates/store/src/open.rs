@@ -59,11 +59,18 @@ fn migrator() -> Migrator {
 
 /// The reading and the writing pool of a SQLite file.
 pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, SqlitePool)> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         std::fs::create_dir_all(folder)
             .map_err(|error| StoreError::Open(format!("{}: {error}", folder.display())))?;
     }
-    let journal = if wal { SqliteJournalMode::Wal } else { SqliteJournalMode::Delete };
+    let journal = if wal {
+        SqliteJournalMode::Wal
+    } else {
+        SqliteJournalMode::Delete
+    };
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -84,8 +91,14 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
     let writers = {
         // Processes that start at once take turns; SQLite itself has no lock for this.
         let _turn = MigrationTurn::take(path)?;
-        let writers = one_writer.connect_with(options.clone()).await.map_err(open_error)?;
-        migrator().run(&writers).await.map_err(|error| StoreError::Migration(error.to_string()))?;
+        let writers = one_writer
+            .connect_with(options.clone())
+            .await
+            .map_err(open_error)?;
+        migrator()
+            .run(&writers)
+            .await
+            .map_err(|error| StoreError::Migration(error.to_string()))?;
         writers
     };
     let readers = SqlitePoolOptions::new()
@@ -114,7 +127,9 @@ impl MigrationTurn {
             .write(true)
             .open(&path)
             .and_then(|file| file.lock().map(|()| file))
-            .map_err(|error| StoreError::Open(format!("{}: {error}", Path::new(&path).display())))?;
+            .map_err(|error| {
+                StoreError::Open(format!("{}: {error}", Path::new(&path).display()))
+            })?;
         Ok(Self(file))
     }
 }
@@ -140,6 +155,9 @@ pub(crate) async fn postgres(
         .connect_with(options)
         .await
         .map_err(open_error)?;
-    migrator().run(&pool).await.map_err(|error| StoreError::Migration(error.to_string()))?;
+    migrator()
+        .run(&pool)
+        .await
+        .map_err(|error| StoreError::Migration(error.to_string()))?;
     Ok(pool)
 }

@@ -6,6 +6,8 @@ pub(crate) mod dialect {
     pub(crate) type Db = sqlx::Postgres;
     pub(crate) type Conn = sqlx::PgConnection;
 
+    /// Readers and writers share a pool.
+    pub(crate) const SEPARATE_WRITERS: bool = false;
     pub(crate) const BEGIN: &str = "BEGIN";
     /// Other instances are heard by `LISTEN`.
     pub(crate) const POLLS_FOR_FOREIGN_WRITES: bool = false;

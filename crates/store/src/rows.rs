@@ -2,8 +2,8 @@
 
 use crate::{Result, StoreError};
 use domain::{
-    AuditEvent, AuditRecord, AuthorizationCode, Client, ConsentGrant, Digest, Issuance, RefreshToken,
-    Resource, ScopeSet, Session, TokenFamily, UnixMillis, User, Word,
+    AuditEvent, AuditRecord, AuthorizationCode, Client, ConsentGrant, Digest, Issuance,
+    RefreshToken, Resource, ScopeSet, Session, TokenFamily, UnixMillis, User, Word,
 };
 use serde::de::DeserializeOwned;
 

@@ -3,12 +3,12 @@
 use crate::cache::Caches;
 use crate::open::{self, Location};
 use crate::{
-    AuditFilter, Authorize, ClientFilter, Page, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog, Result,
-    Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, listen, postgres, sqlite,
+    AuditFilter, Authorize, ClientFilter, Page, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog,
+    Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, listen, postgres, sqlite,
 };
 use domain::{
-    AuditEvent, AuditRecord, AuthorizationCode, Client, ClientStatus, Clock, ConsentGrant, Digest, Issuance,
-    RefreshTokenState, Resource, Rng, Session, UnixMillis, User,
+    AuditEvent, AuditRecord, AuthorizationCode, Client, ClientStatus, Clock, ConsentGrant, Digest,
+    Issuance, RefreshTokenState, Resource, Rng, Session, UnixMillis, User,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,12 +147,22 @@ impl Store {
                     readers, writers, 1, &caches, &clock, &rng,
                 ))
             }
-            Location::Postgres { dsn, max_connections, min_connections, max_lifetime, idle_timeout } => {
+            Location::Postgres {
+                dsn,
+                max_connections,
+                min_connections,
+                max_lifetime,
+                idle_timeout,
+            } => {
                 let connections = (*min_connections, *max_connections);
                 let pool = open::postgres(dsn, connections, *max_lifetime, *idle_timeout).await?;
                 caches.set_blind(true);
                 let heartbeat = format!("authplane_beat_{}", domain::new_uuid(&*clock, &*rng));
-                tokio::spawn(listen::listen(pool.clone(), Arc::downgrade(&caches), heartbeat));
+                tokio::spawn(listen::listen(
+                    pool.clone(),
+                    Arc::downgrade(&caches),
+                    heartbeat,
+                ));
                 let lanes = POSTGRES_LANES.min(max_connections / 2).max(1) as usize;
                 Backend::Postgres(postgres::both::backend::Backend::start(
                     pool.clone(),
@@ -164,7 +174,12 @@ impl Store {
                 ))
             }
         };
-        Ok(Self(Arc::new(Inner { backend, caches, metrics, clock })))
+        Ok(Self(Arc::new(Inner {
+            backend,
+            caches,
+            metrics,
+            clock,
+        })))
     }
 
     fn now(&self) -> UnixMillis {
@@ -182,17 +197,14 @@ impl Store {
     /// Connections of this process.
     #[must_use]
     pub fn pool_state(&self) -> PoolState {
-        fn of<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> (u32, u32) {
-            (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX))
-        }
         let (open, idle) = match &self.0.backend {
-            Backend::Sqlite(backend) => {
-                let (readers, writers) = (of(&backend.readers), of(&backend.writers));
-                (readers.0 + writers.0, readers.1 + writers.1)
-            }
-            Backend::Postgres(backend) => of(&backend.readers),
+            Backend::Sqlite(backend) => backend.connections(),
+            Backend::Postgres(backend) => backend.connections(),
         };
-        PoolState { in_use: open.saturating_sub(idle), idle: idle.min(open) }
+        PoolState {
+            in_use: open.saturating_sub(idle),
+            idle: idle.min(open),
+        }
     }
 
     /// Asks the database for a sign of life.
@@ -201,7 +213,9 @@ impl Store {
     /// When it does not answer within two seconds.
     pub async fn ping(&self) -> Result<()> {
         let late = |_| StoreError::Unavailable("no answer in time".into());
-        tokio::time::timeout(PING_TIMEOUT, async { read!(self, Ping, records::ping()) }).await.map_err(late)?
+        tokio::time::timeout(PING_TIMEOUT, async { read!(self, Ping, records::ping()) })
+            .await
+            .map_err(late)?
     }
 
     // --- clients ---
@@ -226,7 +240,12 @@ impl Store {
     }
 
     /// Adds a client; with `replace`, overwrites the one with the same id, keeping its status.
-    pub async fn put_client(&self, client: Client, replace: bool, audit: Vec<AuditEvent>) -> Result<()> {
+    pub async fn put_client(
+        &self,
+        client: Client,
+        replace: bool,
+        audit: Vec<AuditEvent>,
+    ) -> Result<()> {
         write!(self, ClientWrite, key client.id.as_str(), clients::put(client, audit, replace))
     }
 
@@ -238,13 +257,18 @@ impl Store {
         audit: Vec<AuditEvent>,
     ) -> Result<bool> {
         let now = self.now();
-        write!(self, ClientWrite, key &id, clients::set_status(id, status, now, audit))
+        write!(
+            self,
+            ClientWrite,
+            key & id,
+            clients::set_status(id, status, now, audit)
+        )
     }
 
     /// Deletes a client with its tokens and consents. Says whether it was there.
     pub async fn delete_client(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
         let now = self.now();
-        write!(self, ClientWrite, key &id, clients::delete(id, now, audit))
+        write!(self, ClientWrite, key & id, clients::delete(id, now, audit))
     }
 
     // --- users and sessions ---
@@ -272,7 +296,12 @@ impl Store {
 
     /// Writes all fields of a user; with `end_all` the user's sessions, families and tokens
     /// end in the same transaction. Says whether the user was there.
-    pub async fn update_user(&self, user: User, end_all: bool, audit: Vec<AuditEvent>) -> Result<bool> {
+    pub async fn update_user(
+        &self,
+        user: User,
+        end_all: bool,
+        audit: Vec<AuditEvent>,
+    ) -> Result<bool> {
         let now = self.now();
         write!(self, UserWrite, key user.id.as_str(), accounts::update(user, end_all, now, audit))
     }
@@ -280,7 +309,7 @@ impl Store {
     /// Deletes a user with sessions, tokens and consents. Says whether the user was there.
     pub async fn delete_user(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
         let now = self.now();
-        write!(self, UserWrite, key &id, accounts::delete(id, now, audit))
+        write!(self, UserWrite, key & id, accounts::delete(id, now, audit))
     }
 
     /// Opens a session in place of the one the browser held before.
@@ -308,8 +337,13 @@ impl Store {
 
     /// All resources.
     pub async fn resources(&self) -> Result<Arc<ResourceCatalog>> {
-        let fetch =
-            async { Ok(Arc::new(ResourceCatalog::new(read!(self, ResourceRead, resources::all())?))) };
+        let fetch = async {
+            Ok(Arc::new(ResourceCatalog::new(read!(
+                self,
+                ResourceRead,
+                resources::all()
+            )?)))
+        };
         self.0.caches.resources.get(&self.0.caches, "", fetch).await
     }
 
@@ -319,7 +353,11 @@ impl Store {
     }
 
     /// Writes all fields of a resource. Says whether it was there.
-    pub async fn update_resource(&self, resource: Resource, audit: Vec<AuditEvent>) -> Result<bool> {
+    pub async fn update_resource(
+        &self,
+        resource: Resource,
+        audit: Vec<AuditEvent>,
+    ) -> Result<bool> {
         write!(self, ResourceWrite, key "resources", resources::update(resource, audit))
     }
 
@@ -331,8 +369,17 @@ impl Store {
     // --- the interactive flow ---
 
     /// What the user agreed to for this client and resource, revoked or not.
-    pub async fn consent(&self, user: &str, client: &str, resource: &str) -> Result<Option<ConsentGrant>> {
-        read!(self, ConsentRead, authorizations::find_consent(user, client, resource))
+    pub async fn consent(
+        &self,
+        user: &str,
+        client: &str,
+        resource: &str,
+    ) -> Result<Option<ConsentGrant>> {
+        read!(
+            self,
+            ConsentRead,
+            authorizations::find_consent(user, client, resource)
+        )
     }
 
     /// Stores a code with the consent it rests on.
@@ -362,7 +409,11 @@ impl Store {
 
     /// How many families can still be refreshed.
     pub async fn count_active_families(&self) -> Result<i64> {
-        read!(self, List, authorizations::count_active_families(self.now()))
+        read!(
+            self,
+            List,
+            authorizations::count_active_families(self.now())
+        )
     }
 
     /// Ends what `what` names. The events are recorded if anything was alive.
@@ -385,7 +436,10 @@ impl Store {
 
     /// Records events that belong to no other change. Returns once they are durable.
     pub async fn record(&self, events: Vec<AuditEvent>) -> Result<()> {
-        let key = events.first().map_or("", |event| event.actor_id.as_str()).to_owned();
+        let key = events
+            .first()
+            .map_or("", |event| event.actor_id.as_str())
+            .to_owned();
         write!(self, AuditWrite, key key, records::record(events))
     }
 
@@ -397,11 +451,20 @@ impl Store {
     /// A setting made at run time.
     pub async fn setting(&self, name: &str) -> Result<Option<String>> {
         let fetch = async { read!(self, List, records::find_setting(name)) };
-        self.0.caches.settings.get(&self.0.caches, name, fetch).await
+        self.0
+            .caches
+            .settings
+            .get(&self.0.caches, name, fetch)
+            .await
     }
 
     /// Makes a setting.
-    pub async fn put_setting(&self, name: String, value: String, audit: Vec<AuditEvent>) -> Result<()> {
+    pub async fn put_setting(
+        &self,
+        name: String,
+        value: String,
+        audit: Vec<AuditEvent>,
+    ) -> Result<()> {
         let now = self.now();
         write!(self, List, key "settings", records::put_setting(name, value, now, audit))
     }

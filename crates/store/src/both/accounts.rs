@@ -101,7 +101,12 @@ pub(crate) async fn update(
     Ok(found)
 }
 
-pub(crate) async fn delete(tx: &mut Tx, id: &str, now: UnixMillis, audit: &[AuditEvent]) -> Result<bool> {
+pub(crate) async fn delete(
+    tx: &mut Tx,
+    id: &str,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<bool> {
     let deleted = sqlx::query("DELETE FROM users WHERE id = $1")
         .bind(id)
         .execute(&mut *tx.conn)
@@ -169,7 +174,11 @@ async fn delete_session(tx: &mut Tx, token: &Digest) -> Result<bool> {
         == 1)
 }
 
-pub(crate) async fn close_session(tx: &mut Tx, token: &Digest, audit: &[AuditEvent]) -> Result<bool> {
+pub(crate) async fn close_session(
+    tx: &mut Tx,
+    token: &Digest,
+    audit: &[AuditEvent],
+) -> Result<bool> {
     let closed = delete_session(tx, token).await?;
     if closed {
         tx.pending_audit(audit);

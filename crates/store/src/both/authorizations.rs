@@ -2,10 +2,13 @@
 
 use super::Conn;
 use super::ledger::Tx;
-use crate::rows::{AuthorizationCodeRow, ConsentGrantRow, RefreshTokenRow, TokenFamilyRow, to_json};
+use crate::rows::{
+    AuthorizationCodeRow, ConsentGrantRow, RefreshTokenRow, TokenFamilyRow, to_json,
+};
 use crate::{Authorize, NewConsent, RedeemCode, Redeemed, Result, RotateRefresh, Rotated};
 use domain::{
-    AuthorizationCode, ConsentGrant, Digest, RefreshToken, RefreshTokenState, ScopeSet, TokenFamily, UnixMillis,
+    AuthorizationCode, ConsentGrant, Digest, RefreshToken, RefreshTokenState, ScopeSet,
+    TokenFamily, UnixMillis,
 };
 
 pub(crate) async fn find_consent(
@@ -26,9 +29,16 @@ pub(crate) async fn find_consent(
     Ok(row.map(Into::into))
 }
 
-async fn remember_consent(tx: &mut Tx, code: &AuthorizationCode, consent: &NewConsent) -> Result<()> {
-    let (user, client, resource) =
-        (code.user_id.as_str(), code.client_id.as_str(), consent.resource_id.as_str());
+async fn remember_consent(
+    tx: &mut Tx,
+    code: &AuthorizationCode,
+    consent: &NewConsent,
+) -> Result<()> {
+    let (user, client, resource) = (
+        code.user_id.as_str(),
+        code.client_id.as_str(),
+        consent.resource_id.as_str(),
+    );
     let before = match find_consent(&mut tx.conn, user, client, resource).await? {
         Some(grant) if grant.revoked_at.is_none() => grant.scopes,
         _ => ScopeSet::default(),
@@ -110,8 +120,10 @@ pub(crate) async fn redeem(tx: &mut Tx, command: &RedeemCode) -> Result<Redeemed
             _ => Redeemed::Gone,
         });
     }
-    let expires_at =
-        command.refresh.as_ref().map_or(command.issuance.expires_at, |refresh| refresh.expires_at);
+    let expires_at = command
+        .refresh
+        .as_ref()
+        .map_or(command.issuance.expires_at, |refresh| refresh.expires_at);
     tx.family(command.family.clone(), expires_at);
     if let Some(refresh) = &command.refresh {
         tx.refresh_token(refresh.clone());
@@ -121,7 +133,10 @@ pub(crate) async fn redeem(tx: &mut Tx, command: &RedeemCode) -> Result<Redeemed
     Ok(Redeemed::Yes)
 }
 
-pub(crate) async fn find_refresh(conn: &mut Conn, digest: &Digest) -> Result<Option<RefreshTokenState>> {
+pub(crate) async fn find_refresh(
+    conn: &mut Conn,
+    digest: &Digest,
+) -> Result<Option<RefreshTokenState>> {
     let token: Option<RefreshTokenRow> = sqlx::query_as(
         "SELECT digest, family_id, dpop_jkt, created_at, expires_at, spent_at FROM refresh_tokens WHERE digest = $1",
     )
@@ -137,19 +152,26 @@ pub(crate) async fn find_refresh(conn: &mut Conn, digest: &Digest) -> Result<Opt
     .bind(token.family_id.as_str())
     .fetch_optional(conn)
     .await?;
-    let Some(family) = family else { return Ok(None) };
-    Ok(Some(RefreshTokenState { token, family: TokenFamily::try_from(family)? }))
+    let Some(family) = family else {
+        return Ok(None);
+    };
+    Ok(Some(RefreshTokenState {
+        token,
+        family: TokenFamily::try_from(family)?,
+    }))
 }
 
 pub(crate) async fn rotate(tx: &mut Tx, command: &RotateRefresh) -> Result<Rotated> {
     // The family's row is taken first: a revocation either comes before and is seen here,
     // or waits, and then sees the tokens added here.
-    let alive = sqlx::query("UPDATE token_families SET expires_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-        .bind(command.family_id.as_str())
-        .bind(command.next.expires_at.0)
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected();
+    let alive = sqlx::query(
+        "UPDATE token_families SET expires_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+    )
+    .bind(command.family_id.as_str())
+    .bind(command.next.expires_at.0)
+    .execute(&mut *tx.conn)
+    .await?
+    .rows_affected();
     if alive == 0 {
         return Ok(Rotated::Gone);
     }
@@ -175,8 +197,10 @@ pub(crate) async fn rotate(tx: &mut Tx, command: &RotateRefresh) -> Result<Rotat
 
 /// Families that can still be refreshed.
 pub(crate) async fn count_active_families(conn: &mut Conn, now: UnixMillis) -> Result<i64> {
-    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM token_families WHERE expires_at > $1 AND revoked_at IS NULL")
-        .bind(now.0)
-        .fetch_one(conn)
-        .await?)
+    Ok(sqlx::query_scalar(
+        "SELECT COUNT(*) FROM token_families WHERE expires_at > $1 AND revoked_at IS NULL",
+    )
+    .bind(now.0)
+    .fetch_one(conn)
+    .await?)
 }

@@ -1,8 +1,8 @@
 //! One open database: its readers and its lanes.
 
-use super::Db;
 use super::lane::Lane;
 use super::ledger::Tx;
+use super::{Db, dialect};
 use crate::Result;
 use crate::cache::Caches;
 use domain::{Clock, Rng};
@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 /// An open database.
 pub(crate) struct Backend {
-    pub readers: Pool<Db>,
-    pub writers: Pool<Db>,
+    readers: Pool<Db>,
+    writers: Pool<Db>,
     lanes: Vec<Lane>,
 }
 
@@ -30,7 +30,24 @@ impl Backend {
     ) -> Self {
         let start = |_| Lane::start(writers.clone(), caches.clone(), clock.clone(), rng.clone());
         let lanes = (0..lanes.max(1)).map(start).collect();
-        Self { readers, writers, lanes }
+        Self {
+            readers,
+            writers,
+            lanes,
+        }
+    }
+
+    /// Open and idle connections.
+    pub fn connections(&self) -> (u32, u32) {
+        let idle = |pool: &Pool<Db>| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+        if dialect::SEPARATE_WRITERS {
+            (
+                self.readers.size() + self.writers.size(),
+                idle(&self.readers) + idle(&self.writers),
+            )
+        } else {
+            (self.readers.size(), idle(&self.readers))
+        }
     }
 
     /// A connection to read with.

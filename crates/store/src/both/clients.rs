@@ -23,7 +23,11 @@ pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Client>> {
     row.map(Client::try_from).transpose()
 }
 
-pub(crate) async fn list(conn: &mut Conn, filter: &ClientFilter, page: &Page) -> Result<Vec<Client>> {
+pub(crate) async fn list(
+    conn: &mut Conn,
+    filter: &ClientFilter,
+    page: &Page,
+) -> Result<Vec<Client>> {
     let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM clients WHERE 1 = 1"));
     if let Some(status) = filter.status {
         query.push(" AND status = ").push_bind(status.as_str());
@@ -33,23 +37,37 @@ pub(crate) async fn list(conn: &mut Conn, filter: &ClientFilter, page: &Page) ->
     }
     if let Some(text) = &filter.q {
         let pattern = format!("%{}%", text.to_lowercase().replace(['%', '_', '\\'], ""));
-        query.push(" AND (lower(name) LIKE ").push_bind(pattern.clone());
-        query.push(" OR lower(id) LIKE ").push_bind(pattern).push(")");
+        query
+            .push(" AND (lower(name) LIKE ")
+            .push_bind(pattern.clone());
+        query
+            .push(" OR lower(id) LIKE ")
+            .push_bind(pattern)
+            .push(")");
     }
-    query.push(" ORDER BY issued_at DESC, id DESC LIMIT ").push_bind(i64::from(page.limit));
+    query
+        .push(" ORDER BY issued_at DESC, id DESC LIMIT ")
+        .push_bind(i64::from(page.limit));
     query.push(" OFFSET ").push_bind(i64::from(page.offset));
     let rows: Vec<ClientRow> = query.build_query_as().fetch_all(conn).await?;
     rows.into_iter().map(Client::try_from).collect()
 }
 
 pub(crate) async fn count_active(conn: &mut Conn) -> Result<i64> {
-    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM clients WHERE status = 'active'")
-        .fetch_one(conn)
-        .await?)
+    Ok(
+        sqlx::query_scalar("SELECT COUNT(*) FROM clients WHERE status = 'active'")
+            .fetch_one(conn)
+            .await?,
+    )
 }
 
 /// Adds a client. A CIMD client that is there already is brought up to date, its status kept.
-pub(crate) async fn put(tx: &mut Tx, client: &Client, audit: &[AuditEvent], replace: bool) -> Result<()> {
+pub(crate) async fn put(
+    tx: &mut Tx,
+    client: &Client,
+    audit: &[AuditEvent],
+    replace: bool,
+) -> Result<()> {
     let statement = if replace {
         "INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
          token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
@@ -126,7 +144,12 @@ pub(crate) async fn set_status(
 }
 
 /// Deletes a client with all it holds. Says whether it was there.
-pub(crate) async fn delete(tx: &mut Tx, id: &str, now: UnixMillis, audit: &[AuditEvent]) -> Result<bool> {
+pub(crate) async fn delete(
+    tx: &mut Tx,
+    id: &str,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<bool> {
     let deleted = sqlx::query("DELETE FROM clients WHERE id = $1")
         .bind(id)
         .execute(&mut *tx.conn)

@@ -56,11 +56,12 @@ where
     }
 
     fn finish(self: Box<Self>, outcome: Result<()>) {
+        let Self { output, reply, .. } = *self;
         let answer = outcome.and_then(|()| {
-            self.output.ok_or_else(|| StoreError::Unavailable("the write was not carried out".into()))
+            output.ok_or_else(|| StoreError::Unavailable("the write was not carried out".into()))
         });
         // A caller that no longer waits has gone away; what was committed stays committed.
-        drop(self.reply.send(answer));
+        drop(reply.send(answer));
     }
 }
 
@@ -72,10 +73,23 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Starts a lane on `pool`.
-    pub fn start(pool: Pool<Db>, caches: Arc<Caches>, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
+    pub fn start(
+        pool: Pool<Db>,
+        caches: Arc<Caches>,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+    ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let chain = Chain::start(&*clock, &*rng);
-        let worker = Worker { pool, tx: None, chain, caches, clock, rng, data_version: None };
+        let worker = Worker {
+            pool,
+            tx: None,
+            chain,
+            caches,
+            clock,
+            rng,
+            data_version: None,
+        };
         tokio::spawn(worker.run(jobs));
         Self { queue }
     }
@@ -88,7 +102,11 @@ impl Lane {
     {
         let closed = || StoreError::Unavailable("the store is shutting down".into());
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Call { body, output: None, reply });
+        let job = Box::new(Call {
+            body,
+            output: None,
+            reply,
+        });
         self.queue.send(job).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
@@ -104,7 +122,10 @@ struct Failure {
 
 impl Failure {
     fn before_commit(error: StoreError) -> Self {
-        Self { error, nothing_written: true }
+        Self {
+            error,
+            nothing_written: true,
+        }
     }
 }
 
@@ -139,11 +160,18 @@ impl Worker {
     async fn commit_group(&mut self, group: &mut Vec<Box<dyn Job>>) {
         match self.attempt(group).await {
             Ok(()) => group.drain(..).for_each(|job| job.finish(Ok(()))),
-            Err(Failure { error, nothing_written: false }) => {
-                group.drain(..).for_each(|job| job.finish(Err(error.clone())));
+            Err(Failure {
+                error,
+                nothing_written: false,
+            }) => {
+                group
+                    .drain(..)
+                    .for_each(|job| job.finish(Err(error.clone())));
             }
             Err(Failure { error, .. }) if group.len() == 1 && !error.is_unavailable() => {
-                group.drain(..).for_each(|job| job.finish(Err(error.clone())));
+                group
+                    .drain(..)
+                    .for_each(|job| job.finish(Err(error.clone())));
             }
             // One of them failed and took the others with it: each on its own now.
             Err(_) => {
@@ -161,7 +189,9 @@ impl Worker {
             match self.attempt(std::slice::from_mut(job)).await {
                 Ok(()) => return Ok(()),
                 Err(failure)
-                    if failure.nothing_written && failure.error.is_unavailable() && tries < TRIES =>
+                    if failure.nothing_written
+                        && failure.error.is_unavailable()
+                        && tries < TRIES =>
                 {
                     tries += 1;
                 }
@@ -199,7 +229,10 @@ impl Worker {
     async fn connection(&mut self) -> Result<Tx> {
         match self.tx.take() {
             Some(tx) => Ok(tx),
-            None => Ok(Tx { conn: self.pool.acquire().await?, pending: Pending::default() }),
+            None => Ok(Tx {
+                conn: self.pool.acquire().await?,
+                pending: Pending::default(),
+            }),
         }
     }
 
@@ -209,7 +242,11 @@ impl Worker {
         };
         match dialect::data_version(&mut tx.conn).await {
             Ok(version) => {
-                if self.data_version.replace(version).is_some_and(|before| before != version) {
+                if self
+                    .data_version
+                    .replace(version)
+                    .is_some_and(|before| before != version)
+                {
                     self.caches.apply(&crate::Change::Everything);
                 }
                 self.caches.set_blind(false);
@@ -228,16 +265,29 @@ async fn in_transaction(
     rng: &dyn Rng,
 ) -> Result<(), Failure> {
     let before = |error: sqlx::Error| Failure::before_commit(error.into());
-    sqlx::query(dialect::BEGIN).execute(&mut *tx.conn).await.map_err(before)?;
+    sqlx::query(dialect::BEGIN)
+        .execute(&mut *tx.conn)
+        .await
+        .map_err(before)?;
     for job in group {
         job.run(tx).await.map_err(Failure::before_commit)?;
     }
-    tx.flush(chain, clock, rng).await.map_err(Failure::before_commit)?;
-    dialect::notify(&mut tx.conn, &tx.pending.changes).await.map_err(Failure::before_commit)?;
-    sqlx::query("COMMIT").execute(&mut *tx.conn).await.map_err(|error| {
-        let error = StoreError::from(error);
-        let nothing_written = matches!(error, StoreError::Contention(_));
-        Failure { error, nothing_written }
-    })?;
+    tx.flush(chain, clock, rng)
+        .await
+        .map_err(Failure::before_commit)?;
+    dialect::notify(&mut tx.conn, &tx.pending.changes)
+        .await
+        .map_err(Failure::before_commit)?;
+    sqlx::query("COMMIT")
+        .execute(&mut *tx.conn)
+        .await
+        .map_err(|error| {
+            let error = StoreError::from(error);
+            let nothing_written = matches!(error, StoreError::Contention(_));
+            Failure {
+                error,
+                nothing_written,
+            }
+        })?;
     Ok(())
 }

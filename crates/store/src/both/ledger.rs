@@ -69,7 +69,12 @@ impl Tx {
 
     /// Inserts the tokens gathered so far, so that statements to come can see them.
     pub async fn flush_tokens(&mut self) -> Result<()> {
-        let Pending { families, refresh_tokens, issuances, .. } = &mut self.pending;
+        let Pending {
+            families,
+            refresh_tokens,
+            issuances,
+            ..
+        } = &mut self.pending;
         insert_families(&mut self.conn, families).await?;
         insert_refresh_tokens(&mut self.conn, refresh_tokens).await?;
         insert_issuances(&mut self.conn, issuances).await?;
@@ -80,10 +85,19 @@ impl Tx {
     }
 
     /// Inserts everything gathered, chaining the audit rows.
-    pub async fn flush(&mut self, chain: &mut Chain, clock: &dyn Clock, rng: &dyn Rng) -> Result<()> {
+    pub async fn flush(
+        &mut self,
+        chain: &mut Chain,
+        clock: &dyn Clock,
+        rng: &dyn Rng,
+    ) -> Result<()> {
         self.flush_tokens().await?;
-        let rows: Vec<_> =
-            self.pending.audit.drain(..).map(|event| chain.append(event, clock, rng)).collect();
+        let rows: Vec<_> = self
+            .pending
+            .audit
+            .drain(..)
+            .map(|event| chain.append(event, clock, rng))
+            .collect();
         for part in parts(&rows) {
             let mut insert = QueryBuilder::<Db>::new(
                 "INSERT INTO audit_events (id, action, actor_id, user_id, client_id, resource, ip, detail, \

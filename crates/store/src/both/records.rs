@@ -37,17 +37,21 @@ pub(crate) async fn list_audit(
     if let Some(client) = &filter.client_id {
         query.push(" AND client_id = ").push_bind(client);
     }
-    query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(page.limit));
+    query
+        .push(" ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(page.limit));
     query.push(" OFFSET ").push_bind(i64::from(page.offset));
     let rows: Vec<AuditRow> = query.build_query_as().fetch_all(conn).await?;
     rows.into_iter().map(AuditRecord::try_from).collect()
 }
 
 pub(crate) async fn find_setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {
-    Ok(sqlx::query_scalar("SELECT value FROM settings WHERE name = $1")
-        .bind(name)
-        .fetch_optional(conn)
-        .await?)
+    Ok(
+        sqlx::query_scalar("SELECT value FROM settings WHERE name = $1")
+            .bind(name)
+            .fetch_optional(conn)
+            .await?,
+    )
 }
 
 pub(crate) async fn put_setting(

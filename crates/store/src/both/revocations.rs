@@ -29,7 +29,12 @@ pub(crate) async fn revoke(
 }
 
 async fn execute(tx: &mut Tx, statement: &'static str, key: &str, now: UnixMillis) -> Result<u64> {
-    Ok(sqlx::query(statement).bind(key).bind(now.0).execute(&mut *tx.conn).await?.rows_affected())
+    Ok(sqlx::query(statement)
+        .bind(key)
+        .bind(now.0)
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected())
 }
 
 async fn revoke_family(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
@@ -49,7 +54,11 @@ async fn revoke_family(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeC
         now,
     )
     .await?;
-    Ok(RevokeCount { families, tokens, sessions: 0 })
+    Ok(RevokeCount {
+        families,
+        tokens,
+        sessions: 0,
+    })
 }
 
 async fn revoke_token(tx: &mut Tx, jti: &str, now: UnixMillis) -> Result<RevokeCount> {
@@ -62,14 +71,20 @@ async fn revoke_token(tx: &mut Tx, jti: &str, now: UnixMillis) -> Result<RevokeC
         now,
     )
     .await?;
-    Ok(RevokeCount { tokens, ..RevokeCount::default() })
+    Ok(RevokeCount {
+        tokens,
+        ..RevokeCount::default()
+    })
 }
 
 pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
     tx.flush_tokens().await?;
     tx.changed(Change::Revocation);
     // Codes first: a redemption under way holds its code's row until its family can be seen.
-    sqlx::query("DELETE FROM authorization_codes WHERE user_id = $1").bind(id).execute(&mut *tx.conn).await?;
+    sqlx::query("DELETE FROM authorization_codes WHERE user_id = $1")
+        .bind(id)
+        .execute(&mut *tx.conn)
+        .await?;
     let sessions = sqlx::query("DELETE FROM sessions WHERE user_id = $1")
         .bind(id)
         .execute(&mut *tx.conn)
@@ -89,7 +104,11 @@ pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Resul
         now,
     )
     .await?;
-    Ok(RevokeCount { families, tokens, sessions })
+    Ok(RevokeCount {
+        families,
+        tokens,
+        sessions,
+    })
 }
 
 pub(crate) async fn revoke_client(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
@@ -113,11 +132,19 @@ pub(crate) async fn revoke_client(tx: &mut Tx, id: &str, now: UnixMillis) -> Res
         now,
     )
     .await?;
-    Ok(RevokeCount { families, tokens, sessions: 0 })
+    Ok(RevokeCount {
+        families,
+        tokens,
+        sessions: 0,
+    })
 }
 
 /// Removes one step's worth; fewer than asked for means that nothing is left.
-pub(crate) async fn purge_step(tx: &mut Tx, target: PurgeTarget, now: UnixMillis) -> Result<(u64, bool)> {
+pub(crate) async fn purge_step(
+    tx: &mut Tx,
+    target: PurgeTarget,
+    now: UnixMillis,
+) -> Result<(u64, bool)> {
     let (statement, before) = match target {
         PurgeTarget::AuthorizationCodes => (
             "DELETE FROM authorization_codes WHERE digest IN \
@@ -150,5 +177,8 @@ pub(crate) async fn purge_step(tx: &mut Tx, target: PurgeTarget, now: UnixMillis
         .execute(&mut *tx.conn)
         .await?
         .rows_affected();
-    Ok((removed, i64::try_from(removed).unwrap_or(i64::MAX) < PURGE_STEP))
+    Ok((
+        removed,
+        i64::try_from(removed).unwrap_or(i64::MAX) < PURGE_STEP,
+    ))
 }
