@@ -1,1 +1,39 @@
-//! engine
+//! What the server decides. One module per use case; the only place where store, keys and
+//! outbound requests come together.
+//!
+//! The web handlers, the admin API and the command line are thin: they read their input, call
+//! one function here, and render what it returns. Every refusal is an [`Error`], whose
+//! `reason` is the same word in the log line, the metric and the audit row.
+
+pub mod admin;
+mod audience;
+mod authorize;
+mod client_secret;
+mod clients;
+mod csrf;
+mod engine;
+mod error;
+mod grants;
+mod health;
+mod introspect;
+mod keyring;
+mod lockout;
+mod login;
+mod maintenance;
+mod metadata;
+mod observe;
+mod password;
+mod register;
+mod revoke;
+mod seeds;
+mod settings;
+
+pub use authorize::{Authorization, ConsentDecision, ConsentResource, ConsentScope, ConsentView, LoginView};
+pub use client_secret::ClientSecrets;
+pub use csrf::FormTokens;
+pub use engine::{Engine, EngineParts};
+pub use error::{Error, Result};
+pub use health::Health;
+pub use metadata::Documents;
+pub use login::{Cookie, SignIn, SignedIn};
+pub use maintenance::PurgeReport;

@@ -1,0 +1,256 @@
+//! Clients, as operators see them.
+
+use super::ACTOR;
+use crate::observe::event;
+use crate::{Engine, Error, Result};
+use domain::{
+    ApplicationType, AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus, GrantType, ScopeSet,
+};
+use oauth::ErrorCode;
+use oauth::redirect_uri::{RedirectUri, infer_application_type};
+use oauth::registration::MAX_AGENT_DESCRIPTION;
+use std::sync::Arc;
+use store::{ClientFilter, Page};
+use telemetry::metrics::DenyReason;
+use telemetry::metrics::labels::RegistrationSource;
+
+/// A client to create.
+#[derive(Debug, Clone, Default)]
+pub struct NewClient {
+    /// Its name.
+    pub name: String,
+    /// Where authorization responses may go.
+    pub redirect_uris: Vec<String>,
+    /// What it may ask for; the default follows from the redirect URIs.
+    pub grant_types: Vec<GrantType>,
+    /// How it authenticates; by default with a secret in the `Authorization` header.
+    pub token_endpoint_auth_method: Option<AuthMethod>,
+    /// Web or native; inferred when absent.
+    pub application_type: Option<ApplicationType>,
+    /// Its scope ceiling, separated by blanks.
+    pub scope: String,
+    /// Whether it is an agent.
+    pub agent: bool,
+    /// What the agent does.
+    pub agent_description: Option<String>,
+}
+
+/// What to change of a client; `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ClientChange {
+    /// Its name.
+    pub name: Option<String>,
+    /// Where authorization responses may go.
+    pub redirect_uris: Option<Vec<String>>,
+    /// What it may ask for.
+    pub grant_types: Option<Vec<GrantType>>,
+    /// Its scope ceiling.
+    pub scope: Option<String>,
+    /// Whether it is an agent.
+    pub agent: Option<bool>,
+    /// What the agent does.
+    pub agent_description: Option<String>,
+}
+
+/// A client together with its secret, the one time that can be seen.
+#[derive(Clone)]
+pub struct ClientWithSecret {
+    /// The client.
+    pub client: Client,
+    /// Its secret; `None` for public clients.
+    pub secret: Option<String>,
+}
+
+impl std::fmt::Debug for ClientWithSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientWithSecret").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+fn metadata_error(description: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorCode::InvalidClientMetadata, DenyReason::InvalidClientMetadata, description)
+}
+
+fn parse_scope(scope: &str) -> Result<ScopeSet> {
+    ScopeSet::parse(scope).map_err(|error| metadata_error(format!("scope: {error}")))
+}
+
+fn not_found(id: &str) -> Error {
+    Error::not_found(format!("there is no client {id}"))
+}
+
+/// The rules that hold for every client, new or changed.
+fn check(client: &Client) -> Result<()> {
+    if client.name.trim().is_empty() || client.name.chars().count() > 256 {
+        return Err(metadata_error("name: give 1 to 256 characters"));
+    }
+    if client.agent_description.as_ref().is_some_and(|text| text.chars().count() > MAX_AGENT_DESCRIPTION) {
+        return Err(metadata_error("agent_description: give at most 500 characters"));
+    }
+    for uri in &client.redirect_uris {
+        RedirectUri::parse_for_registration(uri, client.application_type).map_err(|error| {
+            Error::new(ErrorCode::InvalidRedirectUri, DenyReason::InvalidRedirectUri, format!("{uri}: {error}"))
+        })?;
+    }
+    let interactive = client.may_use(GrantType::AuthorizationCode);
+    if interactive && client.redirect_uris.is_empty() {
+        return Err(metadata_error("redirect_uris: the authorization_code grant needs at least one"));
+    }
+    if client.may_use(GrantType::ClientCredentials) && !client.is_confidential() {
+        return Err(metadata_error(
+            "token_endpoint_auth_method: the client_credentials grant needs a client with a secret",
+        ));
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Creates a client.
+    ///
+    /// # Errors
+    /// `invalid_client_metadata` or `invalid_redirect_uri`, naming the field.
+    pub async fn create_client(&self, new: NewClient) -> Result<ClientWithSecret> {
+        let now = self.now();
+        let method = new.token_endpoint_auth_method.unwrap_or(AuthMethod::ClientSecretBasic);
+        let grant_types = match (new.grant_types.is_empty(), new.redirect_uris.is_empty()) {
+            (false, _) => new.grant_types,
+            (true, false) => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            (true, true) => vec![GrantType::ClientCredentials],
+        };
+        let (secret, secret_hash) = match method {
+            AuthMethod::None => (None, None),
+            _ => {
+                let (secret, hash) = self.inner().parts.client_secrets.generate(self.rng());
+                (Some(secret.expose().to_owned()), Some(hash))
+            }
+        };
+        let interactive = grant_types.contains(&GrantType::AuthorizationCode);
+        let client = Client {
+            id: ClientId::generate(self.clock(), self.rng()),
+            name: new.name,
+            secret_hash,
+            application_type: infer_application_type(new.application_type, &new.redirect_uris),
+            redirect_uris: new.redirect_uris,
+            response_types: if interactive { vec![String::from("code")] } else { Vec::new() },
+            grant_types,
+            token_endpoint_auth_method: method,
+            status: ClientStatus::Active,
+            source: ClientSource::Admin,
+            scope: parse_scope(&new.scope)?,
+            client_uri: None,
+            logo_uri: None,
+            agent: new.agent,
+            agent_description: new.agent_description,
+            issued_at: now,
+            updated_at: now,
+        };
+        check(&client)?;
+        let event = event(AuditAction::ClientCreatedAdmin, ACTOR)
+            .client(client.id.as_str())
+            .with("name", &client.name);
+        self.store().put_client(client.clone(), false, vec![event]).await?;
+        self.metrics().clients_registered.add(RegistrationSource::Admin);
+        tracing::info!(client_id = %client.id, "client created");
+        Ok(ClientWithSecret { client, secret })
+    }
+
+    /// Clients, newest first.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn clients(&self, filter: &ClientFilter, page: &Page) -> Result<Vec<Client>> {
+        Ok(self.store().clients(filter, page).await?)
+    }
+
+    /// The client with this id.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn client(&self, id: &str) -> Result<Arc<Client>> {
+        self.store().client(id).await?.ok_or_else(|| not_found(id))
+    }
+
+    /// Changes a client.
+    ///
+    /// # Errors
+    /// `not_found`; as [`Engine::create_client`].
+    pub async fn update_client(&self, id: &str, change: ClientChange) -> Result<Client> {
+        let before = self.client(id).await?;
+        let mut client = Client::clone(&before);
+        if let Some(name) = change.name {
+            client.name = name;
+        }
+        if let Some(uris) = change.redirect_uris {
+            client.redirect_uris = uris;
+        }
+        if let Some(grants) = change.grant_types {
+            client.grant_types = grants;
+        }
+        if let Some(scope) = change.scope {
+            client.scope = parse_scope(&scope)?;
+        }
+        if let Some(agent) = change.agent {
+            client.agent = agent;
+        }
+        if let Some(description) = change.agent_description {
+            client.agent_description = Some(description).filter(|text| !text.is_empty());
+        }
+        check(&client)?;
+        client.updated_at = self.now();
+        let event = event(AuditAction::ClientUpdated, ACTOR).client(id);
+        self.store().put_client(client.clone(), true, vec![event]).await?;
+        Ok(client)
+    }
+
+    /// Suspends, reactivates or revokes a client. Revocation is for good and ends its tokens.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_request` for a client that is revoked.
+    pub async fn set_client_status(&self, id: &str, status: ClientStatus) -> Result<()> {
+        let client = self.client(id).await?;
+        if client.status == status {
+            return Ok(());
+        }
+        if client.status == ClientStatus::Revoked {
+            return Err(Error::invalid_request(format!("the client {id} is revoked, which is for good")));
+        }
+        let action = match status {
+            ClientStatus::Active => AuditAction::ClientReactivated,
+            ClientStatus::Suspended => AuditAction::ClientSuspended,
+            ClientStatus::Revoked => AuditAction::ClientRevoked,
+        };
+        let event = event(action, ACTOR).client(id);
+        self.store().set_client_status(id.to_owned(), status, vec![event]).await?;
+        tracing::info!(client_id = id, status = status.as_str(), "client status changed");
+        Ok(())
+    }
+
+    /// Gives a client a new secret; the old one dies at once.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_request` for a public client.
+    pub async fn rotate_client_secret(&self, id: &str) -> Result<ClientWithSecret> {
+        let client = self.client(id).await?;
+        if !client.is_confidential() {
+            return Err(Error::invalid_request(format!("the client {id} is public and has no secret")));
+        }
+        let (secret, hash) = self.inner().parts.client_secrets.generate(self.rng());
+        let client = Client { secret_hash: Some(hash), updated_at: self.now(), ..Client::clone(&client) };
+        let event = event(AuditAction::ClientSecretRotated, ACTOR).client(id);
+        self.store().put_client(client.clone(), true, vec![event]).await?;
+        Ok(ClientWithSecret { client, secret: Some(secret.expose().to_owned()) })
+    }
+
+    /// Deletes a client with all its tokens and consents.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn delete_client(&self, id: &str) -> Result<()> {
+        let event = event(AuditAction::ClientDeleted, ACTOR).client(id);
+        if self.store().delete_client(id.to_owned(), vec![event]).await? {
+            tracing::info!(client_id = id, "client deleted");
+            return Ok(());
+        }
+        Err(not_found(id))
+    }
+}

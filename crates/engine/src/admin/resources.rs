@@ -1,0 +1,189 @@
+//! Resources, as operators see them.
+
+use super::ACTOR;
+use crate::observe::event;
+use crate::{Engine, Error, Result};
+use domain::{
+    AuditAction, BackendKind, CatalogScope, OFFLINE_ACCESS, Policy, Resource, ResourceId, Scope, is_valid_slug,
+};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A resource to register.
+#[derive(Debug, Clone)]
+pub struct NewResource {
+    /// Short name.
+    pub slug: String,
+    /// Its identifier: the `aud` of its tokens.
+    pub uri: Option<String>,
+    /// What stands behind it.
+    pub backend_kind: BackendKind,
+    /// Name shown on pages; the slug when absent.
+    pub display_name: Option<String>,
+    /// Its catalog.
+    pub scopes: Vec<CatalogScope>,
+    /// Its policy.
+    pub policy: Policy,
+}
+
+/// What to change of a resource; `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ResourceChange {
+    /// Its identifier. Tokens already issued keep the old one.
+    pub uri: Option<String>,
+    /// Name shown on pages.
+    pub display_name: Option<String>,
+    /// Its catalog.
+    pub scopes: Option<Vec<CatalogScope>>,
+}
+
+fn check(resource: &Resource) -> Result<()> {
+    if !is_valid_slug(&resource.slug) {
+        return Err(Error::invalid_request(
+            "slug: give 1 to 64 of a-z, 0-9 and -, with no - at either end",
+        ));
+    }
+    if let Some(uri) = &resource.uri {
+        let url = url::Url::parse(uri)
+            .map_err(|_| Error::invalid_request("uri: give an absolute URI, such as https://mcp.example.com/mcp"))?;
+        if url.fragment().is_some() || !url.username().is_empty() || url.cannot_be_a_base() || uri.len() > 2048 {
+            return Err(Error::invalid_request(
+                "uri: give an absolute URI of at most 2048 bytes, without fragment and user name",
+            ));
+        }
+    }
+    let mut seen = HashSet::new();
+    for scope in &resource.scopes {
+        Scope::parse(&scope.name).map_err(|error| Error::invalid_request(format!("scopes: {error}")))?;
+        if scope.name == OFFLINE_ACCESS {
+            return Err(Error::invalid_request("scopes: offline_access is never part of a catalog"));
+        }
+        if !seen.insert(&scope.name) {
+            return Err(Error::invalid_request(format!("scopes: {} is named twice", scope.name)));
+        }
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Registers a resource.
+    ///
+    /// # Errors
+    /// `invalid_request`, naming the field.
+    pub async fn create_resource(&self, new: NewResource) -> Result<Resource> {
+        let now = self.now();
+        let resource = Resource {
+            id: ResourceId::generate(self.clock(), self.rng()),
+            display_name: new.display_name.unwrap_or_else(|| new.slug.clone()),
+            slug: new.slug,
+            uri: new.uri,
+            backend_kind: new.backend_kind,
+            scopes: new.scopes,
+            policy: new.policy,
+            created_at: now,
+            updated_at: now,
+        };
+        check(&resource)?;
+        let event = event(AuditAction::ResourceCreated, ACTOR).resource(&resource.slug);
+        self.store().create_resource(resource.clone(), vec![event]).await?;
+        tracing::info!(resource = %resource.slug, "resource registered");
+        Ok(resource)
+    }
+
+    /// All resources, by slug.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn resources(&self) -> Result<Vec<Arc<Resource>>> {
+        Ok(self.store().resources().await?.iter().cloned().collect())
+    }
+
+    /// The resource with this id or slug.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn resource(&self, reference: &str) -> Result<Arc<Resource>> {
+        let catalog = self.store().resources().await?;
+        let found = catalog
+            .iter()
+            .find(|resource| resource.slug == reference || resource.id.as_str() == reference);
+        found.cloned().ok_or_else(|| Error::not_found(format!("there is no resource {reference}")))
+    }
+
+    /// Changes a resource.
+    ///
+    /// # Errors
+    /// `not_found`; as [`Engine::create_resource`].
+    pub async fn update_resource(&self, reference: &str, change: ResourceChange) -> Result<Resource> {
+        let mut resource = Resource::clone(&*self.resource(reference).await?);
+        if let Some(uri) = change.uri {
+            resource.uri = Some(uri);
+        }
+        if let Some(name) = change.display_name {
+            resource.display_name = name;
+        }
+        if let Some(scopes) = change.scopes {
+            resource.scopes = scopes;
+        }
+        self.write_resource(resource, AuditAction::ResourcePatched, None).await
+    }
+
+    /// Lets a client introspect tokens of the resource.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown resource or client.
+    pub async fn add_runtime_client(&self, reference: &str, client_id: &str) -> Result<Resource> {
+        self.client(client_id).await?;
+        let mut resource = Resource::clone(&*self.resource(reference).await?);
+        if resource.is_runtime_client(client_id) {
+            return Ok(resource);
+        }
+        resource.policy.runtime.client_ids.push(client_id.to_owned());
+        self.write_resource(resource, AuditAction::RuntimeClientAdded, Some(client_id)).await
+    }
+
+    /// No longer lets a client introspect tokens of the resource.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown resource.
+    pub async fn remove_runtime_client(&self, reference: &str, client_id: &str) -> Result<Resource> {
+        let mut resource = Resource::clone(&*self.resource(reference).await?);
+        if !resource.is_runtime_client(client_id) {
+            return Ok(resource);
+        }
+        resource.policy.runtime.client_ids.retain(|id| id != client_id);
+        self.write_resource(resource, AuditAction::RuntimeClientRemoved, Some(client_id)).await
+    }
+
+    async fn write_resource(
+        &self,
+        resource: Resource,
+        action: AuditAction,
+        client_id: Option<&str>,
+    ) -> Result<Resource> {
+        check(&resource)?;
+        let resource = Resource { updated_at: self.now(), ..resource };
+        let mut event = event(action, ACTOR).resource(&resource.slug);
+        if let Some(client_id) = client_id {
+            event = event.client(client_id);
+        }
+        if self.store().update_resource(resource.clone(), vec![event]).await? {
+            return Ok(resource);
+        }
+        Err(Error::not_found(format!("there is no resource {}", resource.slug)))
+    }
+
+    /// Deletes a resource with the consents for it.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn delete_resource(&self, reference: &str) -> Result<()> {
+        let resource = self.resource(reference).await?;
+        let event = event(AuditAction::ResourceDeleted, ACTOR).resource(&resource.slug);
+        if self.store().delete_resource(resource.id.to_string(), vec![event]).await? {
+            tracing::info!(resource = %resource.slug, "resource deleted");
+            return Ok(());
+        }
+        Err(Error::not_found(format!("there is no resource {reference}")))
+    }
+}

@@ -1,0 +1,155 @@
+//! Who the client is, and whether it is who it says.
+
+use crate::observe::event;
+use crate::{Engine, Error, Result};
+use domain::{AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus, ScopeSet};
+use oauth::ErrorCode;
+use oauth::client_auth::PresentedClient;
+use oauth::registration::ClientRegistration;
+use outbound::FetchError;
+use outbound::cimd::CimdError;
+use secrecy::SecretString;
+use std::sync::Arc;
+use telemetry::RequestContext;
+use telemetry::metrics::DenyReason;
+use telemetry::metrics::labels::RegistrationSource;
+
+impl Engine {
+    /// The client of an authorization request. A URL is looked up at its address (Client ID
+    /// Metadata Documents draft §3), anything else in the database.
+    ///
+    /// # Errors
+    /// When there is none, or it may not act.
+    pub(crate) async fn client_for_authorization(&self, id: &ClientId) -> Result<Arc<Client>> {
+        let stored = self.store().client(id.as_str()).await?;
+        let from_url = self.inner().parts.cimd.as_ref().filter(|_| oauth::client_id_url::ClientIdUrl::looks_like(id.as_str()));
+        let client = match (from_url, stored) {
+            (Some(resolver), stored) => {
+                let traceparent = RequestContext::with_current(|context| context.traceparent().to_string());
+                let document = resolver
+                    .resolve(id.as_str(), traceparent.as_deref())
+                    .await
+                    .map_err(|error| cimd_refusal(&error))?;
+                Arc::new(self.client_of_document(id, &document, stored.as_deref()))
+            }
+            (None, Some(client)) => client,
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorCode::InvalidClient,
+                    DenyReason::UnknownClient,
+                    "no client is registered under this client_id; register again, or check the id",
+                ));
+            }
+        };
+        check_status(&client)?;
+        Ok(client)
+    }
+
+    /// The client that a metadata document describes. What an operator has decided about it
+    /// (status, ceiling) stays.
+    fn client_of_document(
+        &self,
+        id: &ClientId,
+        document: &ClientRegistration,
+        stored: Option<&Client>,
+    ) -> Client {
+        let now = self.now();
+        let host = url::Url::parse(id.as_str()).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let client = Client {
+            id: id.clone(),
+            name: document.client_name.clone().or(host).unwrap_or_else(|| id.to_string()),
+            secret_hash: None,
+            redirect_uris: document.redirect_uris.clone(),
+            grant_types: document.grant_types.clone(),
+            response_types: document.response_types.clone(),
+            token_endpoint_auth_method: AuthMethod::None,
+            application_type: document.application_type,
+            status: stored.map_or(ClientStatus::Active, |client| client.status),
+            source: ClientSource::Cimd,
+            scope: stored.map_or_else(|| self.default_scope(), |client| client.scope.clone()),
+            client_uri: document.client_uri.clone(),
+            logo_uri: document.logo_uri.clone(),
+            agent: document.agent,
+            agent_description: document.agent_description.clone(),
+            issued_at: stored.map_or(now, |client| client.issued_at),
+            updated_at: stored.map_or(now, |client| client.updated_at),
+        };
+        match stored {
+            Some(stored) if *stored != client => Client { updated_at: now, ..client },
+            _ => client,
+        }
+    }
+
+    /// Makes sure that a client found by its document can be found by its id later, when it
+    /// redeems the code that it is about to get.
+    pub(crate) async fn remember_cimd_client(&self, client: &Client) -> Result<()> {
+        if client.source != ClientSource::Cimd {
+            return Ok(());
+        }
+        match self.store().client(client.id.as_str()).await? {
+            Some(stored) if *stored == *client => Ok(()),
+            Some(_) => Ok(self.store().put_client(client.clone(), true, Vec::new()).await?),
+            None => {
+                let event = event(AuditAction::ClientRegistered, client.id.as_str())
+                    .client(client.id.as_str())
+                    .with("source", "cimd");
+                self.store().put_client(client.clone(), true, vec![event]).await?;
+                self.metrics().clients_registered.add(RegistrationSource::Cimd);
+                Ok(())
+            }
+        }
+    }
+
+    /// The ceiling that clients get which no operator has given one.
+    pub(crate) fn default_scope(&self) -> ScopeSet {
+        self.config().oauth.default_client_scope.as_deref().map(ScopeSet::from_stored).unwrap_or_default()
+    }
+
+    /// Authenticates the client of a token, revocation or introspection request (RFC 6749
+    /// §2.3, §3.2.1). An unknown client costs as much as a wrong secret and reads the same.
+    ///
+    /// # Errors
+    /// `invalid_client`.
+    pub(crate) async fn authenticate(&self, presented: &PresentedClient) -> Result<Arc<Client>> {
+        let client = self.store().client(presented.client_id.as_str()).await?;
+        let stored_hash = client.as_deref().and_then(|client| client.secret_hash.as_deref());
+        let nothing = SecretString::default();
+        let secret = presented.secret.as_ref().unwrap_or(&nothing);
+        let secret_matches = self.inner().parts.client_secrets.verify(stored_hash, secret);
+        let Some(client) = client else {
+            return Err(Error::invalid_client(DenyReason::UnknownClient));
+        };
+        if presented.method != client.token_endpoint_auth_method {
+            return Err(Error::invalid_client(DenyReason::ClientAuthMethodMismatch));
+        }
+        if client.is_confidential() && !secret_matches {
+            return Err(Error::invalid_client(DenyReason::InvalidClient));
+        }
+        check_status(&client)?;
+        Ok(client)
+    }
+}
+
+/// Suspended and revoked clients may not act.
+fn check_status(client: &Client) -> Result<()> {
+    match client.status {
+        ClientStatus::Active => Ok(()),
+        ClientStatus::Suspended => Err(Error::invalid_client(DenyReason::ClientSuspended)),
+        ClientStatus::Revoked => Err(Error::invalid_client(DenyReason::ClientRevoked)),
+    }
+}
+
+fn cimd_refusal(error: &CimdError) -> Error {
+    let reason = match error.cause() {
+        CimdError::Fetch(FetchError::BlockedAddress { .. }) => DenyReason::CimdBlocked,
+        CimdError::Fetch(_) | CimdError::Capacity => DenyReason::CimdUnavailable,
+        _ => DenyReason::CimdInvalid,
+    };
+    Error::new(
+        ErrorCode::InvalidClient,
+        reason,
+        "the client's metadata document could not be fetched or is not valid; the client's developer has to \
+         look at the document under the client_id URL",
+    )
+    .with_cause(error)
+}

@@ -1,0 +1,122 @@
+//! The engine itself: what all use cases share.
+
+use crate::client_secret::ClientSecrets;
+use crate::csrf::FormTokens;
+use crate::health::HealthProbe;
+use crate::introspect::IntrospectionCache;
+use crate::lockout::Lockout;
+use crate::metadata::MetadataCache;
+use crate::password::Passwords;
+use config::Config;
+use domain::{Clock, Rng, UnixMillis};
+use keys::Keyring;
+use outbound::cimd::CimdResolver;
+use std::sync::Arc;
+use store::Store;
+use telemetry::Metrics;
+
+/// What an engine is made of.
+pub struct EngineParts {
+    /// The effective configuration.
+    pub config: Arc<Config>,
+    /// The database.
+    pub store: Store,
+    /// The signing keys.
+    pub keys: Keyring,
+    /// Finds clients whose id is a URL; `None` when `cimd.enabled` is off.
+    pub cimd: Option<CimdResolver>,
+    /// The metrics catalog.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+    /// How client secrets are made and checked.
+    pub client_secrets: ClientSecrets,
+    /// Signs cookies and form tokens.
+    pub form_tokens: FormTokens,
+}
+
+/// All use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+/// The shared insides of an [`Engine`].
+pub(crate) struct Inner {
+    pub parts: EngineParts,
+    pub passwords: Passwords,
+    pub lockout: Lockout,
+    pub health: HealthProbe,
+    pub metadata: MetadataCache,
+    pub introspections: IntrospectionCache,
+}
+
+impl Engine {
+    /// An engine of these parts.
+    #[must_use]
+    pub fn new(parts: EngineParts) -> Self {
+        let lockout = Lockout::new(&parts.config.rate_limit);
+        Self(Arc::new(Inner {
+            passwords: Passwords::new(&*parts.rng),
+            lockout,
+            health: HealthProbe::default(),
+            metadata: MetadataCache::default(),
+            introspections: IntrospectionCache::new(),
+            parts,
+        }))
+    }
+
+    /// The effective configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.parts.config
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    /// The signing keys.
+    #[must_use]
+    pub fn keys(&self) -> &Keyring {
+        &self.0.parts.keys
+    }
+
+    /// The metrics catalog.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.parts.metrics
+    }
+
+    /// Signs cookies and form tokens.
+    #[must_use]
+    pub fn form_tokens(&self) -> &FormTokens {
+        &self.0.parts.form_tokens
+    }
+
+    /// The issuer, exactly as it stands in tokens.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.config().server.issuer.as_str()
+    }
+
+    /// The present time.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.0.parts.clock.now()
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.parts.clock
+    }
+
+    pub(crate) fn rng(&self) -> &dyn Rng {
+        &*self.0.parts.rng
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+}

@@ -1,0 +1,139 @@
+//! `refresh_token` (RFC 6749 §6, RFC 9700 §4.14; spec: tokens).
+//!
+//! The gates in their order; all of them before the token is spent: it exists and is this
+//! client's, was not used before, is alive, its user may sign in, and what is asked for lies
+//! within what was agreed to and what the client may still have.
+
+use super::authorization_code::narrowed_scope;
+use super::check_grant_registered;
+use super::mint::{Grant, Issued};
+use crate::audience::still_admitted;
+use crate::observe::event;
+use crate::{Engine, Error, Result};
+use domain::{
+    AuditAction, Client, Digest, GrantType, OpaqueToken, RefreshToken, RefreshTokenState, ScopeSet, TokenFamily,
+};
+use oauth::ErrorCode;
+use oauth::token::RefreshTokenRequest;
+use secrecy::ExposeSecret as _;
+use store::{RotateRefresh, Rotated};
+use telemetry::metrics::DenyReason;
+use telemetry::metrics::labels::{RevocationPath, RevokeReason};
+
+impl Engine {
+    pub(super) async fn refresh_token(
+        &self,
+        client: &Client,
+        request: RefreshTokenRequest,
+    ) -> Result<Issued> {
+        check_grant_registered(client, GrantType::RefreshToken)?;
+        let digest = Digest::of(request.refresh_token.expose_secret().as_bytes());
+        let Some(RefreshTokenState { token, family }) = self.store().refresh_token(&digest).await? else {
+            return Err(Error::invalid_grant(DenyReason::InvalidGrant));
+        };
+        if family.client_id != client.id {
+            return Err(Error::invalid_grant(DenyReason::ClientMismatch));
+        }
+        if token.spent_at.is_some() {
+            return Err(self.refresh_reused(&family, client).await);
+        }
+        let now = self.now();
+        check_alive(&token, &family, now)?;
+        self.check_user(family.user_id.as_str()).await?;
+        let granted = self.resources_of_grant(&family.resources).await?;
+        let resources = self.narrow(&granted, &request.resources).await?;
+        let admitted = still_admitted(client, &granted, &family.scope);
+        let scope = narrowed_scope(&asked_scope(&family, &admitted, request.scope)?, &resources);
+
+        let grant = Grant {
+            grant_type: GrantType::RefreshToken,
+            client,
+            user_id: &family.user_id,
+            resources: &resources,
+            scope: &scope,
+            family_id: &family.id,
+            auth_time: family.auth_time,
+            lifetime: self.config().dcr.default_token_expiry,
+            now,
+        };
+        let minted = self.mint(&grant).await?;
+        let next = OpaqueToken::generate(self.rng());
+        let command = RotateRefresh {
+            digest,
+            family_id: family.id.clone(),
+            next: RefreshToken {
+                digest: next.digest(),
+                family_id: family.id.clone(),
+                dpop_jkt: token.dpop_jkt.clone(),
+                created_at: now,
+                expires_at: now.plus(self.config().dcr.default_refresh_expiry),
+                spent_at: None,
+            },
+            issuance: minted.issuance.clone(),
+            audit: event(AuditAction::TokenRefreshed, client.id.as_str())
+                .user(family.user_id.as_str())
+                .client(client.id.as_str())
+                .resource(minted.issuance.audience.join(" "))
+                .with("scope", scope.to_string())
+                .with("jti", minted.issuance.jti.as_str()),
+            now,
+        };
+        match self.store().rotate_refresh(command).await? {
+            Rotated::Yes => {
+                self.metrics().tokens_refreshed.inc();
+                Ok(Issued::new(minted, &grant, Some(next.expose().to_owned())))
+            }
+            Rotated::AlreadySpent => Err(self.refresh_reused(&family, client).await),
+            Rotated::Gone => Err(Error::invalid_grant(DenyReason::RefreshRevoked)),
+        }
+    }
+
+    /// A spent refresh token came back: it was stolen, or its thief was first. The family dies.
+    async fn refresh_reused(&self, family: &TokenFamily, client: &Client) -> Error {
+        self.metrics().refresh_token_reuse.inc();
+        tracing::warn!(client_id = %client.id, sub = %family.user_id, family = %family.id, "refresh token reuse detected; revoking its family");
+        let event = event(AuditAction::FamilyRevoked, client.id.as_str())
+            .user(family.user_id.as_str())
+            .client(client.id.as_str())
+            .with("family", family.id.as_str())
+            .with("cause", "refresh_reuse");
+        self.revoke_stolen_family(
+            &family.id,
+            event,
+            RevocationPath::Reuse,
+            RevokeReason::FamilyRevocation,
+        )
+        .await;
+        Error::invalid_grant(DenyReason::RefreshReuse)
+    }
+}
+
+fn check_alive(token: &RefreshToken, family: &TokenFamily, now: domain::UnixMillis) -> Result<()> {
+    if family.revoked_at.is_some() {
+        return Err(Error::invalid_grant(DenyReason::RefreshRevoked));
+    }
+    if token.expires_at <= now {
+        return Err(Error::invalid_grant(DenyReason::RefreshExpired));
+    }
+    Ok(())
+}
+
+/// The request may narrow what was agreed to (RFC 6749 §6); what was agreed to but is no
+/// longer admitted cannot be had.
+fn asked_scope(family: &TokenFamily, admitted: &ScopeSet, asked: Option<ScopeSet>) -> Result<ScopeSet> {
+    let refuse = |description: String| {
+        Err(Error::new(ErrorCode::InvalidScope, DenyReason::InvalidScope, description))
+    };
+    match asked {
+        Some(asked) => match asked.first_outside(|scope| admitted.contains(scope)) {
+            Some(outside) => refuse(format!(
+                "the scope '{outside}' goes beyond what was agreed to or what the client may still have"
+            )),
+            None => Ok(asked),
+        },
+        None if admitted.is_empty() && !family.scope.is_empty() => {
+            refuse("the client may no longer have any of the scopes that were agreed to".into())
+        }
+        None => Ok(admitted.clone()),
+    }
+}

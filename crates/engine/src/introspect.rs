@@ -1,0 +1,152 @@
+//! Introspection (RFC 7662): whether a token is good at this moment.
+//!
+//! Resource servers ask this on every call, so answers are kept in memory: under the store's
+//! generation number, which changes with every revocation anywhere, so that a kept answer is
+//! as current as a fresh one.
+
+use crate::observe::event;
+use crate::{Engine, Error, Result};
+use domain::{AuditAction, Client, Digest, UserStatus};
+use moka::sync::Cache;
+use oauth::client_auth::PresentedClient;
+use oauth::introspection::{INACTIVE, IntrospectionResponse};
+use oauth::jwt::{self, AccessTokenClaims, Validation};
+use oauth::presented_token::PresentedToken;
+use oauth::{ErrorCode, Params};
+use secrecy::ExposeSecret as _;
+use std::sync::Arc;
+use telemetry::Stopwatch;
+use telemetry::metrics::DenyReason;
+
+/// Answers kept.
+const CAPACITY: u64 = 50_000;
+
+#[derive(Clone)]
+struct Answer {
+    body: Arc<[u8]>,
+    generation: u64,
+    exp: i64,
+}
+
+/// Answers about active tokens.
+pub(crate) struct IntrospectionCache(Cache<(Digest, Arc<str>), Answer>);
+
+impl IntrospectionCache {
+    pub fn new() -> Self {
+        Self(Cache::new(CAPACITY))
+    }
+}
+
+impl Engine {
+    /// Answers an introspection request: the JSON to send.
+    ///
+    /// # Errors
+    /// `invalid_client` unless a confidential client has authenticated; `invalid_request`; a
+    /// database that does not answer.
+    pub async fn introspect<'h>(
+        &self,
+        authorization: impl IntoIterator<Item = &'h [u8]>,
+        params: &Params,
+    ) -> Result<Arc<[u8]>> {
+        let stopwatch = Stopwatch::start();
+        let outcome = async {
+            let presented = PresentedClient::parse(authorization, params)?;
+            let client = self.authenticate(&presented).await?;
+            if !client.is_confidential() {
+                return Err(Error::new(
+                    ErrorCode::InvalidClient,
+                    DenyReason::UnauthorizedClient,
+                    "introspection is for clients that authenticate with a secret",
+                ));
+            }
+            let token = PresentedToken::parse(params)?;
+            self.introspect_token(&client, token.token.expose_secret()).await
+        };
+        let outcome = outcome.await;
+        match &outcome {
+            Ok(answer) => {
+                self.metrics().introspection.add((**answer != *INACTIVE.as_bytes()).into());
+                self.metrics().introspection_duration.observe(stopwatch.seconds());
+            }
+            Err(error) => {
+                let client_id = params.get("client_id").unwrap_or("-");
+                tracing::info!(client_id, error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, "introspection denied");
+                self.deny(error, event(AuditAction::TokenIntrospectDenied, client_id).client(client_id)).await;
+            }
+        }
+        outcome
+    }
+
+    async fn introspect_token(&self, client: &Client, token: &str) -> Result<Arc<[u8]>> {
+        let generation = self.store().generation();
+        let key = (Digest::of(token.as_bytes()), Arc::from(client.id.as_str()));
+        let cache = &self.inner().introspections.0;
+        if let Some(kept) = cache.get(&key)
+            && Some(kept.generation) == generation
+            && self.now().seconds() < kept.exp
+        {
+            return Ok(kept.body);
+        }
+        let Some(claims) = self.own_token(token) else { return Ok(inactive()) };
+        if !self.may_introspect(client, &claims).await? {
+            let reason = DenyReason::IntrospectionRefused;
+            tracing::info!(client_id = %client.id, reason = reason.as_str(), "introspection answered inactive: the token is not the caller's business");
+            self.metrics().auth_denied.add(reason);
+            let event = event(AuditAction::TokenIntrospectDenied, client.id.as_str())
+                .client(client.id.as_str())
+                .with("reason", reason.as_str())
+                .with("jti", &claims.jti);
+            self.record(vec![event]).await;
+            return Ok(inactive());
+        }
+        let Some(username) = self.alive(&claims).await? else { return Ok(inactive()) };
+        let body: Arc<[u8]> =
+            IntrospectionResponse::active(&claims, username.as_deref()).to_json().into();
+        if let Some(generation) = generation {
+            cache.insert(key, Answer { body: Arc::clone(&body), generation, exp: claims.exp });
+        }
+        Ok(body)
+    }
+
+    /// The claims of a token that this server signed and that has not expired.
+    pub(crate) fn own_token(&self, token: &str) -> Option<AccessTokenClaims> {
+        let unverified = jwt::parse(token).ok()?;
+        let key = self.keys().verifying(&unverified.header.kid)?;
+        let same_algorithm = crate::grants::wire_algorithm(key.algorithm()) == unverified.header.alg;
+        if !same_algorithm || !key.verify(unverified.signing_input.as_bytes(), &unverified.signature) {
+            return None;
+        }
+        let claims = unverified.claims().ok()?;
+        let now = self.now().seconds();
+        // The clock that set `exp` is this one: no leeway for it.
+        (Validation::new(self.issuer(), now).check(&claims).is_ok() && now < claims.exp).then_some(claims)
+    }
+
+    /// The client the token was issued to, and whoever runs a resource it is for.
+    async fn may_introspect(&self, client: &Client, claims: &AccessTokenClaims) -> Result<bool> {
+        if claims.client_id == client.id.as_str() {
+            return Ok(true);
+        }
+        let catalog = self.store().resources().await?;
+        Ok(claims
+            .aud
+            .iter()
+            .filter_map(|audience| catalog.named(audience))
+            .any(|resource| resource.is_runtime_client(client.id.as_str())))
+    }
+
+    /// Whether nothing has ended the token. The inner value is its user's address.
+    async fn alive(&self, claims: &AccessTokenClaims) -> Result<Option<Option<String>>> {
+        let Some(issuance) = self.store().issuance(&claims.jti).await? else { return Ok(None) };
+        if issuance.revoked_at.is_some() {
+            return Ok(None);
+        }
+        let Some(user_id) = issuance.subject_user_id else { return Ok(Some(None)) };
+        let user = self.store().user(user_id.as_str()).await?;
+        Ok(user.filter(|user| user.status == UserStatus::Active).map(|user| Some(user.email.clone())))
+    }
+}
+
+fn inactive() -> Arc<[u8]> {
+    INACTIVE.as_bytes().into()
+}

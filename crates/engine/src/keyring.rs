@@ -1,0 +1,59 @@
+//! Rotation of the signing key, and noticing that others rotated it.
+
+use crate::observe::event;
+use crate::{Engine, Result};
+use config::SigningAlgorithm;
+use domain::AuditAction;
+use keys::{Algorithm, KeyInfo};
+use telemetry::Stopwatch;
+
+impl Engine {
+    /// Makes a new signing key. The old one verifies until the last token it signed has ended.
+    ///
+    /// # Errors
+    /// When the key store cannot be written.
+    pub async fn rotate_key(&self) -> Result<KeyInfo> {
+        let algorithm = match self.config().signing.algorithm {
+            SigningAlgorithm::Es256 => Algorithm::Es256,
+            SigningAlgorithm::Rs256 => Algorithm::Rs256,
+        };
+        let key = self.keys().rotate(algorithm).await?;
+        self.metrics().key_rotation.inc();
+        self.metrics().set_key_last_rotation(self.keys().last_rotation().seconds());
+        tracing::info!(kid = %key.kid, alg = key.alg.as_str(), "signing key rotated");
+        let event =
+            event(AuditAction::KeyRotated, "admin").with("kid", &key.kid).with("alg", key.alg.as_str());
+        self.record(vec![event]).await;
+        Ok(key)
+    }
+
+    /// Reads the key store again. Says whether anything had changed.
+    ///
+    /// # Errors
+    /// When the key store cannot be read; the keys in use stay.
+    pub async fn reload_keys(&self) -> Result<bool> {
+        let stopwatch = Stopwatch::start();
+        let summary = self.keys().reload().await?;
+        self.metrics().key_reload_duration.observe(stopwatch.seconds());
+        self.metrics().set_key_last_rotation(self.keys().last_rotation().seconds());
+        if summary.is_unchanged() {
+            return Ok(false);
+        }
+        if summary.new_current.is_some() {
+            self.metrics().key_rotation.inc();
+        }
+        tracing::info!(new_current = ?summary.new_current, retired = ?summary.retired, removed = ?summary.removed, "signing keys reloaded");
+        let current = summary.new_current.unwrap_or_else(|| self.keys().current().kid().to_owned());
+        self.record(vec![event(AuditAction::KeyReloaded, "system").with("current", current)]).await;
+        Ok(true)
+    }
+
+    /// Reads the key store again if its file has changed. Meant to be called every second.
+    pub async fn follow_keys(&self) {
+        if self.keys().changed_on_disk()
+            && let Err(error) = self.reload_keys().await
+        {
+            tracing::error!(cause = ?error.cause, "the signing keys have changed and cannot be read; the old ones stay in use");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Dynamic client registration (RFC 7591).
+
+use crate::observe::event;
+use crate::{Engine, Error, Result};
+use config::DcrMode;
+use domain::{AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus};
+use oauth::ErrorCode;
+use oauth::approved_redirect::approved_redirect;
+use oauth::registration::{ClientRegistration, RegistrationResponse};
+use telemetry::metrics::DenyReason;
+use telemetry::metrics::labels::RegistrationSource;
+
+impl Engine {
+    /// Registers the client that `body` describes.
+    ///
+    /// # Errors
+    /// RFC 7591 §3.2.2; `access_denied` (403) while only operators may register clients.
+    pub async fn register(&self, body: &[u8]) -> Result<RegistrationResponse> {
+        let outcome = self.register_client(body).await;
+        if let Err(error) = &outcome {
+            tracing::info!(error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, description = %error.description, "registration denied");
+            self.deny(error, event(AuditAction::AuthDenied, "anonymous").with("endpoint", "register")).await;
+        }
+        outcome
+    }
+
+    async fn register_client(&self, body: &[u8]) -> Result<RegistrationResponse> {
+        let mode = self.dcr_mode().await?;
+        if mode == DcrMode::AdminOnly {
+            return Err(Error::new(
+                ErrorCode::AccessDenied,
+                DenyReason::RegistrationRefused,
+                "clients cannot register themselves here; ask the operator, or use a client ID metadata document",
+            ));
+        }
+        let registration = ClientRegistration::parse(body)?;
+        if mode == DcrMode::ApprovedRedirects {
+            self.check_approved(&registration)?;
+        }
+        let now = self.now();
+        let (secret, secret_hash) = match registration.token_endpoint_auth_method {
+            AuthMethod::None => (None, None),
+            _ => {
+                let (secret, hash) = self.inner().parts.client_secrets.generate(self.rng());
+                (Some(secret), Some(hash))
+            }
+        };
+        let client = Client {
+            id: ClientId::generate(self.clock(), self.rng()),
+            name: registration.client_name.clone().unwrap_or_default(),
+            secret_hash,
+            redirect_uris: registration.redirect_uris.clone(),
+            grant_types: registration.grant_types.clone(),
+            response_types: registration.response_types.clone(),
+            token_endpoint_auth_method: registration.token_endpoint_auth_method,
+            application_type: registration.application_type,
+            status: ClientStatus::Active,
+            source: ClientSource::Dcr,
+            scope: self.default_scope(),
+            client_uri: registration.client_uri.clone(),
+            logo_uri: registration.logo_uri.clone(),
+            agent: registration.agent,
+            agent_description: registration.agent_description.clone(),
+            issued_at: now,
+            updated_at: now,
+        };
+        let event = event(AuditAction::ClientRegistered, "anonymous")
+            .client(client.id.as_str())
+            .with("source", "dcr")
+            .with("name", &client.name);
+        self.store().put_client(client.clone(), false, vec![event]).await?;
+        self.metrics().clients_registered.add(RegistrationSource::Dcr);
+        tracing::info!(client_id = %client.id, application_type = client.application_type.as_str(), "client registered");
+        let secret = secret.map(|secret| secret.expose().to_owned());
+        Ok(RegistrationResponse::new(
+            registration,
+            client.id.into_string(),
+            now.seconds(),
+            secret,
+            &client.scope,
+        ))
+    }
+
+    fn check_approved(&self, registration: &ClientRegistration) -> Result<()> {
+        let approved = &self.config().dcr.approved_redirects;
+        let refused = registration
+            .redirect_uris
+            .iter()
+            .find(|uri| !approved.iter().any(|entry| approved_redirect(entry.as_str(), uri)));
+        match refused {
+            None => Ok(()),
+            Some(uri) => Err(Error::new(
+                ErrorCode::InvalidRedirectUri,
+                DenyReason::RegistrationRefused,
+                format!("the redirect URI '{uri}' is not among those the operator has approved"),
+            )),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Ending tokens: at their holder's request (RFC 7009), and after a theft.
+
+use crate::observe::event;
+use crate::{Engine, Result};
+use domain::{AuditAction, AuditEvent, Client, Digest, FamilyId, Jti};
+use oauth::Params;
+use oauth::client_auth::PresentedClient;
+use oauth::jwt::AccessTokenClaims;
+use oauth::presented_token::{PresentedToken, TokenTypeHint};
+use secrecy::ExposeSecret as _;
+use store::Revoke;
+use telemetry::metrics::DenyReason;
+use telemetry::metrics::labels::{RevocationHalf, RevocationPath, RevokeReason};
+
+impl Engine {
+    /// Answers a revocation request (RFC 7009 §2). Whatever the token was, success: a client
+    /// learns nothing about tokens that are not its own, and those it cannot end.
+    ///
+    /// # Errors
+    /// `invalid_client` or `invalid_request`; a database that does not answer.
+    pub async fn revoke<'h>(
+        &self,
+        authorization: impl IntoIterator<Item = &'h [u8]>,
+        params: &Params,
+    ) -> Result<()> {
+        let outcome = async {
+            let presented = PresentedClient::parse(authorization, params)?;
+            let client = self.authenticate(&presented).await?;
+            let token = PresentedToken::parse(params)?;
+            self.revoke_presented(&client, &token).await
+        };
+        let outcome = outcome.await;
+        if let Err(error) = &outcome {
+            let client_id = params.get("client_id").unwrap_or("-");
+            tracing::info!(client_id, error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, "revocation denied");
+            let event =
+                event(AuditAction::TokenDenied, client_id).client(client_id).with("endpoint", "revoke");
+            self.deny(error, event).await;
+        }
+        outcome
+    }
+
+    async fn revoke_presented(&self, client: &Client, token: &PresentedToken) -> Result<()> {
+        let text = token.token.expose_secret();
+        // The hint says where to look first (RFC 7009 §2.1); a JWT is never a refresh token.
+        let access_first = token.hint == Some(TokenTypeHint::AccessToken) || text.contains('.');
+        if access_first && let Some(claims) = self.own_token(text) {
+            return self.revoke_access_token(client, &claims).await;
+        }
+        if let Some(state) = self.store().refresh_token(&Digest::of(text.as_bytes())).await? {
+            if state.family.client_id != client.id {
+                return self.not_the_holder(client).await;
+            }
+            let event = event(AuditAction::TokenRevoked, client.id.as_str())
+                .user(state.family.user_id.as_str())
+                .client(client.id.as_str())
+                .with("family", state.family.id.as_str());
+            let ended = self.store().revoke(Revoke::Family(state.family.id), vec![event]).await?;
+            self.count_revoked(RevokeReason::Explicit, ended.any());
+            tracing::info!(client_id = %client.id, families = ended.families, tokens = ended.tokens, "token revoked");
+        }
+        Ok(())
+    }
+
+    async fn revoke_access_token(&self, client: &Client, claims: &AccessTokenClaims) -> Result<()> {
+        if claims.client_id != client.id.as_str() {
+            return self.not_the_holder(client).await;
+        }
+        let machine = claims.sub == claims.client_id;
+        let mut event = event(AuditAction::TokenRevoked, client.id.as_str())
+            .client(client.id.as_str())
+            .with("jti", &claims.jti);
+        if !machine {
+            event = event.user(&claims.sub);
+        }
+        let jti = Jti::new(claims.jti.clone());
+        let ended = self.store().revoke(Revoke::Token(jti), vec![event]).await?;
+        let reason = if machine { RevokeReason::ExplicitMachine } else { RevokeReason::Explicit };
+        self.count_revoked(reason, ended.any());
+        tracing::info!(client_id = %client.id, jti = %claims.jti, tokens = ended.tokens, "token revoked");
+        Ok(())
+    }
+
+    /// The answer is the same 200; the operator is told.
+    async fn not_the_holder(&self, client: &Client) -> Result<()> {
+        let reason = DenyReason::RevocationRefused;
+        tracing::info!(client_id = %client.id, reason = reason.as_str(), "revocation denied");
+        self.metrics().auth_denied.add(reason);
+        let event = event(AuditAction::TokenDenied, client.id.as_str())
+            .client(client.id.as_str())
+            .with("endpoint", "revoke")
+            .with("reason", reason.as_str());
+        self.record(vec![event]).await;
+        Ok(())
+    }
+
+    fn count_revoked(&self, reason: RevokeReason, any: bool) {
+        if any {
+            self.metrics().tokens_revoked.add(reason);
+        }
+    }
+
+    /// Ends a family one of whose secrets was used by the wrong hands. The thief's request
+    /// fails whether or not this succeeds; a failure is counted and recorded.
+    pub(crate) async fn revoke_stolen_family(
+        &self,
+        family: &FamilyId,
+        event: AuditEvent,
+        path: RevocationPath,
+        reason: RevokeReason,
+    ) {
+        let failed = AuditEvent { action: AuditAction::FamilyRevocationFailed, ..event.clone() };
+        match self.store().revoke(Revoke::Family(family.clone()), vec![event]).await {
+            Ok(ended) => self.count_revoked(reason, ended.any()),
+            Err(error) => {
+                tracing::error!(%family, %error, "a family that should be revoked could not be");
+                // One transaction holds both halves: neither has happened.
+                self.metrics().revocation_failures.add((path, RevocationHalf::Family));
+                self.metrics().revocation_failures.add((path, RevocationHalf::Jti));
+                self.record(vec![failed]).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Resources from the configuration: registered where no row with their slug exists.
+
+use crate::admin::NewResource;
+use crate::{Engine, Result};
+use config::ResourceSeed;
+use domain::{BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, RuntimePolicy};
+
+impl Engine {
+    /// Registers the configured resources that are not there yet. A row that an operator has
+    /// changed or made stays as it is.
+    ///
+    /// # Errors
+    /// When the database is unavailable or a seed contradicts a resource that exists.
+    pub async fn plant_seeds(&self) -> Result<()> {
+        for seed in &self.config().resources {
+            if self.store().resources().await?.iter().any(|resource| resource.slug == seed.slug) {
+                continue;
+            }
+            match self.create_resource(of_seed(seed)).await {
+                Ok(resource) => tracing::info!(slug = %resource.slug, "resource registered from the configuration"),
+                // Another instance was faster.
+                Err(_) if self.store().resources().await?.named(&seed.slug).is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn of_seed(seed: &ResourceSeed) -> NewResource {
+    NewResource {
+        slug: seed.slug.clone(),
+        uri: Some(seed.uri.clone()),
+        backend_kind: BackendKind::Mint,
+        display_name: seed.display_name.clone(),
+        scopes: seed
+            .scopes
+            .iter()
+            .map(|scope| CatalogScope {
+                name: scope.name.clone(),
+                description: scope.description.clone().unwrap_or_default(),
+                upstream: scope.upstream.clone().unwrap_or_default(),
+            })
+            .collect(),
+        policy: Policy {
+            exchange: ExchangePolicy { allowed_client_ids: seed.policy.exchange.allowed_client_ids.clone() },
+            runtime: RuntimePolicy { client_ids: seed.policy.runtime.client_ids.clone() },
+            connect: ConnectPolicy { allowed_return_urls: seed.policy.connect.allowed_return_urls.clone() },
+        },
+    }
+}
