@@ -95,7 +95,10 @@ impl Value for IpNet {
 }
 
 impl<T: Value> Value for Option<T> {
-    const KIND: Kind = T::KIND;
+    const KIND: Kind = Kind {
+        optional: true,
+        ..T::KIND
+    };
 
     fn parse(text: &str) -> Result<Self, String> {
         T::parse(text).map(Some)
@@ -124,6 +127,7 @@ impl<T: Value> Value for Option<T> {
 
 impl<T: Value> Value for Vec<T> {
     const KIND: Kind = Kind {
+        optional: true,
         list: true,
         ..T::KIND
     };
