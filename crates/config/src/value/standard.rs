@@ -13,7 +13,11 @@ impl Value for bool {
     const KIND: Kind = kind(Allowed::OneOf(&["true", "false"]));
 
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| "is neither true nor false".into())
+        match text.to_ascii_lowercase().as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("is neither true nor false".into()),
+        }
     }
 
     fn render(&self) -> serde_json::Value {
