@@ -75,6 +75,8 @@ pub(crate) struct Source<'a> {
     /// Keys that had a problem: what depends on them is not worth a complaint of its own.
     pub refused: BTreeSet<String>,
     pub origins: BTreeMap<String, Layer>,
+    /// Where the effective values were set, for messages.
+    pub places: BTreeMap<String, &'a str>,
 }
 
 impl Source<'static> {
@@ -96,6 +98,7 @@ impl<'a> Source<'a> {
             problems: Vec::new(),
             refused: BTreeSet::new(),
             origins: BTreeMap::new(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -106,15 +109,16 @@ impl<'a> Source<'a> {
         let mut effective = None;
         for found in layers.values.get(&path).into_iter().flatten() {
             match read_checked(&found.raw, rules) {
-                Ok(value) => effective = Some((value, found.layer)),
+                Ok(value) => effective = Some((value, found)),
                 Err(refusal) => {
                     let problem = Problem::refused(&path, refusal, key.allowed).at(&found.place);
                     self.refuse(&path, problem);
                 }
             }
         }
-        if let Some((value, layer)) = effective {
-            self.origins.insert(path, layer);
+        if let Some((value, found)) = effective {
+            self.places.insert(path.clone(), &found.place);
+            self.origins.insert(path, found.layer);
             return Some(value);
         }
         let fallback = match key.default {

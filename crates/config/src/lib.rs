@@ -1,6 +1,6 @@
 //! Configuration: built-in defaults, then a YAML file, then the environment; later wins.
 //!
-//! Every key is declared once, in [`section`], with its type, default, variable, help and limits.
+//! Every key is declared once, in `src/section`, with its type, default, variable, help and limits.
 //! Reading the file, refusing unknown keys, overlaying the environment, `config show` and
 //! `config reference` are all derived from that declaration, so adding a key is one edit in one
 //! place.
@@ -11,20 +11,33 @@
 //! # Ok::<(), config::Problems>(())
 //! ```
 
+mod check;
+mod environment;
 mod layer;
+mod load;
 mod nearest;
 mod problem;
+mod reference;
 mod schema;
-pub mod section;
-pub mod value;
+mod section;
+mod show;
+mod value;
+mod weak;
+mod yaml;
+
+pub use layer::Layer;
+pub use load::{Loaded, load, load_text};
+
+pub use secrecy::ExposeSecret;
 
 pub use problem::{Problem, Problems};
+pub use reference::reference;
 pub use schema::{Allowed, Key, Kind, SectionSpec};
 pub use section::{
-    Admin, BackendKind, Cimd, Config, Dcr, DcrMode, ExchangePolicy, KeyStore, LogFormat, LogLevel,
-    LogOutputs, Logging, Metrics, MetricsProvider, OAuth, Observability, Policy, Postgres,
-    RateLimit, ResourceSeed, SameSite, ScopeSeed, Server, Session, Signing, SigningAlgorithm,
-    Sqlite, Storage, StorageDriver, Tls,
+    Admin, BackendKind, Cimd, Config, ConnectPolicy, Dcr, DcrMode, ExchangePolicy, KeyStore,
+    LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider, OAuth, Observability,
+    Policy, Postgres, RateLimit, ResourceSeed, RuntimePolicy, SameSite, ScopeSeed, Server, Session,
+    Signing, SigningAlgorithm, Sqlite, Storage, StorageDriver, Tls,
 };
-pub use section::{ConnectPolicy, RuntimePolicy};
+pub use show::Format;
 pub use value::{Issuer, ListenAddress, Origin, PostgresDsn, RedirectPattern, Secret};

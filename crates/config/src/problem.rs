@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::nearest::{did_you_mean, nearest};
 use crate::schema::Allowed;
 use crate::value::Refusal;
 
@@ -20,8 +21,13 @@ pub struct Problem {
 impl Problem {
     /// A problem of a key, wherever it was set.
     pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        let key: String = key.into();
         Problem {
-            key: key.into(),
+            // A key of the file may hold anything; a problem stays on one line.
+            key: match key.contains(char::is_control) {
+                true => key.escape_debug().to_string(),
+                false => key,
+            },
             place: None,
             message: message.into(),
         }
@@ -36,7 +42,12 @@ impl Problem {
     /// A value that was refused; `refusal.value` is masked already.
     pub(crate) fn refused(key: &str, refusal: Refusal, allowed: Allowed) -> Self {
         let Refusal { value, why } = refusal;
-        Problem::new(key, format!("{} {why}; allowed: {allowed}", quote(&value)))
+        let meant = match allowed {
+            Allowed::OneOf(choices) => nearest(&value, choices.iter().copied()),
+            Allowed::Words(_) => None,
+        };
+        let (value, meant) = (quote(&value), did_you_mean(meant));
+        Problem::new(key, format!("{value} {why}; allowed: {allowed}{meant}"))
     }
 
     /// Dotted path of the key, with the indices of list elements; a file name for a problem of the

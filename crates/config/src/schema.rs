@@ -28,6 +28,8 @@ impl fmt::Display for Allowed {
 pub struct Kind {
     /// The values of the type.
     pub allowed: Allowed,
+    /// May be left out without a default standing in.
+    pub optional: bool,
     /// Several values: a YAML list, or a variable split on commas.
     pub list: bool,
     /// Never shown in full.
@@ -70,6 +72,11 @@ impl SectionSpec {
     /// Dotted path of the section; empty for the root.
     pub fn path(&self) -> &'static str {
         self.prefix.strip_suffix('.').unwrap_or(self.prefix)
+    }
+
+    /// The key of this section with the dotted path `path`.
+    pub fn key(&self, path: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.path == path)
     }
 
     /// This section and those below it, in the order of declaration.
@@ -153,8 +160,11 @@ macro_rules! section {
             };
 
             fn read(source: &mut $crate::layer::Source<'_>) -> Option<Self> {
-                let mut keys = Self::SPEC.keys.iter();
-                $( let $field = keys.next().and_then(|key| source.key::<$type>(key, &[$($rule.holds)?])); )*
+                $(
+                    let $field = Self::SPEC
+                        .key(concat!($prefix, stringify!($field)))
+                        .and_then(|key| source.key::<$type>(key, &[$($rule.holds)?]));
+                )*
                 $($( let $nested = <$nested_type as $crate::schema::Section>::read(source); )+)?
                 $($( let $list = source.list::<$element>(); )+)?
                 Some(Self {

@@ -25,6 +25,7 @@ pub use rate_limit::RateLimit;
 pub use resource::{
     BackendKind, ConnectPolicy, ExchangePolicy, Policy, ResourceSeed, RuntimePolicy, ScopeSeed,
 };
+pub(crate) use resource::{RESOURCE_SCOPES, RESOURCE_URI};
 pub use root::Config;
 pub use server::{Server, Tls};
 pub use session::{SameSite, Session};

@@ -1,7 +1,13 @@
 //! `resources`: resources to create at start.
 
 use crate::schema::{Rule, choice, section};
-use crate::value::{is_resource_uri, is_scope_token};
+use crate::value::{is_plain, is_resource_uri, is_scope_token};
+
+/// The variable that adds a resource, with the resource indicator as its value.
+pub(crate) const RESOURCE_URI: &str = "AUTHPLANE_RESOURCE_URI";
+
+/// The variable with the scope catalog of that resource.
+pub(crate) const RESOURCE_SCOPES: &str = "AUTHPLANE_RESOURCE_SCOPES";
 
 choice! {
     /// What stands behind a resource.
@@ -33,7 +39,8 @@ const RETURN_URLS: Rule<Vec<String>> = Rule {
     allowed: "absolute http or https URLs",
     holds: |urls| {
         urls.iter().all(|text| {
-            url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+            is_plain(text)
+                && url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
         })
     },
 };

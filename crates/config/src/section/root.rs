@@ -1,21 +1,22 @@
 //! The whole configuration.
 
 use crate::layer::Source;
-use crate::schema::{Section, section};
+use crate::schema::{Section, SectionSpec, section};
 use crate::value::Secret;
 
+use super::rule::SIGNING_SECRET;
 use super::{
     Admin, Cimd, Dcr, OAuth, Observability, RateLimit, ResourceSeed, Server, Session, Signing,
     Storage,
 };
 
 section! {
-    /// The effective configuration. `Config::default()` is a server on localhost with SQLite.
+    /// What concerns no section alone.
     pub struct Config at "" {
         /// Key of the HMAC-SHA-256 under which client secrets are stored. Without it the server
         /// keeps a key of its own beside the signing keys. Changing it makes every stored client
-        /// secret useless. At least 32 bytes.
-        client_secret_pepper: Option<Secret>, "AUTHPLANE_CLIENT_SECRET_PEPPER";
+        /// secret useless.
+        client_secret_pepper: Option<Secret>, "AUTHPLANE_CLIENT_SECRET_PEPPER", SIGNING_SECRET;
 
         sections {
             /// The public listener.
@@ -46,6 +47,7 @@ section! {
     }
 }
 
+/// A server on localhost with SQLite: what runs without file and variables.
 impl Default for Config {
     fn default() -> Self {
         Self::read(&mut Source::defaults()).expect("a key at the root is optional or has a default")
@@ -53,6 +55,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Every section and key that exists.
+    pub fn spec() -> &'static SectionSpec {
+        &<Config as Section>::SPEC
+    }
+
     /// Whether this server is for one machine: its issuer is on localhost, `127.0.0.0/8` or `[::1]`.
     pub fn is_localhost(&self) -> bool {
         self.server.issuer.is_localhost()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rule::ABOVE_ZERO;
+use super::rule::{ABOVE_ZERO, SIGNING_SECRET};
 use crate::schema::{Rule, choice, section};
 use crate::value::Secret;
 
@@ -19,21 +19,18 @@ choice! {
 }
 
 const COOKIE_NAME: Rule<String> = Rule {
-    allowed: "letters, digits and !#$%&'*+-.^_`|~, without the prefixes __Host- and __Secure-",
+    allowed: "letters, digits and !#$%&'*+-.^_`|~",
     holds: |name| {
-        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        let lower = name.to_ascii_lowercase();
-        !name.is_empty()
-            && name.chars().all(token)
-            && !lower.starts_with("__host-")
-            && !lower.starts_with("__secure-")
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
     },
 };
 
 section! {
     /// The browser session of a signed-in user.
     pub struct Session at "session." {
-        /// Name of the session cookie.
+        /// Name of the session cookie. The prefixes `__Secure-` and `__Host-` need an https issuer,
+        /// the latter one without path.
         cookie_name: String = "authserver_session", "AUTHPLANE_SESSION_COOKIE_NAME", COOKIE_NAME;
         /// Time after sign-in at which the user has to sign in again.
         max_age: Duration = "24h", "AUTHPLANE_SESSION_MAX_AGE", ABOVE_ZERO;
@@ -45,8 +42,8 @@ section! {
         secure: bool = "false", "AUTHPLANE_SESSION_SECURE";
         /// When the database cannot tell whether a session was ended: treat it as ended.
         fail_closed: bool = "true", "AUTHPLANE_SESSION_FAIL_CLOSED";
-        /// Key that signs the session cookie, at least 32 bytes, the same on all instances.
-        /// Required off localhost; on localhost one is generated at start.
-        secret: Option<Secret>, "AUTHPLANE_SESSION_SECRET";
+        /// Key that signs the session cookie, the same on all instances. Required off
+        /// localhost; on localhost one is generated at start.
+        secret: Option<Secret>, "AUTHPLANE_SESSION_SECRET", SIGNING_SECRET;
     }
 }

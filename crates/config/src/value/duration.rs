@@ -6,13 +6,15 @@ use super::{Value, kind};
 use crate::schema::{Allowed, Kind};
 
 /// Unit names with their length in nanoseconds, the longest first.
-const UNITS: [(&str, u128); 7] = [
+const UNITS: [(&str, u128); 8] = [
     ("h", 3_600_000_000_000),
     ("m", 60_000_000_000),
     ("s", 1_000_000_000),
     ("ms", 1_000_000),
     ("us", 1_000),
-    ("µs", 1_000),
+    // The micro sign and the Greek letter.
+    ("\u{b5}s", 1_000),
+    ("\u{3bc}s", 1_000),
     ("ns", 1),
 ];
 
@@ -84,7 +86,7 @@ fn scale(number: &str, length: u128) -> Option<u128> {
 fn format(duration: Duration) -> String {
     let mut rest = duration.as_nanos();
     let mut text = String::new();
-    for (name, length) in UNITS.into_iter().filter(|(name, _)| *name != "µs") {
+    for (name, length) in UNITS.into_iter().filter(|(name, _)| name.is_ascii()) {
         let count = rest / length;
         rest %= length;
         if count > 0 {
@@ -117,7 +119,8 @@ mod tests {
             ("1h1m1s1ms", 3_661_001),
             ("2000000ns", 2),
             ("3000us", 3),
-            ("3000µs", 3),
+            ("3000\u{b5}s", 3),
+            ("3000\u{3bc}s", 3),
         ] {
             assert_eq!(millis(text), Ok(expected), "{text}");
         }

@@ -80,6 +80,7 @@ pub(crate) trait Value: Sized {
 pub(crate) const fn kind(allowed: Allowed) -> Kind {
     Kind {
         allowed,
+        optional: false,
         list: false,
         secret: false,
     }
@@ -93,7 +94,13 @@ pub(crate) fn is_scope_token(text: &str) -> bool {
             .all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
 }
 
+/// Whether `text` is visible ASCII alone. A URL parser would drop spaces and tabs, and the text would
+/// then not be the URL that others compare it with.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_graphic())
+}
+
 /// Whether `text` is a resource indicator: an absolute URI without fragment (RFC 8707 §2).
 pub(crate) fn is_resource_uri(text: &str) -> bool {
-    !text.contains('#') && url::Url::parse(text).is_ok()
+    !text.contains('#') && is_plain(text) && url::Url::parse(text).is_ok()
 }

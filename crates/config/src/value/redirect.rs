@@ -4,19 +4,11 @@ use std::fmt;
 
 use url::Url;
 
-use super::{Value, kind};
+use super::{Value, is_plain, kind};
 use crate::schema::{Allowed, Kind};
 
 /// Schemes that run or embed content instead of going somewhere.
-const REFUSED_SCHEMES: [&str; 7] = [
-    "javascript",
-    "data",
-    "vbscript",
-    "file",
-    "blob",
-    "about",
-    "ws",
-];
+const REFUSED_SCHEMES: [&str; 6] = ["javascript", "data", "vbscript", "file", "blob", "about"];
 
 /// An approved redirect URI: exact, or a path prefix ending in `*`. A `*` never stands in the host,
 /// where it would let in hosts of somebody else.
@@ -45,6 +37,9 @@ impl Value for RedirectPattern {
         let fixed = text.strip_suffix('*').unwrap_or(text);
         if fixed.contains('*') {
             return Err("has a * before its end".into());
+        }
+        if !is_plain(text) {
+            return Err("has spaces or characters outside ASCII".into());
         }
         if text.contains('#') {
             return Err("has a fragment".into());
@@ -108,6 +103,8 @@ mod tests {
             "javascript:alert(1)",
             "data:text/html,x",
             "com.example.app:*",
+            " https://app.example.com/cb",
+            "https://app.example.com/a b",
         ] {
             assert!(RedirectPattern::parse(text).is_err(), "{text}");
         }

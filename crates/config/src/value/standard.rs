@@ -13,7 +13,11 @@ impl Value for bool {
     const KIND: Kind = kind(Allowed::OneOf(&["true", "false"]));
 
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| "is neither true nor false".into())
+        match text.to_ascii_lowercase().as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("is neither true nor false".into()),
+        }
     }
 
     fn render(&self) -> serde_json::Value {
@@ -95,7 +99,10 @@ impl Value for IpNet {
 }
 
 impl<T: Value> Value for Option<T> {
-    const KIND: Kind = T::KIND;
+    const KIND: Kind = Kind {
+        optional: true,
+        ..T::KIND
+    };
 
     fn parse(text: &str) -> Result<Self, String> {
         T::parse(text).map(Some)
@@ -124,6 +131,7 @@ impl<T: Value> Value for Option<T> {
 
 impl<T: Value> Value for Vec<T> {
     const KIND: Kind = Kind {
+        optional: true,
         list: true,
         ..T::KIND
     };
