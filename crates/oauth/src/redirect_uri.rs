@@ -212,7 +212,7 @@ fn is_this_machine(url: &Url) -> bool {
 }
 
 /// The host of a loopback redirect as written, and what follows the port.
-fn split_loopback(uri: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_loopback(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let host = ["127.0.0.1", "[::1]", "localhost"]
         .into_iter()
@@ -309,6 +309,11 @@ pub fn csp_source(uri: &str) -> String {
         {
             url.origin().ascii_serialization()
         }
+        _ if REFUSED_SCHEMES.contains(&url.scheme()) => String::from("'none'"),
+        _ if REFUSED_SCHEMES.contains(&url.scheme()) => String::from("'none'"),
         _ => format!("{}:", url.scheme()),
     }
 }
+
+#[cfg(test)]
+mod tests;
