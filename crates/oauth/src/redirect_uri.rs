@@ -104,22 +104,14 @@ impl RedirectUri {
     ) -> Result<Self, RedirectUriError> {
         let web = application_type == ApplicationType::Web;
         let url = read(text)?;
-        match url.scheme() {
-            "https" => {
-                if web && is_this_machine(&url) {
-                    return Err(RedirectUriError::LoopbackForWeb);
-                }
-            }
-            "http" => {
-                if split_loopback(text).is_none() {
-                    return Err(RedirectUriError::PlainHttp);
-                }
-                if web {
-                    return Err(RedirectUriError::LoopbackForWeb);
-                }
-            }
-            _ if web => return Err(RedirectUriError::CustomSchemeForWeb),
-            _ => {}
+        if url.scheme() == "http" && split_loopback(text).is_none() {
+            return Err(RedirectUriError::PlainHttp);
+        }
+        if web && !matches!(url.scheme(), "http" | "https") {
+            return Err(RedirectUriError::CustomSchemeForWeb);
+        }
+        if web && is_this_machine(&url) {
+            return Err(RedirectUriError::LoopbackForWeb);
         }
         Ok(Self(text.to_owned()))
     }
@@ -212,7 +204,7 @@ fn is_this_machine(url: &Url) -> bool {
 }
 
 /// The host of a loopback redirect as written, and what follows the port.
-pub(crate) fn split_loopback(uri: &str) -> Option<(&str, &str)> {
+fn split_loopback(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let host = ["127.0.0.1", "[::1]", "localhost"]
         .into_iter()
