@@ -49,16 +49,29 @@ fn split(text: &str) -> Option<(&str, &str)> {
     if !text.bytes().all(visible) {
         return None;
     }
-    let authority_at = text.find("://")? + 3;
-    let path_at = authority_at + text[authority_at..].find(['/', '?', '#'])?;
+    let scheme_end = text.find(':')? + 1;
+    let special = matches!(&text[..scheme_end], "http:" | "https:");
+    let (authority_at, path_at) = if text[scheme_end..].starts_with("//") {
+        let authority_at = scheme_end + 2;
+        let length = text[authority_at..].find(['/', '?', '#'])?;
+        if length == 0 {
+            return None;
+        }
+        (authority_at, authority_at + length)
+    } else if special {
+        return None;
+    } else {
+        // A private-use scheme without authority, such as `com.example.app:/cb`.
+        (scheme_end, scheme_end)
+    };
     if !text[path_at..].starts_with('/') {
         return None;
     }
     let (origin, rest) = text.split_at(path_at);
     let path_end = rest.find(['?', '#']).unwrap_or(rest.len());
     let authority = &origin[authority_at..];
-    (!authority.is_empty() && !authority.contains(['@', '%', '*']))
-        .then_some((origin, &rest[..path_end]))
+    let plain = !authority.contains(['@', '%', '*']);
+    plain.then_some((origin, &rest[..path_end]))
 }
 
 /// Whether the path is already in normal form and decodes to the same segments.
@@ -108,6 +121,7 @@ mod tests {
             ("https://app.example/*", "https://app.example/"),
             ("https://app.example:8443/*", "https://app.example:8443/x"),
             ("cursor://app/oauth/*", "cursor://app/oauth/user-1/callback"),
+            ("com.example.app:/cb/*", "com.example.app:/cb/1"),
         ] {
             assert!(approved_redirect(entry, uri), "{entry} {uri}");
         }
@@ -144,6 +158,7 @@ mod tests {
             "https://app.example/cb/\u{e4}",
             "https://app.example//cb/x",
             "https:app.example/cb/x",
+            "https:/app.example/cb/x",
             "https:///app.example/cb/x",
             " https://app.example/cb/x",
             "",
