@@ -296,3 +296,6 @@ pub fn error_redirect(
     params.push(("iss", iss));
     redirect_with(redirect_uri, &params)
 }
+
+#[cfg(test)]
+mod tests;

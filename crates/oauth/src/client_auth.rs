@@ -248,7 +248,8 @@ mod tests {
             let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
             let client = present(&[&basic(&encode(&id), &encode(&secret))], "").unwrap();
             prop_assert_eq!(client.client_id.as_str(), id);
-            prop_assert_eq!(client.secret.unwrap().expose_secret(), secret);
+            let read = client.secret.unwrap();
+            prop_assert_eq!(read.expose_secret(), secret);
         }
     }
 }

@@ -84,3 +84,68 @@ impl ClientIdUrl {
         self.0.host_str().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ClientIdUrlError::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn urls_of_documents_are_read() {
+        for good in [
+            "https://app.example/client.json",
+            "https://app.example:8443/a/b?v=1",
+            "https://app.example/a/",
+        ] {
+            let id = ClientIdUrl::parse(good, false).unwrap();
+            assert_eq!((id.as_str(), id.host()), (good, "app.example"));
+            assert!(ClientIdUrl::looks_like(good));
+        }
+        assert!(ClientIdUrl::parse("http://localhost:1/c", true).is_ok());
+        assert!(!ClientIdUrl::looks_like(
+            "0197a2b4-6f00-7abc-8def-0123456789ab"
+        ));
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        for (bad, why) in [
+            ("app.example/client.json", NotAUrl),
+            ("https://", NotAUrl),
+            ("http://app.example/c", Scheme),
+            ("ftp://app.example/c", Scheme),
+            ("https://app.example", NoPath),
+            ("https://app.example/", NoPath),
+            ("https://app.example/?x", NoPath),
+            ("https://app.example/..", NoPath),
+            ("https://app.example/c#x", Extra),
+            ("https://app.example/c#", Extra),
+            ("https://u@app.example/c", Extra),
+            ("https://u:p@app.example/c", Extra),
+            ("https://@app.example/c", NotNormal),
+            ("https://app.example/a/../c", NotNormal),
+            ("https://app.example/a/%2e%2E/c", NotNormal),
+            ("https://app.example/./c", NotNormal),
+            ("https://APP.example/c", NotNormal),
+            ("https://app.example:443/c", NotNormal),
+            ("https:app.example/c", NotNormal),
+            ("https://app.example\\c", NotNormal),
+            ("https://app.example/c ", NotNormal),
+            ("https://127.1/c", NotNormal),
+        ] {
+            assert_eq!(ClientIdUrl::parse(bad, false), Err(why), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in any::<String>(), tail in "[!-~]{0,20}") {
+            let _ = ClientIdUrl::parse(&text, true);
+            let text = format!("https://a.example/{tail}");
+            if let Ok(id) = ClientIdUrl::parse(&text, false) {
+                prop_assert_eq!(id.as_str(), &text);
+            }
+        }
+    }
+}

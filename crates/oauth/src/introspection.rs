@@ -65,3 +65,36 @@ impl<'a> IntrospectionResponse<'a> {
         serde_json::to_vec(self).unwrap_or_else(|_| INACTIVE.as_bytes().to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_active_token_is_described_by_what_applies() {
+        let mut claims = AccessTokenClaims {
+            iss: "i".into(),
+            sub: "s".into(),
+            aud: vec!["a".into()],
+            exp: 2,
+            iat: 1,
+            jti: "j".into(),
+            client_id: "c".into(),
+            scope: "x y".into(),
+            ..Default::default()
+        };
+        let plain = IntrospectionResponse::active(&claims, None).to_json();
+        assert_eq!(
+            String::from_utf8(plain).unwrap(),
+            r#"{"active":true,"scope":"x y","client_id":"c","token_type":"Bearer","exp":2,"iat":1,"sub":"s","aud":["a"],"iss":"i","jti":"j"}"#
+        );
+        claims.cnf = Some(Confirmation { jkt: "t".into() });
+        claims.agent_chain = vec!["one".into()];
+        let bound = IntrospectionResponse::active(&claims, Some("ada@example.com")).to_json();
+        let bound: serde_json::Value = serde_json::from_slice(&bound).unwrap();
+        assert_eq!(bound["token_type"], "DPoP");
+        assert_eq!(bound["cnf"]["jkt"], "t");
+        assert_eq!(bound["username"], "ada@example.com");
+        assert_eq!(bound["agent_chain"][0], "one");
+    }
+}

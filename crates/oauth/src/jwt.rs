@@ -394,3 +394,6 @@ impl<'a> Validation<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

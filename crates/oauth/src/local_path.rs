@@ -59,3 +59,68 @@ impl fmt::Display for LocalPath {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn paths_of_this_server_are_kept() {
+        for good in [
+            "/",
+            "/connections",
+            "/oauth/authorize?client_id=a&redirect_uri=https%3A%2F%2Fa%2Fcb&scope=a%20b",
+            "/a?b=//c",
+            "/a%20b",
+        ] {
+            assert_eq!(LocalPath::parse(good).unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn everything_that_could_lead_away_is_refused() {
+        for bad in [
+            "",
+            "login",
+            "https://evil.example/",
+            "javascript:alert(1)",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "\t//evil.example",
+            " /a",
+            "/a b",
+            "/%09/evil.example",
+            "/%0a/evil.example",
+            "/%2f/evil.example",
+            "/%2F%2Fevil.example",
+            "/%5cevil.example",
+            "/.//evil.example",
+            "/..//evil.example",
+            "/a/..//evil.example",
+            "/%2e%2e//evil.example",
+            "/a\0",
+            "/\u{2044}evil.example",
+            "/\u{e4}",
+        ] {
+            assert!(LocalPath::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(LocalPath::parse(&format!("/{}", "a".repeat(MAX_LENGTH))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_stays_on_any_origin(text in "[/\\\\@:.?#%a-z0-9\t\n ]{0,24}|/.{0,20}") {
+            if let Ok(path) = LocalPath::parse(&text) {
+                let base = Url::parse("https://user:pw@as.example:9000/login?next=x").unwrap();
+                let url = base.join(path.as_str()).unwrap();
+                prop_assert_eq!(url.origin(), base.origin());
+                prop_assert!(!path.as_str().starts_with("//"));
+            }
+        }
+    }
+}

@@ -185,3 +185,127 @@ pub fn well_known_url(identifier: &str, name: &str) -> String {
     let rest = if rest == "/" { "" } else { rest };
     format!("{origin}/.well-known/{name}{rest}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn input(issuer: &str) -> MetadataInput {
+        MetadataInput {
+            issuer: issuer.into(),
+            registration_open: true,
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            scopes: vec!["a".into(), "offline_access".into()],
+            cimd: true,
+            ..Default::default()
+        }
+    }
+
+    fn read(json: &[u8]) -> Value {
+        serde_json::from_slice(json).unwrap()
+    }
+
+    #[test]
+    fn the_document_says_what_is_there_and_nothing_else() {
+        let document = AuthorizationServerMetadata::build(input("https://as.example/t"));
+        assert_eq!(
+            read(&document.to_json()),
+            json!({
+                "issuer": "https://as.example/t",
+                "authorization_endpoint": "https://as.example/t/oauth/authorize",
+                "token_endpoint": "https://as.example/t/oauth/token",
+                "registration_endpoint": "https://as.example/t/oauth/register",
+                "revocation_endpoint": "https://as.example/t/oauth/revoke",
+                "introspection_endpoint": "https://as.example/t/oauth/introspect",
+                "jwks_uri": "https://as.example/t/.well-known/jwks.json",
+                "scopes_supported": ["a", "offline_access"],
+                "response_types_supported": ["code"],
+                "response_modes_supported": ["query"],
+                "grant_types_supported": ["authorization_code", "refresh_token"],
+                "token_endpoint_auth_methods_supported":
+                    ["none", "client_secret_basic", "client_secret_post"],
+                "revocation_endpoint_auth_methods_supported":
+                    ["none", "client_secret_basic", "client_secret_post"],
+                "introspection_endpoint_auth_methods_supported":
+                    ["client_secret_basic", "client_secret_post"],
+                "code_challenge_methods_supported": ["S256"],
+                "resource_indicators_supported": true,
+                "authorization_response_iss_parameter_supported": true,
+                "client_id_metadata_document_supported": true,
+            })
+        );
+    }
+
+    #[test]
+    fn features_bring_their_members() {
+        let document = AuthorizationServerMetadata::build(MetadataInput {
+            registration_open: false,
+            cimd: false,
+            dpop_algorithms: vec!["ES256".into()],
+            grant_profiles: vec!["p".into()],
+            agent_identity: true,
+            service_documentation: Some("https://docs.example".into()),
+            ..input("https://as.example/")
+        });
+        let document = document.openid_configuration(&[Algorithm::Es256, Algorithm::Rs256]);
+        let json = read(&document.to_json());
+        assert_eq!(json["issuer"], "https://as.example/");
+        assert_eq!(json["token_endpoint"], "https://as.example/oauth/token");
+        assert_eq!(json.get("registration_endpoint"), None);
+        assert_eq!(json.get("client_id_metadata_document_supported"), None);
+        assert_eq!(json["dpop_signing_alg_values_supported"], json!(["ES256"]));
+        assert_eq!(json["authorization_grant_profiles_supported"], json!(["p"]));
+        assert_eq!(json["authplane_agent_identity_supported"], true);
+        assert_eq!(json["service_documentation"], "https://docs.example");
+        assert_eq!(json["subject_types_supported"], json!(["public"]));
+        assert_eq!(
+            json["id_token_signing_alg_values_supported"],
+            json!(["ES256", "RS256"])
+        );
+    }
+
+    #[test]
+    fn a_resource_names_its_server() {
+        let document = ProtectedResourceMetadata::new(
+            "https://mcp.example/mcp".into(),
+            "https://as.example".into(),
+            vec!["a".into()],
+            None,
+        );
+        assert_eq!(
+            read(&document.to_json()),
+            json!({
+                "resource": "https://mcp.example/mcp",
+                "authorization_servers": ["https://as.example"],
+                "scopes_supported": ["a"],
+                "bearer_methods_supported": ["header"],
+            })
+        );
+    }
+
+    #[test]
+    fn well_known_names_go_between_host_and_path() {
+        let name = "oauth-protected-resource";
+        for (identifier, url) in [
+            (
+                "https://a.example",
+                "https://a.example/.well-known/oauth-protected-resource",
+            ),
+            (
+                "https://a.example/",
+                "https://a.example/.well-known/oauth-protected-resource",
+            ),
+            (
+                "https://a.example:1/mcp",
+                "https://a.example:1/.well-known/oauth-protected-resource/mcp",
+            ),
+            (
+                "https://a.example?x=1",
+                "https://a.example/.well-known/oauth-protected-resource?x=1",
+            ),
+        ] {
+            assert_eq!(well_known_url(identifier, name), url);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorCode, Reason, Rejection, quote};
 use std::fmt;
-use zeroize::Zeroize;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// The longest parameter name, in bytes after decoding.
 pub const MAX_NAME: usize = 128;
@@ -79,30 +79,20 @@ impl Params {
     /// When the encoding is broken or a limit is passed.
     pub fn parse(input: &[u8]) -> Result<Self, ParamError> {
         let mut params = Self::default();
-        let mut bytes = Vec::with_capacity(input.len());
-        let read = params.read(input, &mut bytes);
-        // A NUL is refused before UTF-8 is checked; both hold for the whole buffer at once.
-        // Parts are whole sequences by themselves: boundaries are checked when sliced below.
-        match read.and_then(|()| {
-            if bytes.contains(&0) {
-                return Err(ParamError::Nul);
-            }
-            Ok(())
-        }) {
-            Ok(()) => {}
-            Err(error) => {
-                bytes.zeroize();
-                return Err(error);
-            }
+        let mut bytes = Zeroizing::new(Vec::with_capacity(input.len()));
+        params.read(input, &mut bytes)?;
+        if bytes.contains(&0) {
+            return Err(ParamError::Nul);
         }
-        params.text = String::from_utf8(bytes).map_err(|error| {
+        params.text = String::from_utf8(std::mem::take(&mut *bytes)).map_err(|error| {
             error.into_bytes().zeroize();
             ParamError::NotUtf8
         })?;
+        // The whole may be UTF-8 while a part ends in the middle of a character.
         let whole = |entry: &Entry| {
-            params.text.is_char_boundary(entry.start)
-                && params.text.is_char_boundary(entry.middle)
-                && params.text.is_char_boundary(entry.end)
+            [entry.start, entry.middle, entry.end]
+                .iter()
+                .all(|at| params.text.is_char_boundary(*at))
         };
         if !params.entries.iter().all(whole) {
             return Err(ParamError::NotUtf8);

@@ -40,3 +40,20 @@ impl PresentedToken {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    #[test]
+    fn an_unknown_hint_is_ignored_and_a_missing_token_refused() {
+        let parse = |body: &str| PresentedToken::parse(&Params::parse(body.as_bytes()).unwrap());
+        let presented = parse("token=t&token_type_hint=refresh_token").unwrap();
+        assert_eq!(presented.token.expose_secret(), "t");
+        assert_eq!(presented.hint, Some(TokenTypeHint::RefreshToken));
+        assert_eq!(parse("token=t&token_type_hint=pizza").unwrap().hint, None);
+        assert_eq!(parse("token=t").unwrap().hint, None);
+        assert!(parse("token=&token_type_hint=access_token").is_err());
+    }
+}

@@ -104,22 +104,14 @@ impl RedirectUri {
     ) -> Result<Self, RedirectUriError> {
         let web = application_type == ApplicationType::Web;
         let url = read(text)?;
-        match url.scheme() {
-            "https" => {
-                if web && is_this_machine(&url) {
-                    return Err(RedirectUriError::LoopbackForWeb);
-                }
-            }
-            "http" => {
-                if split_loopback(text).is_none() {
-                    return Err(RedirectUriError::PlainHttp);
-                }
-                if web {
-                    return Err(RedirectUriError::LoopbackForWeb);
-                }
-            }
-            _ if web => return Err(RedirectUriError::CustomSchemeForWeb),
-            _ => {}
+        if url.scheme() == "http" && split_loopback(text).is_none() {
+            return Err(RedirectUriError::PlainHttp);
+        }
+        if web && !matches!(url.scheme(), "http" | "https") {
+            return Err(RedirectUriError::CustomSchemeForWeb);
+        }
+        if web && is_this_machine(&url) {
+            return Err(RedirectUriError::LoopbackForWeb);
         }
         Ok(Self(text.to_owned()))
     }
@@ -309,6 +301,11 @@ pub fn csp_source(uri: &str) -> String {
         {
             url.origin().ascii_serialization()
         }
+        _ if REFUSED_SCHEMES.contains(&url.scheme()) => String::from("'none'"),
+        _ if REFUSED_SCHEMES.contains(&url.scheme()) => String::from("'none'"),
         _ => format!("{}:", url.scheme()),
     }
 }
+
+#[cfg(test)]
+mod tests;

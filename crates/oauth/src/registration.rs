@@ -416,3 +416,6 @@ impl std::fmt::Debug for RegistrationResponse {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
