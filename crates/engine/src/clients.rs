@@ -7,7 +7,7 @@ use oauth::ErrorCode;
 use oauth::client_auth::PresentedClient;
 use oauth::registration::ClientRegistration;
 use outbound::FetchError;
-use outbound::cimd::CimdError;
+use outbound::cimd::{CimdError, is_client_id_url};
 use secrecy::SecretString;
 use std::sync::Arc;
 use telemetry::RequestContext;
@@ -22,7 +22,8 @@ impl Engine {
     /// When there is none, or it may not act.
     pub(crate) async fn client_for_authorization(&self, id: &ClientId) -> Result<Arc<Client>> {
         let stored = self.store().client(id.as_str()).await?;
-        let from_url = self.inner().parts.cimd.as_ref().filter(|_| oauth::client_id_url::ClientIdUrl::looks_like(id.as_str()));
+        let from_url =
+            self.inner().parts.cimd.as_ref().filter(|_| is_client_id_url(id.as_str()));
         let client = match (from_url, stored) {
             (Some(resolver), stored) => {
                 let traceparent = RequestContext::with_current(|context| context.traceparent().to_string());

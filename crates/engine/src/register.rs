@@ -77,7 +77,7 @@ impl Engine {
             client.id.into_string(),
             now.seconds(),
             secret,
-            &client.scope,
+            client.scope.to_string(),
         ))
     }
 

@@ -10,12 +10,11 @@
 //! | requests | [`params`], [`client_auth`], [`authorize`], [`token`], [`presented_token`], [`registration`] |
 //! | responses | [`error`], [`token`], [`introspection`], [`metadata`], [`registration`] |
 //! | tokens | [`jwt`] |
-//! | values | [`pkce`], [`redirect_uri`], [`approved_redirect`], [`client_id_url`], [`local_path`] |
+//! | values | [`pkce`], [`redirect_uri`], [`approved_redirect`], [`local_path`] |
 
 pub mod approved_redirect;
 pub mod authorize;
 pub mod client_auth;
-pub mod client_id_url;
 pub mod error;
 pub mod introspection;
 pub mod jwt;

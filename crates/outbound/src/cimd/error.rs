@@ -18,21 +18,9 @@ pub enum CimdError {
     /// The document could not be fetched.
     #[error("the client's metadata cannot be fetched: {0}")]
     Fetch(FetchError),
-    /// The document is not a JSON object.
-    #[error("the client's metadata is not a JSON object")]
-    NotJson,
-    /// A member of the document has the wrong type or a value that is not supported.
-    #[error("the client's metadata is invalid: {0}")]
-    MetadataInvalid(String),
-    /// The document's `client_id` is not the URL it was fetched from, character for character.
-    #[error("the client's metadata names another client_id")]
-    ClientIdMismatch,
-    /// The document has no redirect URI.
-    #[error("the client's metadata has no redirect_uris")]
-    NoRedirectUris,
-    /// The document contains a secret, or a method that needs one; a public document cannot.
-    #[error("the client's metadata uses a client secret, which a public document cannot keep")]
-    SymmetricAuth,
+    /// The document is not the metadata of this client, or not acceptable.
+    #[error("the client's metadata document is not acceptable: {0}")]
+    Document(String),
     /// Too many fetches are under way.
     #[error("too many client metadata documents are being fetched at the moment")]
     Capacity,
@@ -49,11 +37,7 @@ impl CimdError {
             Self::UrlInvalid(_) => "url_invalid",
             Self::Scheme => "scheme",
             Self::Fetch(error) => error.reason(),
-            Self::NotJson => "not_json",
-            Self::MetadataInvalid(_) => "metadata_invalid",
-            Self::ClientIdMismatch => "client_id_mismatch",
-            Self::NoRedirectUris => "no_redirect_uris",
-            Self::SymmetricAuth => "symmetric_auth",
+            Self::Document(_) => "document_invalid",
             Self::Capacity => "capacity",
             Self::NegativeCache(_) => "negative_cache",
         }

@@ -8,14 +8,15 @@
 //!   not be a means of hammering somebody else's. The draft leaves the bounds to the server.
 //! - A failure stays for [`FAILURE_LIFETIME`] ([`TIMEOUT_LIFETIME`] for a timeout).
 //! - A stale document is never served.
+//!
+//! What a document must say is decided by [`oauth::registration`], with the rules that hold for
+//! clients that register themselves.
 
 mod client_id;
-mod document;
 mod error;
 mod resolver;
 
 pub use client_id::{ClientIdUrl, is_client_id_url};
-pub use document::{CimdAuthMethod, ClientMetadataDocument};
 pub use error::CimdError;
 pub use resolver::{
     CimdObserver, CimdOptions, CimdResolver, DEFAULT_LIFETIME, FAILURE_LIFETIME, FetchOutcome,

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use domain::{Clock, UnixMillis};
 use moka::future::Cache;
+use oauth::registration::ClientRegistration;
 use tokio::sync::Semaphore;
 
-use super::{CimdError, ClientIdUrl, ClientMetadataDocument};
+use super::{CimdError, ClientIdUrl};
 use crate::freshness::lifetime;
 use crate::{FetchError, GetOptions, GuardedClient};
 
@@ -61,7 +62,7 @@ impl FetchOutcome {
         }
     }
 
-    fn of(result: &Result<Arc<ClientMetadataDocument>, CimdError>) -> Self {
+    fn of(result: &Result<Arc<ClientRegistration>, CimdError>) -> Self {
         match result {
             Ok(_) => Self::Success,
             Err(CimdError::Fetch(FetchError::BlockedAddress { .. })) => Self::Blocked,
@@ -158,7 +159,7 @@ struct Inner {
 /// What became of the last fetch of a URL.
 #[derive(Clone)]
 struct Entry {
-    result: Result<Arc<ClientMetadataDocument>, CimdError>,
+    result: Result<Arc<ClientRegistration>, CimdError>,
     stored_at: UnixMillis,
     expires_at: UnixMillis,
     weight: u32,
@@ -215,7 +216,7 @@ impl CimdResolver {
         &self,
         client_id: &str,
         traceparent: Option<&str>,
-    ) -> Result<Arc<ClientMetadataDocument>, CimdError> {
+    ) -> Result<Arc<ClientRegistration>, CimdError> {
         let inner = &*self.0;
         let url = ClientIdUrl::parse(client_id, !inner.client.policy().require_https)?;
         if let Some(entry) = inner.cache.get(client_id).await
@@ -267,7 +268,9 @@ impl Inner {
         };
         let (result, lifetime, size) = match self.client.get(url.as_url(), options).await {
             Ok(answer) => {
-                let result = ClientMetadataDocument::parse(url, &answer.body).map(Arc::new);
+                let result = ClientRegistration::parse_document(&answer.body, url.as_str())
+                    .map(Arc::new)
+                    .map_err(|refusal| CimdError::Document(refusal.description.into_owned()));
                 let ttl = self.options.cache_ttl;
                 let kept = match &result {
                     Ok(_) => lifetime(&answer.headers, self.clock.now())
@@ -298,7 +301,7 @@ impl Inner {
     fn entry(
         &self,
         url: &ClientIdUrl,
-        result: Result<Arc<ClientMetadataDocument>, CimdError>,
+        result: Result<Arc<ClientRegistration>, CimdError>,
         lifetime: Duration,
         size: usize,
     ) -> Entry {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::server::{Answer, Server, http};
 use domain::{ManualClock, UnixMillis};
+use oauth::registration::ClientRegistration;
 use outbound::cimd::{
-    CimdError, CimdObserver, CimdOptions, CimdResolver, ClientMetadataDocument, DEFAULT_LIFETIME,
+    CimdError, CimdObserver, CimdOptions, CimdResolver, DEFAULT_LIFETIME,
     FAILURE_LIFETIME, FetchOutcome, MIN_LIFETIME, Suppression, TIMEOUT_LIFETIME,
 };
 use outbound::{GuardPolicy, GuardedClient};
@@ -74,7 +75,7 @@ impl Fixture {
         self.server.answer_with(Answer::Bytes(answer));
     }
 
-    async fn resolve(&self) -> Result<Arc<ClientMetadataDocument>, CimdError> {
+    async fn resolve(&self) -> Result<Arc<ClientRegistration>, CimdError> {
         self.resolver.resolve(&self.id, None).await
     }
 
@@ -96,7 +97,7 @@ async fn a_document_is_fetched_once_and_asked_for_as_json() {
         .resolve(&fixture.id, Some(traceparent))
         .await
         .unwrap();
-    assert_eq!(document.client_id.as_str(), fixture.id);
+    assert_eq!(document.redirect_uris.len(), 1);
     assert_eq!(document.client_name.as_deref(), Some("App"));
     fixture.resolve().await.unwrap();
     assert_eq!(fixture.server.hits(), 1);
@@ -233,7 +234,7 @@ async fn each_kind_of_bad_answer_has_its_reason() {
         ),
         (
             http("200 OK", &[], "<html>"),
-            "not_json",
+            "document_invalid",
             FetchOutcome::Invalid,
         ),
         (
@@ -242,7 +243,7 @@ async fn each_kind_of_bad_answer_has_its_reason() {
                 &[],
                 r#"{"client_id":"https://other.example/c","redirect_uris":["a"]}"#,
             ),
-            "client_id_mismatch",
+            "document_invalid",
             FetchOutcome::Invalid,
         ),
     ] {
