@@ -1,0 +1,38 @@
+//! `dcr`: dynamic client registration.
+
+use std::time::Duration;
+
+use super::rule::ABOVE_ZERO;
+use crate::schema::{choice, section};
+use crate::value::RedirectPattern;
+
+choice! {
+    /// Who may register a client (RFC 7591).
+    pub enum DcrMode {
+        /// Anyone.
+        Open = "open",
+        /// Anyone whose redirect URIs all match `dcr.approved_redirects`.
+        ApprovedRedirects = "approved_redirects",
+        /// Nobody over the public endpoint.
+        AdminOnly = "admin_only",
+    }
+}
+
+section! {
+    /// Dynamic client registration (RFC 7591).
+    pub struct Dcr at "dcr." {
+        /// Who may register a client: anyone (`open`, with a warning at start), those whose
+        /// redirect URIs all match `dcr.approved_redirects`, or the operator alone (`admin_only`).
+        mode: DcrMode = "open", "AUTHPLANE_DCR_MODE";
+        /// Redirect URIs that may be registered: exact, or a path prefix ending in `*`.
+        approved_redirects: Vec<RedirectPattern>, "AUTHPLANE_DCR_APPROVED_REDIRECTS";
+        /// Lifetime of the access tokens of registered clients.
+        default_token_expiry: Duration = "15m", "AUTHPLANE_DCR_DEFAULT_TOKEN_EXPIRY", ABOVE_ZERO;
+        /// Lifetime of the refresh tokens of registered clients, from their last use.
+        default_refresh_expiry: Duration = "168h", "AUTHPLANE_DCR_DEFAULT_REFRESH_EXPIRY", ABOVE_ZERO;
+        /// Registrations per second from one address; 0 means no limit.
+        rate_limit: u32 = "10", "AUTHPLANE_DCR_RATE_LIMIT";
+        /// Registrations one address may make at once.
+        rate_limit_burst: u32 = "20", "AUTHPLANE_DCR_RATE_LIMIT_BURST";
+    }
+}

@@ -1,0 +1,32 @@
+//! The keys, section by section. Each file declares the keys of one section and nothing else.
+
+mod admin;
+mod cimd;
+mod dcr;
+mod oauth;
+mod observability;
+mod rate_limit;
+mod resource;
+mod root;
+mod rule;
+mod server;
+mod session;
+mod signing;
+mod storage;
+
+pub use admin::Admin;
+pub use cimd::Cimd;
+pub use dcr::{Dcr, DcrMode};
+pub use oauth::OAuth;
+pub use observability::{
+    LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider, Observability,
+};
+pub use rate_limit::RateLimit;
+pub use resource::{
+    BackendKind, ConnectPolicy, ExchangePolicy, Policy, ResourceSeed, RuntimePolicy, ScopeSeed,
+};
+pub use root::Config;
+pub use server::{Server, Tls};
+pub use session::{SameSite, Session};
+pub use signing::{KeyStore, Signing, SigningAlgorithm};
+pub use storage::{Postgres, Sqlite, Storage, StorageDriver};
