@@ -1,0 +1,113 @@
+//! Why a request was refused.
+
+use super::label::label;
+
+label! {
+    /// Why a request was refused: the same word in `authserver_auth_denied_total`, in the log
+    /// line and in the audit row. Finer than the OAuth error code, which many of these share.
+    DenyReason {
+        // The request as such.
+        /// A parameter is missing, malformed or repeated.
+        InvalidRequest = "invalid_request",
+        /// Too many requests from one address.
+        RateLimited = "rate_limited",
+        /// The server cannot answer at the moment.
+        TemporarilyUnavailable = "temporarily_unavailable",
+        /// The server failed.
+        ServerError = "server_error",
+
+        // The client.
+        /// There is no client with this id.
+        UnknownClient = "unknown_client",
+        /// Client authentication failed.
+        InvalidClient = "invalid_client",
+        /// The client used another authentication method than the one it registered.
+        ClientAuthMethodMismatch = "client_auth_method_mismatch",
+        /// The client is suspended.
+        ClientSuspended = "client_suspended",
+        /// The client is revoked.
+        ClientRevoked = "client_revoked",
+        /// The client may not use this grant or endpoint.
+        UnauthorizedClient = "unauthorized_client",
+        /// The client's metadata document could not be fetched.
+        CimdUnavailable = "cimd_unavailable",
+        /// The client's metadata document is not valid.
+        CimdInvalid = "cimd_invalid",
+        /// The address of the client's metadata document is not one the server may talk to.
+        CimdBlocked = "cimd_blocked",
+
+        // Authorization requests.
+        /// The redirect URI is missing or not registered.
+        InvalidRedirectUri = "invalid_redirect_uri",
+        /// The response type is not `code`.
+        UnsupportedResponseType = "unsupported_response_type",
+        /// The response mode is not `query`.
+        UnsupportedResponseMode = "unsupported_response_mode",
+        /// No PKCE challenge.
+        MissingPkce = "missing_pkce",
+        /// A PKCE method other than S256.
+        UnsupportedPkceMethod = "unsupported_pkce_method",
+        /// A PKCE challenge that cannot be a SHA-256.
+        InvalidPkceChallenge = "invalid_pkce_challenge",
+        /// No scope, and the server asks for one.
+        MissingScope = "missing_scope",
+        /// A scope outside the catalog or beyond what the client may ask for.
+        InvalidScope = "invalid_scope",
+        /// A resource that is not registered, or not what was authorized.
+        InvalidTarget = "invalid_target",
+        /// `prompt=none`, and nobody is signed in.
+        LoginRequired = "login_required",
+        /// `prompt=none`, and the user has to be asked.
+        ConsentRequired = "consent_required",
+        /// The user said no.
+        AccessDenied = "access_denied",
+
+        // Sign-in and forms.
+        /// Unknown user or wrong password.
+        LoginFailed = "login_failed",
+        /// Too many failed attempts before this one.
+        LockedOut = "locked_out",
+        /// The user is disabled.
+        UserDisabled = "user_disabled",
+        /// A form without its token, or with one of another session.
+        Csrf = "csrf",
+        /// The browser session is unknown, expired or ended.
+        SessionInvalid = "session_invalid",
+        /// The pending authorization request is gone.
+        RequestExpired = "request_expired",
+
+        // Token requests.
+        /// The grant type is unknown or not enabled.
+        UnsupportedGrantType = "unsupported_grant_type",
+        /// The code, refresh token or assertion is unknown.
+        InvalidGrant = "invalid_grant",
+        /// The code was used before.
+        CodeReplayed = "code_replayed",
+        /// The code is too old.
+        CodeExpired = "code_expired",
+        /// The code or refresh token belongs to another client.
+        ClientMismatch = "client_mismatch",
+        /// The redirect URI differs from the one of the authorization request.
+        RedirectUriMismatch = "redirect_uri_mismatch",
+        /// The PKCE verifier is missing or wrong.
+        PkceMismatch = "pkce_mismatch",
+        /// The refresh token was used before; its family is revoked.
+        RefreshReuse = "refresh_reuse",
+        /// The refresh token is too old.
+        RefreshExpired = "refresh_expired",
+        /// The refresh token or its family was revoked.
+        RefreshRevoked = "refresh_revoked",
+
+        // Introspection, revocation, registration, administration.
+        /// The caller may not introspect this token.
+        IntrospectionRefused = "introspection_refused",
+        /// The caller may not revoke this token.
+        RevocationRefused = "revocation_refused",
+        /// Registration is closed, or not open to this redirect URI.
+        RegistrationRefused = "registration_refused",
+        /// Client metadata that cannot be registered.
+        InvalidClientMetadata = "invalid_client_metadata",
+        /// The admin key is missing or wrong.
+        AdminAuthFailed = "admin_auth_failed",
+    }
+}

@@ -1,0 +1,214 @@
+//! The label values of the catalog, except those that the domain already names
+//! ([`domain::GrantType`], [`domain::AuditAction`]) and the [deny reasons](super::DenyReason).
+
+use super::label::label;
+
+label! {
+    /// Why tokens were revoked.
+    RevokeReason {
+        /// A spent refresh token came back; its family was revoked.
+        FamilyRevocation = "family_revocation",
+        /// A spent authorization code came back; what it had led to was revoked.
+        CodeReuse = "code_reuse",
+        /// The client asked for it (RFC 7009).
+        Explicit = "explicit",
+        /// A client asked for it for a token that has no user.
+        ExplicitMachine = "explicit_machine",
+        /// The user took the consent back.
+        Consent = "consent",
+        /// An operator asked for it.
+        Admin = "admin",
+    }
+}
+
+label! {
+    /// How a client came to be known.
+    RegistrationSource {
+        /// Dynamic client registration (RFC 7591).
+        Dcr = "dcr",
+        /// Created by an operator.
+        Admin = "admin",
+        /// A client ID metadata document.
+        Cimd = "cimd",
+    }
+}
+
+label! {
+    /// What the user answered on the consent page.
+    ConsentDecision {
+        /// Allowed.
+        Granted = "granted",
+        /// Refused.
+        Denied = "denied",
+    }
+}
+
+label! {
+    /// How a sign-in attempt ended.
+    LoginOutcome {
+        /// Signed in.
+        Success = "success",
+        /// Unknown user, wrong password, or a user who may not sign in.
+        Failure = "failure",
+        /// Refused unseen because of earlier failures.
+        LockedOut = "locked_out",
+    }
+}
+
+label! {
+    /// Whether whoever replayed an authorization code knew the PKCE verifier.
+    VerifierCheck {
+        /// The verifier was right: the replayer is the client, or has everything it had.
+        Valid = "valid",
+        /// The verifier was wrong or missing: somebody saw only the code.
+        Invalid = "invalid",
+    }
+}
+
+label! {
+    /// What led to a revocation that then failed.
+    RevocationPath {
+        /// Reuse of a refresh token.
+        Reuse = "reuse",
+        /// Reuse of an authorization code.
+        CodeReuse = "code_reuse",
+    }
+}
+
+label! {
+    /// Which half of a revocation failed.
+    RevocationHalf {
+        /// Revoking the refresh tokens of the family.
+        Family = "family",
+        /// Denying the access tokens already issued.
+        Jti = "jti",
+    }
+}
+
+label! {
+    /// What an introspection answered.
+    TokenActive {
+        /// The token is good.
+        True = "true",
+        /// It is not, or the caller may not know.
+        False = "false",
+    }
+}
+
+impl From<bool> for TokenActive {
+    fn from(active: bool) -> Self {
+        if active { Self::True } else { Self::False }
+    }
+}
+
+label! {
+    /// Why a client ID metadata document was not fetched although it was not in the cache.
+    SuppressReason {
+        /// It failed a moment ago.
+        NegativeCache = "negative_cache",
+        /// Another request is fetching it already.
+        InFlight = "in_flight",
+        /// Too many fetches at once.
+        Capacity = "capacity",
+    }
+}
+
+label! {
+    /// How the fetch of a client ID metadata document ended.
+    FetchOutcome {
+        /// A valid document.
+        Success = "success",
+        /// The address is not one the server may talk to.
+        Blocked = "blocked",
+        /// No answer in time.
+        Timeout = "timeout",
+        /// No connection, a bad status, or an answer that is too large.
+        Unavailable = "unavailable",
+        /// An answer that is not a valid document.
+        Invalid = "invalid",
+    }
+}
+
+label! {
+    /// A kind of telemetry.
+    Signal {
+        /// Log lines.
+        Logs = "logs",
+        /// Spans.
+        Traces = "traces",
+        /// Metric exports.
+        Metrics = "metrics",
+    }
+}
+
+label! {
+    /// Which database.
+    StoreKind {
+        /// SQLite.
+        Sqlite = "sqlite",
+        /// PostgreSQL.
+        Postgres = "postgres",
+    }
+}
+
+label! {
+    /// What the database was asked to do.
+    DbOp {
+        /// Read one client.
+        ClientRead = "client_read",
+        /// Create or change a client.
+        ClientWrite = "client_write",
+        /// Read one user.
+        UserRead = "user_read",
+        /// Create or change a user.
+        UserWrite = "user_write",
+        /// Read one resource.
+        ResourceRead = "resource_read",
+        /// Create or change a resource.
+        ResourceWrite = "resource_write",
+        /// Read a browser session.
+        SessionRead = "session_read",
+        /// Create, renew or end a browser session.
+        SessionWrite = "session_write",
+        /// Read consent grants.
+        ConsentRead = "consent_read",
+        /// Record or remove a consent grant.
+        ConsentWrite = "consent_write",
+        /// Store an authorization code.
+        CodeStore = "code_store",
+        /// Spend an authorization code.
+        CodeSpend = "code_spend",
+        /// Rotate a refresh token.
+        RefreshRotate = "refresh_rotate",
+        /// Revoke a token or a family.
+        Revoke = "revoke",
+        /// Read what introspection needs.
+        TokenRead = "token_read",
+        /// Make a group of ledger rows durable.
+        LedgerCommit = "ledger_commit",
+        /// Write an audit row outside the ledger.
+        AuditWrite = "audit_write",
+        /// Query the audit log.
+        AuditRead = "audit_read",
+        /// Read or write signing keys.
+        Keys = "keys",
+        /// List entities for the admin surface.
+        List = "list",
+        /// Remove expired rows.
+        Purge = "purge",
+        /// Apply migrations.
+        Migrate = "migrate",
+        /// Ask whether the database is there.
+        Ping = "ping",
+    }
+}
+
+label! {
+    /// What a connection of the pool is doing.
+    ConnectionState {
+        /// Working.
+        InUse = "in_use",
+        /// Open and free.
+        Idle = "idle",
+    }
+}

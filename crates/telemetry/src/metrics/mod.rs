@@ -1,0 +1,234 @@
+//! The metrics of the server.
+//!
+//! [`Metrics`] dereferences to the [`Catalog`], one field per instrument:
+//!
+//! ```
+//! use domain::GrantType;
+//! use telemetry::metrics::{Format, Method, Metrics, MetricsOptions};
+//!
+//! let metrics = Metrics::new(MetricsOptions::default());
+//! metrics.tokens_issued.add(GrantType::AuthorizationCode);
+//! metrics.refresh_token_reuse.inc();
+//! let token = metrics.route("/oauth/token");
+//! metrics.http_request_duration.record((Method::Post, token, 200), 0.004);
+//! assert!(metrics.render(Format::Text).contains("authserver_refresh_token_reuse_total 1"));
+//! ```
+//!
+//! A label value outside its closed set does not compile, so nothing a caller sends can
+//! become a label.
+//!
+//! # How it works, and why
+//!
+//! The instruments are those of the OpenTelemetry SDK, and every series of a closed label set
+//! is *bound* when the server starts: an increment is an array access and an atomic addition,
+//! a few nanoseconds, without looking attributes up. Binding is also what makes a series exist
+//! at zero before its first event, without which Prometheus' `rate()` would not see that event.
+//!
+//! `/metrics` is a reader of that SDK: it collects what the instruments hold and
+//! [writes it](exposition) as Prometheus text or OpenMetrics. Pushing the same instruments over OTLP
+//! is one more reader, added through [`MetricsOptions::configure`]. Atomics of our own with an
+//! encoder beside them would have been as fast, but OpenTelemetry has no observable form of a
+//! histogram, so OTLP would have needed a second implementation of the data model; and the
+//! upstream Prometheus exporter speaks neither OpenMetrics nor promises a future. The two SDK
+//! features this rests on (bound instruments, custom readers) are flagged experimental; only
+//! this module uses them.
+
+mod catalog;
+mod definition;
+mod deny_reason;
+mod exposition;
+mod http;
+mod instrument;
+mod label;
+pub mod labels;
+mod process;
+mod reader;
+mod reference;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry_sdk::metrics::{MeterProviderBuilder, SdkMeterProvider, Stream};
+
+pub use catalog::{Catalog, DEFINITIONS};
+pub use definition::{Definition, Kind, LabelValues};
+pub use deny_reason::DenyReason;
+pub use exposition::Format;
+pub use http::{MAX_ROUTES, Method, RequestCounter, RequestHistogram, RouteLabel};
+pub use instrument::{
+    BUCKETS, BuildInfo, Counter, Gauge, Histogram, Instrument, ObservedCounter, ObservedGauge,
+    Source, SparseHistogram,
+};
+pub use label::{Label, LabelSet};
+pub use labels::{
+    ConnectionState, ConsentDecision, DbOp, FetchOutcome, LoginOutcome, RegistrationSource,
+    RevocationHalf, RevocationPath, RevokeReason, Signal, StoreKind, SuppressReason, TokenActive,
+    VerifierCheck,
+};
+pub use reference::reference_markdown;
+
+use http::Routes;
+use instrument::Builder;
+use reader::ScrapeReader;
+
+/// Adds readers and a resource to the provider of the metrics.
+pub type Configure = Box<dyn FnOnce(MeterProviderBuilder) -> MeterProviderBuilder>;
+
+/// What [`Metrics::new`] needs to know.
+pub struct MetricsOptions {
+    /// Release of the program, for `authserver_build_info`.
+    pub version: &'static str,
+    /// Commit of the program, for `authserver_build_info`.
+    pub revision: &'static str,
+    /// Whether [`Metrics::render`] has anything to say. Off when nothing scrapes.
+    pub scrape: bool,
+    /// Where an exporter attaches its reader and its resource.
+    pub configure: Option<Configure>,
+}
+
+impl Default for MetricsOptions {
+    fn default() -> Self {
+        Self {
+            version: "unknown",
+            revision: "unknown",
+            scrape: true,
+            configure: None,
+        }
+    }
+}
+
+/// Connections of a database pool, as [`Metrics::observe_pool`] reports them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolState {
+    /// Connections at work.
+    pub in_use: u32,
+    /// Connections that are open and free.
+    pub idle: u32,
+    /// Operations that wait for a connection.
+    pub waiting: u32,
+}
+
+/// The metrics of the server. Cloning is cheap, and all clones count together.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    catalog: Catalog,
+    routes: Arc<Routes>,
+    scrape: ScrapeReader,
+    provider: SdkMeterProvider,
+}
+
+impl Deref for Metrics {
+    type Target = Catalog;
+    fn deref(&self) -> &Catalog {
+        &self.0.catalog
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// Makes the instruments, with every series that is known in advance at zero.
+    #[must_use]
+    pub fn new(options: MetricsOptions) -> Self {
+        let scrape = ScrapeReader::default();
+        let mut provider =
+            SdkMeterProvider::builder().with_view(|instrument: &_| room_for(instrument));
+        if options.scrape {
+            provider = provider.with_reader(scrape.clone());
+        }
+        if let Some(configure) = options.configure {
+            provider = configure(provider);
+        }
+        let provider = provider.build();
+        let routes = Arc::new(Routes::new());
+        let catalog = Catalog::build(&Builder {
+            meter: provider.meter("authserver"),
+            routes: Arc::clone(&routes),
+        });
+        catalog.build_info.set(options.version, options.revision);
+        process::observe(&catalog);
+        Self(Arc::new(Inner {
+            catalog,
+            routes,
+            scrape,
+            provider,
+        }))
+    }
+
+    /// Registers a route template such as `/oauth/token`; the same template gives the same
+    /// label. Call it when routers are built, not for each request.
+    #[must_use]
+    pub fn route(&self, template: &str) -> RouteLabel {
+        self.0.routes.register(template)
+    }
+
+    /// Counts and measures a request that has been answered.
+    pub fn http_request(&self, method: Method, route: RouteLabel, status: u16, seconds: f64) {
+        self.http_requests.add((method, route, status));
+        self.http_request_duration
+            .record((method, route, status), seconds);
+    }
+
+    /// Sets the number of clients that may act.
+    pub fn set_active_clients(&self, clients: i64) {
+        self.active_clients.set(clients);
+    }
+
+    /// Sets the number of token families that can still be refreshed.
+    pub fn set_active_token_families(&self, families: i64) {
+        self.active_token_families.set(families);
+    }
+
+    /// Sets when the current signing key was made, in seconds since 1970.
+    pub fn set_key_last_rotation(&self, unix_seconds: i64) {
+        self.key_last_rotation_timestamp.set(unix_seconds);
+    }
+
+    /// Reads the state of the database pool from `state` whenever metrics are collected.
+    pub fn observe_pool(&self, state: Arc<dyn Fn() -> PoolState + Send + Sync>) {
+        let connections = Arc::clone(&state);
+        self.db_pool_connections.read_from(Box::new(move |emit| {
+            let now = connections();
+            emit(ConnectionState::InUse, f64::from(now.in_use));
+            emit(ConnectionState::Idle, f64::from(now.idle));
+        }));
+        self.db_pool_waiting
+            .read_from(Box::new(move |emit| emit((), f64::from(state().waiting))));
+    }
+
+    /// What a scraper gets.
+    #[must_use]
+    pub fn render(&self, format: Format) -> String {
+        self.0
+            .scrape
+            .collect(|collected| exposition::write(collected, format))
+    }
+
+    /// Sends what exporters still hold, and stops them.
+    pub fn shutdown(&self) {
+        // An exporter that cannot be reached at the end has nobody left to tell.
+        let _ = self.0.provider.shutdown();
+    }
+}
+
+/// Gives each instrument exactly the room its series need; the SDK would reserve room for
+/// two thousand each.
+fn room_for(instrument: &opentelemetry_sdk::metrics::Instrument) -> Option<Stream> {
+    let definition = DEFINITIONS
+        .iter()
+        .find(|definition| definition.name == instrument.name())?;
+    Stream::builder()
+        .with_cardinality_limit((definition.max_series)().max(1))
+        .build()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests;
