@@ -1,1 +1,32 @@
-//! oauth
+//! The wire formats of OAuth: bytes in, typed values out, and back.
+//!
+//! Every rule that an RFC makes about the *form* of a message lives here; what a well-formed
+//! message is worth is decided in `engine`. A value of one of these types is valid from its
+//! construction on, so that nothing behind this crate checks a character again. Nothing here
+//! does IO, waits, or looks at a clock: where time matters, it is an argument.
+//!
+//! | direction | modules |
+//! |---|---|
+//! | requests | [`params`], [`client_auth`], [`authorize`], [`token`], [`presented_token`], [`registration`] |
+//! | responses | [`error`], [`token`], [`introspection`], [`metadata`], [`registration`] |
+//! | tokens | [`jwt`] |
+//! | values | [`pkce`], [`redirect_uri`], [`approved_redirect`], [`client_id_url`], [`local_path`] |
+
+pub mod approved_redirect;
+pub mod authorize;
+pub mod client_auth;
+pub mod client_id_url;
+pub mod error;
+pub mod introspection;
+pub mod jwt;
+pub mod local_path;
+pub mod metadata;
+pub mod params;
+pub mod pkce;
+pub mod presented_token;
+pub mod redirect_uri;
+pub mod registration;
+pub mod token;
+
+pub use error::{ErrorBody, ErrorCode, Reason, Rejection};
+pub use params::{ParamError, Params};
