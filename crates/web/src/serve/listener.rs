@@ -1,9 +1,10 @@
 //! Addresses and sockets.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use config::ListenAddress;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
@@ -34,20 +35,12 @@ impl TlsFiles {
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The address is not one.
-    #[error(
-        "{address:?} is not an address to listen on: write host:port, or :port for all interfaces"
-    )]
-    Address {
-        /// As configured.
-        address: String,
-    },
-    /// The operating system refused.
+    /// The name does not resolve, or the operating system refused.
     #[error("cannot listen on {address}: {source}")]
     Socket {
         /// As configured.
-        address: String,
-        /// Its reason.
+        address: ListenAddress,
+        /// The reason.
         source: io::Error,
     },
     /// Certificate or key are not usable.
@@ -64,30 +57,25 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Opens `address`: `host:port`, `[v6]:port`, or `:port` for all interfaces of both
-    /// families. Port 0 picks a free one. With `tls` the files are read now.
+    /// Opens `address`, on both families when it means all interfaces. Port 0 picks a free
+    /// one. With `tls` the files are read now.
     ///
     /// # Errors
-    /// The address is malformed or taken, or the TLS files are unusable.
-    pub fn bind(address: &str, tls: Option<&TlsFiles>) -> Result<Self, BindError> {
+    /// The address does not resolve or is taken, or the TLS files are unusable.
+    pub fn bind(address: &ListenAddress, tls: Option<&TlsFiles>) -> Result<Self, BindError> {
         let certificate = tls.map(Certificate::load).transpose()?;
         let refused = |source| BindError::Socket {
-            address: address.to_owned(),
+            address: address.clone(),
             source,
         };
-        let mut result = Err(BindError::Address {
-            address: address.to_owned(),
-        });
-        for candidate in candidates(address) {
-            match open(candidate) {
-                Ok(socket) => {
-                    result = Ok(socket);
-                    break;
-                }
-                Err(source) => result = Err(refused(source)),
+        let mut result = Err(io::Error::other("the name has no address"));
+        for candidate in address.candidates().map_err(refused)? {
+            result = open(candidate);
+            if result.is_ok() {
+                break;
             }
         }
-        let socket = result?;
+        let socket = result.map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
         Ok(Self {
             socket,
@@ -109,23 +97,6 @@ impl Listener {
     }
 }
 
-/// What `address` may mean, best first. `:port` is both families on one socket, or IPv4 alone
-/// where the machine has no IPv6.
-fn candidates(address: &str) -> Vec<SocketAddr> {
-    if let Some(port) = address.strip_prefix(':') {
-        let Ok(port) = port.parse() else {
-            return Vec::new();
-        };
-        return vec![
-            SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port),
-            SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
-        ];
-    }
-    address
-        .to_socket_addrs()
-        .map_or_else(|_| Vec::new(), Iterator::collect)
-}
-
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -142,23 +113,4 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bare_port_means_every_interface_of_both_families() {
-        let found = candidates(":9000");
-        assert_eq!(found[0], "[::]:9000".parse().unwrap());
-        assert_eq!(found[1], "0.0.0.0:9000".parse().unwrap());
-        assert_eq!(
-            candidates("127.0.0.1:0"),
-            ["127.0.0.1:0".parse::<SocketAddr>().unwrap()]
-        );
-        for bad in ["", ":", ":x", ":70000", "127.0.0.1", "127.0.0.1:http!"] {
-            assert!(candidates(bad).is_empty(), "{bad:?}");
-        }
-    }
 }
