@@ -26,6 +26,14 @@ impl Digest {
         &self.0
     }
 
+    /// Reads what [`Self::to_hex`] wrote.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
     /// Lower-case hexadecimal, the form in which digests are stored.
     #[must_use]
     pub fn to_hex(&self) -> String {

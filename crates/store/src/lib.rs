@@ -1,1 +1,30 @@
-//! store
+//! The store: everything that has to survive the process, on SQLite or PostgreSQL.
+//!
+//! Statements are written once, in the dialect both databases accept, and compiled for each
+//! (see `both/`). Reads go to a pool of connections, the hottest of them through caches that
+//! are told at once of what changes. Writes go through *lanes* (see `both/lane.rs`): a lane
+//! is one connection that commits jobs in groups and answers each only when its group is
+//! durable. What must be atomic is one method here and one transaction below, the audit rows
+//! and the issuance included.
+
+mod cache;
+mod chain;
+mod change;
+mod commands;
+mod error;
+mod listen;
+mod open;
+mod postgres;
+mod rows;
+mod sqlite;
+mod store;
+
+pub use cache::ResourceCatalog;
+pub use change::Change;
+pub use commands::{
+    AuditFilter, Authorize, ClientFilter, NewConsent, Page, PurgeTarget, RedeemCode, Redeemed,
+    Revoke, RevokeCount, RotateRefresh, Rotated,
+};
+pub use error::{Result, StoreError};
+pub use open::Location;
+pub use store::{PoolState, Store};

@@ -1,0 +1,187 @@
+//! Users and their browser sessions.
+
+use super::Conn;
+use super::ledger::Tx;
+use crate::rows::{SessionRow, UserRow};
+use crate::{Change, Page, Result, StoreError};
+use domain::{AuditEvent, Digest, Session, UnixMillis, User};
+
+fn email_taken(error: sqlx::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Conflict(_) => StoreError::Conflict("a user with that e-mail address"),
+        other => other,
+    }
+}
+
+pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<User>> {
+    let row: Option<UserRow> = sqlx::query_as(
+        "SELECT id, email, name, password_hash, role, status, created_at, updated_at FROM users WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    row.map(User::try_from).transpose()
+}
+
+pub(crate) async fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>> {
+    let row: Option<UserRow> = sqlx::query_as(
+        "SELECT id, email, name, password_hash, role, status, created_at, updated_at FROM users WHERE email = $1",
+    )
+    .bind(email)
+    .fetch_optional(conn)
+    .await?;
+    row.map(User::try_from).transpose()
+}
+
+pub(crate) async fn list(conn: &mut Conn, page: &Page) -> Result<Vec<User>> {
+    let rows: Vec<UserRow> = sqlx::query_as(
+        "SELECT id, email, name, password_hash, role, status, created_at, updated_at FROM users \
+         ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2",
+    )
+    .bind(i64::from(page.limit))
+    .bind(i64::from(page.offset))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(User::try_from).collect()
+}
+
+pub(crate) async fn create(tx: &mut Tx, user: &User, audit: &[AuditEvent]) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO users (id, email, name, password_hash, role, status, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(user.id.as_str())
+    .bind(&user.email)
+    .bind(&user.name)
+    .bind(&user.password_hash)
+    .bind(user.role.as_str())
+    .bind(user.status.as_str())
+    .bind(user.created_at.0)
+    .bind(user.updated_at.0)
+    .execute(&mut *tx.conn)
+    .await
+    .map_err(email_taken)?;
+    tx.pending_audit(audit);
+    tx.changed(Change::User(user.id.to_string()));
+    Ok(())
+}
+
+/// Writes all fields of a user. With `end_all`, sessions and tokens end too. Says whether the
+/// user was there.
+pub(crate) async fn update(
+    tx: &mut Tx,
+    user: &User,
+    end_all: bool,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<bool> {
+    let found = sqlx::query(
+        "UPDATE users SET email = $2, name = $3, password_hash = $4, role = $5, status = $6, updated_at = $7 \
+         WHERE id = $1",
+    )
+    .bind(user.id.as_str())
+    .bind(&user.email)
+    .bind(&user.name)
+    .bind(&user.password_hash)
+    .bind(user.role.as_str())
+    .bind(user.status.as_str())
+    .bind(user.updated_at.0)
+    .execute(&mut *tx.conn)
+    .await
+    .map_err(email_taken)?
+    .rows_affected()
+        == 1;
+    if found {
+        if end_all {
+            super::revocations::revoke_user(tx, user.id.as_str(), now).await?;
+        }
+        tx.pending_audit(audit);
+        tx.changed(Change::User(user.id.to_string()));
+    }
+    Ok(found)
+}
+
+pub(crate) async fn delete(
+    tx: &mut Tx,
+    id: &str,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<bool> {
+    let deleted = sqlx::query("DELETE FROM users WHERE id = $1")
+        .bind(id)
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected()
+        == 1;
+    if deleted {
+        super::revocations::revoke_user(tx, id, now).await?;
+        sqlx::query("DELETE FROM consent_grants WHERE user_id = $1")
+            .bind(id)
+            .execute(&mut *tx.conn)
+            .await?;
+        tx.pending_audit(audit);
+        tx.changed(Change::User(id.to_owned()));
+    }
+    Ok(deleted)
+}
+
+/// Opens a session; `replaces` is the one the browser held before, which ends (no fixation).
+pub(crate) async fn open_session(
+    tx: &mut Tx,
+    session: &Session,
+    replaces: Option<&Digest>,
+    audit: &[AuditEvent],
+) -> Result<()> {
+    if let Some(old) = replaces {
+        delete_session(tx, old).await?;
+    }
+    sqlx::query(
+        "INSERT INTO sessions (token_digest, id, user_id, authenticated_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(session.token.to_hex())
+    .bind(session.id.as_str())
+    .bind(session.user_id.as_str())
+    .bind(session.authenticated_at.0)
+    .bind(session.expires_at.0)
+    .execute(&mut *tx.conn)
+    .await?;
+    tx.pending_audit(audit);
+    Ok(())
+}
+
+pub(crate) async fn find_session(
+    conn: &mut Conn,
+    token: &Digest,
+    now: UnixMillis,
+) -> Result<Option<Session>> {
+    let row: Option<SessionRow> = sqlx::query_as(
+        "SELECT token_digest, id, user_id, authenticated_at, expires_at FROM sessions \
+         WHERE token_digest = $1 AND expires_at > $2",
+    )
+    .bind(token.to_hex())
+    .bind(now.0)
+    .fetch_optional(conn)
+    .await?;
+    row.map(Session::try_from).transpose()
+}
+
+async fn delete_session(tx: &mut Tx, token: &Digest) -> Result<bool> {
+    Ok(sqlx::query("DELETE FROM sessions WHERE token_digest = $1")
+        .bind(token.to_hex())
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected()
+        == 1)
+}
+
+pub(crate) async fn close_session(
+    tx: &mut Tx,
+    token: &Digest,
+    audit: &[AuditEvent],
+) -> Result<bool> {
+    let closed = delete_session(tx, token).await?;
+    if closed {
+        tx.pending_audit(audit);
+    }
+    Ok(closed)
+}

@@ -1,0 +1,69 @@
+//! One open database: its readers and its lanes.
+
+use super::lane::Lane;
+use super::ledger::Tx;
+use super::{Db, dialect};
+use crate::Result;
+use crate::cache::Caches;
+use domain::{Clock, Rng};
+use futures_util::future::BoxFuture;
+use sqlx::{Pool, pool::PoolConnection};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
+
+/// An open database.
+pub(crate) struct Backend {
+    readers: Pool<Db>,
+    writers: Pool<Db>,
+    lanes: Vec<Lane>,
+}
+
+impl Backend {
+    /// Starts `lanes` lanes on `writers`.
+    pub fn start(
+        readers: Pool<Db>,
+        writers: Pool<Db>,
+        lanes: usize,
+        caches: &Arc<Caches>,
+        clock: &Arc<dyn Clock>,
+        rng: &Arc<dyn Rng>,
+    ) -> Self {
+        let start = |_| Lane::start(writers.clone(), caches.clone(), clock.clone(), rng.clone());
+        let lanes = (0..lanes.max(1)).map(start).collect();
+        Self {
+            readers,
+            writers,
+            lanes,
+        }
+    }
+
+    /// Open and idle connections.
+    pub fn connections(&self) -> (u32, u32) {
+        let idle = |pool: &Pool<Db>| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+        if dialect::SEPARATE_WRITERS {
+            (
+                self.readers.size() + self.writers.size(),
+                idle(&self.readers) + idle(&self.writers),
+            )
+        } else {
+            (self.readers.size(), idle(&self.readers))
+        }
+    }
+
+    /// A connection to read with.
+    pub async fn reader(&self) -> Result<PoolConnection<Db>> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// Runs `body` in a transaction and returns once that is durable. Calls with the same key
+    /// run one after the other.
+    pub async fn write<T, F>(&self, key: &str, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'a> FnMut(&'a mut Tx) -> BoxFuture<'a, Result<T>> + Send + 'static,
+    {
+        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(key);
+        let lane = usize::try_from(hash % self.lanes.len() as u64).unwrap_or(0);
+        self.lanes[lane].run(body).await
+    }
+}

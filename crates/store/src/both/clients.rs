@@ -1,0 +1,169 @@
+//! Clients.
+
+use super::ledger::Tx;
+use super::{Conn, Db};
+use crate::rows::{ClientRow, to_json};
+use crate::{Change, ClientFilter, Page, Result, StoreError};
+use domain::{AuditEvent, Client, ClientStatus, UnixMillis};
+use sqlx::QueryBuilder;
+
+const COLUMNS: &str = "id, name, secret_hash, redirect_uris, grant_types, response_types, \
+     token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
+     agent_description, issued_at, updated_at";
+
+pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Client>> {
+    let row: Option<ClientRow> = sqlx::query_as(
+        "SELECT id, name, secret_hash, redirect_uris, grant_types, response_types, \
+         token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
+         agent_description, issued_at, updated_at FROM clients WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    row.map(Client::try_from).transpose()
+}
+
+pub(crate) async fn list(
+    conn: &mut Conn,
+    filter: &ClientFilter,
+    page: &Page,
+) -> Result<Vec<Client>> {
+    let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM clients WHERE 1 = 1"));
+    if let Some(status) = filter.status {
+        query.push(" AND status = ").push_bind(status.as_str());
+    }
+    if let Some(source) = filter.source {
+        query.push(" AND source = ").push_bind(source.as_str());
+    }
+    if let Some(text) = &filter.q {
+        let pattern = format!("%{}%", text.to_lowercase().replace(['%', '_', '\\'], ""));
+        query
+            .push(" AND (lower(name) LIKE ")
+            .push_bind(pattern.clone());
+        query
+            .push(" OR lower(id) LIKE ")
+            .push_bind(pattern)
+            .push(")");
+    }
+    query
+        .push(" ORDER BY issued_at DESC, id DESC LIMIT ")
+        .push_bind(i64::from(page.limit));
+    query.push(" OFFSET ").push_bind(i64::from(page.offset));
+    let rows: Vec<ClientRow> = query.build_query_as().fetch_all(conn).await?;
+    rows.into_iter().map(Client::try_from).collect()
+}
+
+pub(crate) async fn count_active(conn: &mut Conn) -> Result<i64> {
+    Ok(
+        sqlx::query_scalar("SELECT COUNT(*) FROM clients WHERE status = 'active'")
+            .fetch_one(conn)
+            .await?,
+    )
+}
+
+/// Adds a client. A CIMD client that is there already is brought up to date, its status kept.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    client: &Client,
+    audit: &[AuditEvent],
+    replace: bool,
+) -> Result<()> {
+    let statement = if replace {
+        "INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
+         token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
+         agent_description, issued_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_hash = excluded.secret_hash, \
+         redirect_uris = excluded.redirect_uris, grant_types = excluded.grant_types, \
+         response_types = excluded.response_types, \
+         token_endpoint_auth_method = excluded.token_endpoint_auth_method, \
+         application_type = excluded.application_type, scope = excluded.scope, \
+         client_uri = excluded.client_uri, logo_uri = excluded.logo_uri, agent = excluded.agent, \
+         agent_description = excluded.agent_description, updated_at = excluded.updated_at"
+    } else {
+        "INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
+         token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
+         agent_description, issued_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+    };
+    sqlx::query(statement)
+        .bind(client.id.as_str())
+        .bind(&client.name)
+        .bind(&client.secret_hash)
+        .bind(to_json(&client.redirect_uris))
+        .bind(to_json(&client.grant_types))
+        .bind(to_json(&client.response_types))
+        .bind(client.token_endpoint_auth_method.as_str())
+        .bind(client.application_type.as_str())
+        .bind(client.status.as_str())
+        .bind(client.source.as_str())
+        .bind(client.scope.to_string())
+        .bind(&client.client_uri)
+        .bind(&client.logo_uri)
+        .bind(i64::from(client.agent))
+        .bind(&client.agent_description)
+        .bind(client.issued_at.0)
+        .bind(client.updated_at.0)
+        .execute(&mut *tx.conn)
+        .await
+        .map_err(|error| match StoreError::from(error) {
+            StoreError::Conflict(_) => StoreError::Conflict("a client with that id"),
+            other => other,
+        })?;
+    tx.pending_audit(audit);
+    tx.changed(Change::Client(client.id.to_string()));
+    Ok(())
+}
+
+/// Sets the status, unless the client is revoked, which is for good. Says whether it changed.
+pub(crate) async fn set_status(
+    tx: &mut Tx,
+    id: &str,
+    status: ClientStatus,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<bool> {
+    let changed = sqlx::query(
+        "UPDATE clients SET status = $2, updated_at = $3 WHERE id = $1 AND status <> $2 AND status <> 'revoked'",
+    )
+    .bind(id)
+    .bind(status.as_str())
+    .bind(now.0)
+    .execute(&mut *tx.conn)
+    .await?
+    .rows_affected()
+        == 1;
+    if changed {
+        if status == ClientStatus::Revoked {
+            super::revocations::revoke_client(tx, id, now).await?;
+        }
+        tx.pending_audit(audit);
+        tx.changed(Change::Client(id.to_owned()));
+    }
+    Ok(changed)
+}
+
+/// Deletes a client with all it holds. Says whether it was there.
+pub(crate) async fn delete(
+    tx: &mut Tx,
+    id: &str,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<bool> {
+    let deleted = sqlx::query("DELETE FROM clients WHERE id = $1")
+        .bind(id)
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected()
+        == 1;
+    if deleted {
+        super::revocations::revoke_client(tx, id, now).await?;
+        sqlx::query("DELETE FROM consent_grants WHERE client_id = $1")
+            .bind(id)
+            .execute(&mut *tx.conn)
+            .await?;
+        tx.pending_audit(audit);
+        tx.changed(Change::Client(id.to_owned()));
+    }
+    Ok(deleted)
+}

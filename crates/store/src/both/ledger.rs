@@ -1,0 +1,209 @@
+//! Rows that are only ever added, gathered while jobs run and inserted many at a time.
+
+use super::{Conn, Db};
+use crate::rows::to_json;
+use crate::{Change, Result, chain::Chain};
+use domain::{AuditEvent, Clock, Issuance, RefreshToken, Rng, TokenFamily, UnixMillis};
+use sqlx::QueryBuilder;
+
+/// Most rows in one `INSERT`. Batches are cut into powers of two so that only a handful of
+/// different statements ever has to be prepared.
+const LARGEST_INSERT: usize = 32;
+
+/// What a transaction will add when it ends.
+#[derive(Default)]
+pub(crate) struct Pending {
+    families: Vec<(TokenFamily, UnixMillis)>,
+    refresh_tokens: Vec<RefreshToken>,
+    issuances: Vec<Issuance>,
+    audit: Vec<AuditEvent>,
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Pending {
+    pub fn clear(&mut self) {
+        self.families.clear();
+        self.refresh_tokens.clear();
+        self.issuances.clear();
+        self.audit.clear();
+        self.changes.clear();
+    }
+}
+
+/// An open transaction of a lane: its connection, and what it will add when it ends.
+pub(crate) struct Tx {
+    pub conn: sqlx::pool::PoolConnection<Db>,
+    pub pending: Pending,
+}
+
+impl Tx {
+    /// Founds a family that can live until `expires_at`.
+    pub fn family(&mut self, family: TokenFamily, expires_at: UnixMillis) {
+        self.pending.families.push((family, expires_at));
+    }
+
+    /// Adds a refresh token.
+    pub fn refresh_token(&mut self, token: RefreshToken) {
+        self.pending.refresh_tokens.push(token);
+    }
+
+    /// Records an issued token.
+    pub fn issuance(&mut self, issuance: Issuance) {
+        self.pending.issuances.push(issuance);
+    }
+
+    /// Records an event.
+    pub fn audit(&mut self, event: AuditEvent) {
+        self.pending.audit.push(event);
+    }
+
+    /// Records several events.
+    pub fn pending_audit(&mut self, events: &[AuditEvent]) {
+        self.pending.audit.extend_from_slice(events);
+    }
+
+    /// Tells all instances, once this has been committed.
+    pub fn changed(&mut self, change: Change) {
+        self.pending.changes.push(change);
+    }
+
+    /// Inserts the tokens gathered so far, so that statements to come can see them.
+    pub async fn flush_tokens(&mut self) -> Result<()> {
+        let Pending {
+            families,
+            refresh_tokens,
+            issuances,
+            ..
+        } = &mut self.pending;
+        insert_families(&mut self.conn, families).await?;
+        insert_refresh_tokens(&mut self.conn, refresh_tokens).await?;
+        insert_issuances(&mut self.conn, issuances).await?;
+        families.clear();
+        refresh_tokens.clear();
+        issuances.clear();
+        Ok(())
+    }
+
+    /// Inserts everything gathered, chaining the audit rows.
+    pub async fn flush(
+        &mut self,
+        chain: &mut Chain,
+        clock: &dyn Clock,
+        rng: &dyn Rng,
+    ) -> Result<()> {
+        self.flush_tokens().await?;
+        let rows: Vec<_> = self
+            .pending
+            .audit
+            .drain(..)
+            .map(|event| chain.append(event, clock, rng))
+            .collect();
+        for part in parts(&rows) {
+            let mut insert = QueryBuilder::<Db>::new(
+                "INSERT INTO audit_events (id, action, actor_id, user_id, client_id, resource, ip, detail, \
+                 trace_id, request_id, created_at, writer, seq, hash) ",
+            );
+            insert.push_values(part, |mut row, link| {
+                let event = &link.record.event;
+                row.push_bind(&link.record.id)
+                    .push_bind(event.action.as_str())
+                    .push_bind(&event.actor_id)
+                    .push_bind(&event.user_id)
+                    .push_bind(&event.client_id)
+                    .push_bind(&event.resource)
+                    .push_bind(&event.ip)
+                    .push_bind(&event.detail)
+                    .push_bind(&event.trace_id)
+                    .push_bind(&event.request_id)
+                    .push_bind(link.record.created_at.0)
+                    .push_bind(&link.writer)
+                    .push_bind(link.seq)
+                    .push_bind(&link.hash);
+            });
+            insert.build().execute(&mut *self.conn).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Cuts `rows` into runs whose lengths are powers of two.
+fn parts<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let largest = LARGEST_INSERT.min(1 << rest.len().ilog2());
+        let (part, others) = rest.split_at(largest);
+        rest = others;
+        Some(part)
+    })
+}
+
+async fn insert_families(conn: &mut Conn, rows: &[(TokenFamily, UnixMillis)]) -> Result<()> {
+    for part in parts(rows) {
+        let mut insert = QueryBuilder::<Db>::new(
+            "INSERT INTO token_families (id, user_id, client_id, scope, resources, auth_time, created_at, \
+             expires_at, revoked_at) ",
+        );
+        insert.push_values(part, |mut row, (family, expires_at)| {
+            row.push_bind(family.id.as_str())
+                .push_bind(family.user_id.as_str())
+                .push_bind(family.client_id.as_str())
+                .push_bind(family.scope.to_string())
+                .push_bind(to_json(&family.resources))
+                .push_bind(family.auth_time.0)
+                .push_bind(family.created_at.0)
+                .push_bind(expires_at.0)
+                .push_bind(family.revoked_at.map(|at| at.0));
+        });
+        insert.build().execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+async fn insert_refresh_tokens(conn: &mut Conn, rows: &[RefreshToken]) -> Result<()> {
+    for part in parts(rows) {
+        let mut insert = QueryBuilder::<Db>::new(
+            "INSERT INTO refresh_tokens (digest, family_id, dpop_jkt, created_at, expires_at, spent_at) ",
+        );
+        insert.push_values(part, |mut row, token| {
+            row.push_bind(token.digest.to_hex())
+                .push_bind(token.family_id.as_str())
+                .push_bind(&token.dpop_jkt)
+                .push_bind(token.created_at.0)
+                .push_bind(token.expires_at.0)
+                .push_bind(token.spent_at.map(|at| at.0));
+        });
+        insert.build().execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+async fn insert_issuances(conn: &mut Conn, rows: &[Issuance]) -> Result<()> {
+    for part in parts(rows) {
+        let mut insert = QueryBuilder::<Db>::new(
+            "INSERT INTO issuances (jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, \
+             parent_jti, consent_client_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at) ",
+        );
+        insert.push_values(part, |mut row, issuance| {
+            row.push_bind(issuance.jti.as_str())
+                .push_bind(issuance.subject_user_id.as_ref().map(|id| id.as_str()))
+                .push_bind(issuance.client_id.as_str())
+                .push_bind(issuance.resource_id.as_ref().map(|id| id.as_str()))
+                .push_bind(to_json(&issuance.audience))
+                .push_bind(issuance.scopes.to_string())
+                .push_bind(issuance.family_id.as_ref().map(|id| id.as_str()))
+                .push_bind(issuance.parent_jti.as_ref().map(|jti| jti.as_str()))
+                .push_bind(issuance.consent_client_id.as_ref().map(|id| id.as_str()))
+                .push_bind(&issuance.dpop_jkt)
+                .push_bind(&issuance.agent_id)
+                .push_bind(to_json(&issuance.agent_chain))
+                .push_bind(issuance.issued_at.0)
+                .push_bind(issuance.expires_at.0)
+                .push_bind(issuance.revoked_at.map(|at| at.0));
+        });
+        insert.build().execute(&mut *conn).await?;
+    }
+    Ok(())
+}

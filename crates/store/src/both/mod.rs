@@ -1,0 +1,14 @@
+//! The store's code for one database. This folder is compiled twice, as a child of
+//! `sqlite` and of `postgres`; the parent's `dialect` says where the two differ.
+
+pub(crate) use super::dialect::{self, Conn, Db};
+
+pub(crate) mod accounts;
+pub(crate) mod authorizations;
+pub(crate) mod backend;
+pub(crate) mod clients;
+pub(crate) mod lane;
+pub(crate) mod ledger;
+pub(crate) mod records;
+pub(crate) mod resources;
+pub(crate) mod revocations;

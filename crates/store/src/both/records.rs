@@ -1,0 +1,87 @@
+//! Issuances, audit events and settings: what is read back of the permanent record.
+
+use super::ledger::Tx;
+use super::{Conn, Db};
+use crate::rows::{AuditRow, IssuanceRow};
+use crate::{AuditFilter, Change, Page, Result};
+use domain::{AuditEvent, AuditRecord, Issuance, UnixMillis};
+use sqlx::QueryBuilder;
+
+pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<Issuance>> {
+    let row: Option<IssuanceRow> = sqlx::query_as(
+        "SELECT jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
+         consent_client_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
+         FROM issuances WHERE jti = $1",
+    )
+    .bind(jti)
+    .fetch_optional(conn)
+    .await?;
+    row.map(Issuance::try_from).transpose()
+}
+
+pub(crate) async fn list_audit(
+    conn: &mut Conn,
+    filter: &AuditFilter,
+    page: &Page,
+) -> Result<Vec<AuditRecord>> {
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT id, action, actor_id, user_id, client_id, resource, ip, detail, trace_id, request_id, created_at \
+         FROM audit_events WHERE 1 = 1",
+    );
+    if let Some(action) = filter.action {
+        query.push(" AND action = ").push_bind(action.as_str());
+    }
+    if let Some(user) = &filter.user_id {
+        query.push(" AND user_id = ").push_bind(user);
+    }
+    if let Some(client) = &filter.client_id {
+        query.push(" AND client_id = ").push_bind(client);
+    }
+    query
+        .push(" ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(page.limit));
+    query.push(" OFFSET ").push_bind(i64::from(page.offset));
+    let rows: Vec<AuditRow> = query.build_query_as().fetch_all(conn).await?;
+    rows.into_iter().map(AuditRecord::try_from).collect()
+}
+
+pub(crate) async fn find_setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {
+    Ok(
+        sqlx::query_scalar("SELECT value FROM settings WHERE name = $1")
+            .bind(name)
+            .fetch_optional(conn)
+            .await?,
+    )
+}
+
+pub(crate) async fn put_setting(
+    tx: &mut Tx,
+    name: &str,
+    value: &str,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
+    )
+    .bind(name)
+    .bind(value)
+    .bind(now.0)
+    .execute(&mut *tx.conn)
+    .await?;
+    tx.pending_audit(audit);
+    tx.changed(Change::Settings);
+    Ok(())
+}
+
+pub(crate) async fn ping(conn: &mut Conn) -> Result<()> {
+    sqlx::query("SELECT 1").execute(conn).await?;
+    Ok(())
+}
+
+#[expect(clippy::unused_async, reason = "called like every other write")]
+pub(crate) async fn record(tx: &mut Tx, events: &[AuditEvent]) -> Result<()> {
+    tx.pending_audit(events);
+    Ok(())
+}

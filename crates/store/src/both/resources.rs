@@ -1,0 +1,90 @@
+//! Resources.
+
+use super::Conn;
+use super::ledger::Tx;
+use crate::rows::{ResourceRow, to_json};
+use crate::{Change, Result, StoreError};
+use domain::{AuditEvent, Resource};
+
+fn taken(error: sqlx::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Conflict(_) => StoreError::Conflict("a resource with that slug or uri"),
+        other => other,
+    }
+}
+
+pub(crate) async fn all(conn: &mut Conn) -> Result<Vec<Resource>> {
+    let rows: Vec<ResourceRow> = sqlx::query_as(
+        "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at FROM resources \
+         ORDER BY slug",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Resource::try_from).collect()
+}
+
+pub(crate) async fn create(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent]) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO resources (id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(resource.id.as_str())
+    .bind(&resource.slug)
+    .bind(&resource.uri)
+    .bind(resource.backend_kind.as_str())
+    .bind(&resource.display_name)
+    .bind(to_json(&resource.scopes))
+    .bind(to_json(&resource.policy))
+    .bind(resource.created_at.0)
+    .bind(resource.updated_at.0)
+    .execute(&mut *tx.conn)
+    .await
+    .map_err(taken)?;
+    tx.pending_audit(audit);
+    tx.changed(Change::Resources);
+    Ok(())
+}
+
+/// Writes all fields. Says whether it was there.
+pub(crate) async fn update(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent]) -> Result<bool> {
+    let found = sqlx::query(
+        "UPDATE resources SET slug = $2, uri = $3, backend_kind = $4, display_name = $5, scopes = $6, policy = $7, \
+         updated_at = $8 WHERE id = $1",
+    )
+    .bind(resource.id.as_str())
+    .bind(&resource.slug)
+    .bind(&resource.uri)
+    .bind(resource.backend_kind.as_str())
+    .bind(&resource.display_name)
+    .bind(to_json(&resource.scopes))
+    .bind(to_json(&resource.policy))
+    .bind(resource.updated_at.0)
+    .execute(&mut *tx.conn)
+    .await
+    .map_err(taken)?
+    .rows_affected()
+        == 1;
+    if found {
+        tx.pending_audit(audit);
+        tx.changed(Change::Resources);
+    }
+    Ok(found)
+}
+
+pub(crate) async fn delete(tx: &mut Tx, id: &str, audit: &[AuditEvent]) -> Result<bool> {
+    let deleted = sqlx::query("DELETE FROM resources WHERE id = $1")
+        .bind(id)
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected()
+        == 1;
+    if deleted {
+        sqlx::query("DELETE FROM consent_grants WHERE resource_id = $1")
+            .bind(id)
+            .execute(&mut *tx.conn)
+            .await?;
+        tx.pending_audit(audit);
+        tx.changed(Change::Resources);
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,184 @@
+//! What ends tokens, and what is removed once it has ended.
+
+use super::ledger::Tx;
+use crate::{Change, PurgeTarget, Result, Revoke, RevokeCount};
+use domain::{AuditEvent, UnixMillis};
+use std::time::Duration;
+
+/// Spent codes are kept so long after their end, to recognise a late replay.
+const CODE_MEMORY: Duration = Duration::from_secs(24 * 3600);
+/// Rows removed in one transaction; between two of them others get their turn.
+const PURGE_STEP: i64 = 1000;
+
+pub(crate) async fn revoke(
+    tx: &mut Tx,
+    what: &Revoke,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<RevokeCount> {
+    let count = match what {
+        Revoke::Family(id) => revoke_family(tx, id.as_str(), now).await?,
+        Revoke::Token(jti) => revoke_token(tx, jti.as_str(), now).await?,
+        Revoke::User(id) => revoke_user(tx, id, now).await?,
+        Revoke::Client(id) => revoke_client(tx, id, now).await?,
+    };
+    if count.any() {
+        tx.pending_audit(audit);
+    }
+    Ok(count)
+}
+
+async fn execute(tx: &mut Tx, statement: &'static str, key: &str, now: UnixMillis) -> Result<u64> {
+    Ok(sqlx::query(statement)
+        .bind(key)
+        .bind(now.0)
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected())
+}
+
+async fn revoke_family(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
+    tx.flush_tokens().await?;
+    tx.changed(Change::Revocation);
+    let families = execute(
+        tx,
+        "UPDATE token_families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+        id,
+        now,
+    )
+    .await?;
+    let tokens = execute(
+        tx,
+        "UPDATE issuances SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL AND expires_at > $2",
+        id,
+        now,
+    )
+    .await?;
+    Ok(RevokeCount {
+        families,
+        tokens,
+        sessions: 0,
+    })
+}
+
+async fn revoke_token(tx: &mut Tx, jti: &str, now: UnixMillis) -> Result<RevokeCount> {
+    tx.flush_tokens().await?;
+    tx.changed(Change::Revocation);
+    let tokens = execute(
+        tx,
+        "UPDATE issuances SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL AND expires_at > $2",
+        jti,
+        now,
+    )
+    .await?;
+    Ok(RevokeCount {
+        tokens,
+        ..RevokeCount::default()
+    })
+}
+
+pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
+    tx.flush_tokens().await?;
+    tx.changed(Change::Revocation);
+    // Codes first: a redemption under way holds its code's row until its family can be seen.
+    sqlx::query("DELETE FROM authorization_codes WHERE user_id = $1")
+        .bind(id)
+        .execute(&mut *tx.conn)
+        .await?;
+    let sessions = sqlx::query("DELETE FROM sessions WHERE user_id = $1")
+        .bind(id)
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected();
+    let families = execute(
+        tx,
+        "UPDATE token_families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
+        id,
+        now,
+    )
+    .await?;
+    let tokens = execute(
+        tx,
+        "UPDATE issuances SET revoked_at = $2 WHERE subject_user_id = $1 AND revoked_at IS NULL AND expires_at > $2",
+        id,
+        now,
+    )
+    .await?;
+    Ok(RevokeCount {
+        families,
+        tokens,
+        sessions,
+    })
+}
+
+pub(crate) async fn revoke_client(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
+    tx.flush_tokens().await?;
+    tx.changed(Change::Revocation);
+    sqlx::query("DELETE FROM authorization_codes WHERE client_id = $1")
+        .bind(id)
+        .execute(&mut *tx.conn)
+        .await?;
+    let families = execute(
+        tx,
+        "UPDATE token_families SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
+        id,
+        now,
+    )
+    .await?;
+    let tokens = execute(
+        tx,
+        "UPDATE issuances SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL AND expires_at > $2",
+        id,
+        now,
+    )
+    .await?;
+    Ok(RevokeCount {
+        families,
+        tokens,
+        sessions: 0,
+    })
+}
+
+/// Removes one step's worth; fewer than asked for means that nothing is left.
+pub(crate) async fn purge_step(
+    tx: &mut Tx,
+    target: PurgeTarget,
+    now: UnixMillis,
+) -> Result<(u64, bool)> {
+    let (statement, before) = match target {
+        PurgeTarget::AuthorizationCodes => (
+            "DELETE FROM authorization_codes WHERE digest IN \
+             (SELECT digest FROM authorization_codes WHERE expires_at < $1 LIMIT $2)",
+            now.minus(CODE_MEMORY),
+        ),
+        PurgeTarget::Sessions => (
+            "DELETE FROM sessions WHERE token_digest IN \
+             (SELECT token_digest FROM sessions WHERE expires_at < $1 LIMIT $2)",
+            now,
+        ),
+        PurgeTarget::RefreshTokens => (
+            "DELETE FROM token_families WHERE id IN (SELECT id FROM token_families WHERE expires_at < $1 LIMIT $2)",
+            now,
+        ),
+    };
+    if target == PurgeTarget::RefreshTokens {
+        sqlx::query(
+            "DELETE FROM refresh_tokens WHERE family_id IN \
+             (SELECT id FROM token_families WHERE expires_at < $1 LIMIT $2)",
+        )
+        .bind(before.0)
+        .bind(PURGE_STEP)
+        .execute(&mut *tx.conn)
+        .await?;
+    }
+    let removed = sqlx::query(statement)
+        .bind(before.0)
+        .bind(PURGE_STEP)
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected();
+    Ok((
+        removed,
+        i64::try_from(removed).unwrap_or(i64::MAX) < PURGE_STEP,
+    ))
+}

@@ -1,0 +1,210 @@
+//! Bounded caches of what every request reads, told at once of what changes.
+//!
+//! A cache is filled by readers and emptied by writers. The race between the two (a reader
+//! fetches the old row, a writer commits and empties, the reader stores the old row) is
+//! settled by a generation number: what was read under an older generation is not kept.
+//! While the instance cannot hear of changes made elsewhere, nothing is answered from here.
+
+use crate::Change;
+use domain::{Client, Resource, User};
+use moka::sync::Cache;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// How many clients and how many users are held.
+const CAPACITY: u64 = 100_000;
+
+/// The registered resources, found by URI or slug.
+#[derive(Debug, Default)]
+pub struct ResourceCatalog {
+    resources: Vec<Arc<Resource>>,
+    by_identifier: std::collections::HashMap<String, usize>,
+}
+
+impl ResourceCatalog {
+    pub(crate) fn new(resources: Vec<Resource>) -> Self {
+        let resources: Vec<_> = resources.into_iter().map(Arc::new).collect();
+        let mut by_identifier = std::collections::HashMap::new();
+        for (index, resource) in resources.iter().enumerate() {
+            by_identifier.insert(resource.slug.clone(), index);
+            if let Some(uri) = &resource.uri {
+                by_identifier.insert(uri.clone(), index);
+            }
+        }
+        Self {
+            resources,
+            by_identifier,
+        }
+    }
+
+    /// The resource that `identifier` (URI or slug, compared exactly) names.
+    #[must_use]
+    pub fn named(&self, identifier: &str) -> Option<&Arc<Resource>> {
+        self.by_identifier
+            .get(identifier)
+            .map(|index| &self.resources[*index])
+    }
+
+    /// The resource with this id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Arc<Resource>> {
+        self.resources
+            .iter()
+            .find(|resource| resource.id.as_str() == id)
+    }
+
+    /// All of them, by slug.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.resources.iter()
+    }
+}
+
+/// All caches of one instance.
+pub(crate) struct Caches {
+    pub clients: Slot<Option<Arc<Client>>>,
+    pub users: Slot<Option<Arc<User>>>,
+    pub resources: Slot<Arc<ResourceCatalog>>,
+    pub settings: Slot<Option<String>>,
+    revocations: AtomicU64,
+    blind: AtomicBool,
+}
+
+impl Caches {
+    pub fn new() -> Self {
+        Self {
+            clients: Slot::new(CAPACITY),
+            users: Slot::new(CAPACITY),
+            resources: Slot::new(1),
+            settings: Slot::new(64),
+            revocations: AtomicU64::new(0),
+            blind: AtomicBool::new(false),
+        }
+    }
+
+    /// Forgets what `change` made stale.
+    pub fn apply(&self, change: &Change) {
+        match change {
+            Change::Client(id) => self.clients.forget(id),
+            Change::User(id) => self.users.forget(id),
+            Change::Resources => self.resources.forget_all(),
+            Change::Settings => self.settings.forget_all(),
+            Change::Revocation => {}
+            Change::Everything => {
+                self.clients.forget_all();
+                self.users.forget_all();
+                self.resources.forget_all();
+                self.settings.forget_all();
+            }
+        }
+        self.revocations.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Says whether changes made elsewhere can be heard.
+    pub fn set_blind(&self, blind: bool) {
+        if blind {
+            self.blind.store(true, Ordering::SeqCst);
+        } else if self.blind.load(Ordering::SeqCst) {
+            self.apply(&Change::Everything);
+            self.blind.store(false, Ordering::SeqCst);
+        }
+    }
+
+    pub fn is_blind(&self) -> bool {
+        self.blind.load(Ordering::SeqCst)
+    }
+
+    /// A number that grows with every change; `None` while changes cannot be heard.
+    pub fn generation(&self) -> Option<u64> {
+        (!self.is_blind()).then(|| self.revocations.load(Ordering::SeqCst))
+    }
+}
+
+/// One bounded cache.
+pub(crate) struct Slot<V: Clone + Send + Sync + 'static> {
+    entries: Cache<String, V>,
+    generation: AtomicU64,
+}
+
+impl<V: Clone + Send + Sync + 'static> Slot<V> {
+    fn new(capacity: u64) -> Self {
+        Self {
+            entries: Cache::new(capacity),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// Answers from memory, or runs `fetch` and keeps what it finds.
+    pub async fn get<E>(
+        &self,
+        caches: &Caches,
+        key: &str,
+        fetch: impl Future<Output = Result<V, E>>,
+    ) -> Result<V, E> {
+        if caches.is_blind() {
+            return fetch.await;
+        }
+        if let Some(found) = self.entries.get(key) {
+            return Ok(found);
+        }
+        let before = self.generation.load(Ordering::SeqCst);
+        let value = fetch.await?;
+        self.entries.insert(key.to_owned(), value.clone());
+        if self.generation.load(Ordering::SeqCst) != before {
+            self.entries.invalidate(key);
+        }
+        Ok(value)
+    }
+
+    fn forget(&self, key: &str) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.entries.invalidate(key);
+    }
+
+    fn forget_all(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.entries.invalidate_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_read_before_a_change_is_not_kept() {
+        let caches = Caches::new();
+        let stale = async {
+            caches.apply(&Change::User("u".into()));
+            Ok::<_, ()>(None)
+        };
+        caches.users.get(&caches, "u", stale).await.unwrap();
+        let mut fetched = false;
+        caches
+            .users
+            .get(&caches, "u", async {
+                fetched = true;
+                Ok::<_, ()>(None)
+            })
+            .await
+            .unwrap();
+        assert!(fetched);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_answered_from_memory_while_blind() {
+        let caches = Caches::new();
+        let fetch = || async { Ok::<_, ()>(Some(String::from("x"))) };
+        caches.settings.get(&caches, "s", fetch()).await.unwrap();
+        caches.set_blind(true);
+        assert_eq!(caches.generation(), None);
+        let mut fetched = false;
+        let again = async {
+            fetched = true;
+            Ok::<_, ()>(None)
+        };
+        caches.settings.get(&caches, "s", again).await.unwrap();
+        assert!(fetched);
+        caches.set_blind(false);
+        assert!(caches.generation().is_some());
+    }
+}

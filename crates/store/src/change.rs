@@ -1,0 +1,66 @@
+//! What one instance tells the others, and its own caches, when it has written.
+
+/// Something that caches hold and that has just changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// This client.
+    Client(String),
+    /// This user.
+    User(String),
+    /// The list of resources.
+    Resources,
+    /// Settings made at run time.
+    Settings,
+    /// Some token or family was revoked.
+    Revocation,
+    /// Anything may have changed.
+    Everything,
+}
+
+impl Change {
+    /// The payload of a notification.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        match self {
+            Self::Client(id) => format!("client {id}"),
+            Self::User(id) => format!("user {id}"),
+            Self::Resources => "resources".into(),
+            Self::Settings => "settings".into(),
+            Self::Revocation => "revocation".into(),
+            Self::Everything => "everything".into(),
+        }
+    }
+
+    /// Reads a payload; what is not known means that anything may have changed.
+    #[must_use]
+    pub fn decode(payload: &str) -> Self {
+        match payload.split_once(' ') {
+            Some(("client", id)) => Self::Client(id.to_owned()),
+            Some(("user", id)) => Self::User(id.to_owned()),
+            None if payload == "resources" => Self::Resources,
+            None if payload == "settings" => Self::Settings,
+            None if payload == "revocation" => Self::Revocation,
+            _ => Self::Everything,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Change;
+
+    #[test]
+    fn payloads_read_back() {
+        for change in [
+            Change::Client("https://a.example/c d".into()),
+            Change::User("u".into()),
+            Change::Resources,
+            Change::Settings,
+            Change::Revocation,
+            Change::Everything,
+        ] {
+            assert_eq!(Change::decode(&change.encode()), change);
+        }
+        assert_eq!(Change::decode("of a later version"), Change::Everything);
+    }
+}

@@ -1,0 +1,186 @@
+//! The state changes that must be atomic, as values, and how they end.
+
+use domain::{
+    AuditEvent, AuthorizationCode, ConsentGrantId, Digest, FamilyId, Issuance, Jti, RefreshToken,
+    ResourceId, ScopeSet, TokenFamily, UnixMillis,
+};
+
+/// Stores an authorization code, together with the consent it rests on.
+#[derive(Debug, Clone)]
+pub struct Authorize {
+    /// The code.
+    pub code: AuthorizationCode,
+    /// What the user has just agreed to, by resource; empty when nothing new was asked.
+    pub consents: Vec<NewConsent>,
+    /// What to record.
+    pub audit: Vec<AuditEvent>,
+}
+
+/// A consent to remember, or to widen an earlier one by.
+#[derive(Debug, Clone)]
+pub struct NewConsent {
+    /// The id it gets if there is none for (user, client, resource) yet.
+    pub id: ConsentGrantId,
+    /// For what.
+    pub resource_id: ResourceId,
+    /// How far; joined with what was agreed before.
+    pub scopes: ScopeSet,
+}
+
+/// Redeems an authorization code.
+#[derive(Debug, Clone)]
+pub struct RedeemCode {
+    /// The code.
+    pub digest: Digest,
+    /// The family it founds.
+    pub family: TokenFamily,
+    /// The family's first refresh token, if the client may have one.
+    pub refresh: Option<RefreshToken>,
+    /// The record of the access token.
+    pub issuance: Issuance,
+    /// What to record.
+    pub audit: AuditEvent,
+    /// The present time.
+    pub now: UnixMillis,
+}
+
+/// How a redemption ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redeemed {
+    /// The code was spent by this very call.
+    Yes,
+    /// Somebody spent it before.
+    AlreadySpent,
+    /// It has expired or was withdrawn.
+    Gone,
+}
+
+/// Exchanges a refresh token for the next.
+#[derive(Debug, Clone)]
+pub struct RotateRefresh {
+    /// The token presented.
+    pub digest: Digest,
+    /// Its family.
+    pub family_id: FamilyId,
+    /// Its successor.
+    pub next: RefreshToken,
+    /// The record of the access token.
+    pub issuance: Issuance,
+    /// What to record.
+    pub audit: AuditEvent,
+    /// The present time.
+    pub now: UnixMillis,
+}
+
+/// How a rotation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotated {
+    /// The token was spent by this very call.
+    Yes,
+    /// Somebody spent it before: reuse.
+    AlreadySpent,
+    /// Its family is revoked, or it has expired.
+    Gone,
+}
+
+/// What a revocation is to end.
+#[derive(Debug, Clone)]
+pub enum Revoke {
+    /// A family and its access tokens.
+    Family(FamilyId),
+    /// One access token.
+    Token(Jti),
+    /// A user's families, sessions, codes and access tokens.
+    User(String),
+    /// A client's families, codes and access tokens.
+    Client(String),
+}
+
+/// How much a revocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RevokeCount {
+    /// Families that were alive.
+    pub families: u64,
+    /// Access tokens that were alive.
+    pub tokens: u64,
+    /// Sessions.
+    pub sessions: u64,
+}
+
+impl RevokeCount {
+    /// Whether anything was alive.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.families + self.tokens + self.sessions > 0
+    }
+}
+
+/// What `purge` removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PurgeTarget {
+    /// Authorization codes that ended more than a day ago.
+    AuthorizationCodes,
+    /// Families, with all their refresh tokens, whose last token has expired.
+    RefreshTokens,
+    /// Browser sessions that have ended.
+    Sessions,
+}
+
+impl PurgeTarget {
+    /// All targets.
+    pub const ALL: [Self; 3] = [
+        Self::AuthorizationCodes,
+        Self::RefreshTokens,
+        Self::Sessions,
+    ];
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCodes => "authorization-codes",
+            Self::RefreshTokens => "refresh-tokens",
+            Self::Sessions => "sessions",
+        }
+    }
+}
+
+/// One page of a list, newest first.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// At most so many rows.
+    pub limit: u32,
+    /// Rows to pass over.
+    pub offset: u32,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            limit: 100,
+            offset: 0,
+        }
+    }
+}
+
+/// Which clients to list; `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct ClientFilter {
+    /// By status.
+    pub status: Option<domain::ClientStatus>,
+    /// By source.
+    pub source: Option<domain::ClientSource>,
+    /// Id or name contains this text, in any case.
+    pub q: Option<String>,
+}
+
+/// Which audit events to list; `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// By action.
+    pub action: Option<domain::AuditAction>,
+    /// By the user concerned.
+    pub user_id: Option<String>,
+    /// By client.
+    pub client_id: Option<String>,
+}

@@ -1,0 +1,64 @@
+//! Hearing of changes that other instances made: PostgreSQL `LISTEN`.
+//!
+//! The listener also hears its own heartbeat. When that stays away, or the connection breaks,
+//! the caches count as blind and every read goes to the database, so that nothing revoked
+//! elsewhere stays usable here for longer than [`DEAF_AFTER`].
+
+use crate::Change;
+use crate::cache::Caches;
+use crate::postgres::dialect::CHANNEL;
+use sqlx::postgres::{PgListener, PgPool};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Interval of the heartbeat.
+const HEARTBEAT: Duration = Duration::from_millis(300);
+/// Without a word for so long, the listener counts as deaf.
+const DEAF_AFTER: Duration = Duration::from_millis(900);
+
+/// Applies what other instances announce to `caches` until these are dropped.
+pub(crate) async fn listen(pool: PgPool, caches: Weak<Caches>, heartbeat_channel: String) {
+    while let Some(alive) = caches.upgrade() {
+        if let Err(error) = hear(&pool, &alive, &heartbeat_channel).await {
+            tracing::warn!(%error, "cannot hear of changes made by other instances; reading everything from the database");
+        }
+        alive.set_blind(true);
+        drop(alive);
+        tokio::time::sleep(HEARTBEAT).await;
+    }
+}
+
+async fn hear(
+    pool: &PgPool,
+    caches: &Arc<Caches>,
+    heartbeat_channel: &str,
+) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen_all([CHANNEL, heartbeat_channel]).await?;
+    caches.set_blind(false);
+    let mut beat = tokio::time::interval(HEARTBEAT);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut last_heard = tokio::time::Instant::now();
+    loop {
+        if Arc::strong_count(caches) == 1 {
+            return Ok(());
+        }
+        tokio::select! {
+            heard = listener.try_recv() => match heard? {
+                Some(word) => {
+                    last_heard = tokio::time::Instant::now();
+                    if word.channel() == CHANNEL {
+                        caches.apply(&Change::decode(word.payload()));
+                    }
+                }
+                None => return Err(sqlx::Error::PoolClosed),
+            },
+            _ = beat.tick() => {
+                sqlx::query("SELECT pg_notify($1, '')").bind(heartbeat_channel).execute(pool).await?;
+            }
+            () = tokio::time::sleep_until(last_heard + DEAF_AFTER) => {
+                return Err(sqlx::Error::PoolTimedOut);
+            }
+        }
+    }
+}

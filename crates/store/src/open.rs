@@ -1,0 +1,163 @@
+//! Opening a database: connections, and a schema that is up to date.
+
+use crate::{Result, StoreError};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, SqlSafeStr as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How long an operation waits for a connection before the database counts as unavailable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How to reach a database.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A file.
+    Sqlite {
+        /// Where; its folder is made when it is missing.
+        path: PathBuf,
+        /// Write-ahead log, so that readers and the writer do not wait for each other.
+        wal: bool,
+    },
+    /// A server.
+    Postgres {
+        /// `postgres://user:password@host:port/database`.
+        dsn: String,
+        /// Connections at most, readers and writers together.
+        max_connections: u32,
+        /// Connections kept open.
+        min_connections: u32,
+        /// Connections are replaced after so long.
+        max_lifetime: Duration,
+        /// Connections beyond the minimum are closed when idle for so long.
+        idle_timeout: Duration,
+    },
+}
+
+fn open_error(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Open(error.to_string())
+}
+
+fn migrator() -> Migrator {
+    let foundation = Migration::new(
+        1,
+        "foundation".into(),
+        MigrationType::Simple,
+        include_str!("../migrations/0001_foundation.sql").into_sql_str(),
+        false,
+    );
+    let mut migrator = Migrator::with_migrations(vec![foundation]);
+    // A newer version may have added migrations; while both run, the older must still start.
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// The reading and the writing pool of a SQLite file.
+pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, SqlitePool)> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| StoreError::Open(format!("{}: {error}", folder.display())))?;
+    }
+    let journal = if wal {
+        SqliteJournalMode::Wal
+    } else {
+        SqliteJournalMode::Delete
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(journal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("cache_size", "-16384")
+        .pragma("temp_store", "memory")
+        .pragma("journal_size_limit", "67108864")
+        .disable_statement_logging();
+    let one_writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false);
+    let writers = {
+        // Processes that start at once take turns; SQLite itself has no lock for this.
+        let _turn = MigrationTurn::take(path)?;
+        let writers = one_writer
+            .connect_with(options.clone())
+            .await
+            .map_err(open_error)?;
+        migrator()
+            .run(&writers)
+            .await
+            .map_err(|error| StoreError::Migration(error.to_string()))?;
+        writers
+    };
+    let readers = SqlitePoolOptions::new()
+        .max_connections(4)
+        .min_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_with(options.create_if_missing(false).pragma("query_only", "1"))
+        .await
+        .map_err(open_error)?;
+    Ok((readers, writers))
+}
+
+/// A lock on `<database>.migrate`, released when dropped.
+struct MigrationTurn(#[expect(dead_code, reason = "held for its lock")] std::fs::File);
+
+impl MigrationTurn {
+    fn take(database: &Path) -> Result<Self> {
+        let mut path = database.as_os_str().to_owned();
+        path.push(".migrate");
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.lock().map(|()| file))
+            .map_err(|error| {
+                StoreError::Open(format!("{}: {error}", Path::new(&path).display()))
+            })?;
+        Ok(Self(file))
+    }
+}
+
+/// The pool of a PostgreSQL database.
+pub(crate) async fn postgres(
+    dsn: &str,
+    (min, max): (u32, u32),
+    max_lifetime: Duration,
+    idle_timeout: Duration,
+) -> Result<PgPool> {
+    // The message of a parse error could repeat the password.
+    let options = PgConnectOptions::from_str(dsn)
+        .map_err(|_| StoreError::Open("storage.postgres.dsn is not a postgres:// URL".into()))?
+        .application_name("authserver")
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(max)
+        .min_connections(min)
+        .max_lifetime(max_lifetime)
+        .idle_timeout(idle_timeout)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(open_error)?;
+    migrator()
+        .run(&pool)
+        .await
+        .map_err(|error| StoreError::Migration(error.to_string()))?;
+    Ok(pool)
+}

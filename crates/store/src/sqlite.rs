@@ -1,0 +1,35 @@
+//! SQLite: how it differs, and the code compiled for it.
+
+pub(crate) mod dialect {
+    use crate::{Change, Result};
+
+    pub(crate) type Db = sqlx::Sqlite;
+    pub(crate) type Conn = sqlx::SqliteConnection;
+
+    /// Readers and the one writer have pools of their own.
+    pub(crate) const SEPARATE_WRITERS: bool = true;
+    /// Takes the write lock at once, so that a transaction never fails half way for want of it.
+    pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+    /// Other processes make themselves known by `PRAGMA data_version` alone.
+    pub(crate) const POLLS_FOR_FOREIGN_WRITES: bool = true;
+
+    /// Changes each time another connection, here or in another process, commits. Asked on the
+    /// one writing connection of this process, it speaks of other processes only.
+    pub(crate) async fn data_version(conn: &mut Conn) -> Result<i64> {
+        Ok(sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(conn)
+            .await?)
+    }
+
+    /// Nothing to say: other processes poll.
+    #[expect(
+        clippy::unused_async,
+        reason = "PostgreSQL has something to wait for here"
+    )]
+    pub(crate) async fn notify(_conn: &mut Conn, _changes: &[Change]) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[path = "both/mod.rs"]
+pub(crate) mod both;

@@ -1,0 +1,485 @@
+//! The face of the store: one method per question and per state change.
+
+use crate::cache::Caches;
+use crate::open::{self, Location};
+use crate::{
+    AuditFilter, Authorize, ClientFilter, Page, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog,
+    Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, listen, postgres, sqlite,
+};
+use domain::{
+    AuditEvent, AuditRecord, AuthorizationCode, Client, ClientStatus, Clock, ConsentGrant, Digest,
+    Issuance, RefreshTokenState, Resource, Rng, Session, UnixMillis, User,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use telemetry::metrics::labels::{DbOp, StoreKind};
+use telemetry::{Metrics, Stopwatch};
+
+/// Writing connections on PostgreSQL.
+const POSTGRES_LANES: u32 = 4;
+/// A database that does not answer so soon counts as unreachable.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// An open database with its caches. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    backend: Backend,
+    caches: Arc<Caches>,
+    metrics: Metrics,
+    clock: Arc<dyn Clock>,
+}
+
+enum Backend {
+    Sqlite(sqlite::both::backend::Backend),
+    Postgres(postgres::both::backend::Backend),
+}
+
+/// Database connections of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// At work.
+    pub in_use: u32,
+    /// Open and free.
+    pub idle: u32,
+}
+
+/// Asks a question on a reading connection of whichever database is open.
+macro_rules! read {
+    ($store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {{
+        let stopwatch = Stopwatch::start();
+        let (kind, answer) = match &$store.0.backend {
+            Backend::Sqlite(backend) => (StoreKind::Sqlite, match backend.reader().await {
+                Ok(mut conn) => sqlite::both::$module::$function(&mut conn $(, $argument)*).await,
+                Err(error) => Err(error),
+            }),
+            Backend::Postgres(backend) => (StoreKind::Postgres, match backend.reader().await {
+                Ok(mut conn) => postgres::both::$module::$function(&mut conn $(, $argument)*).await,
+                Err(error) => Err(error),
+            }),
+        };
+        $store.0.metrics.db_operation_duration.record((DbOp::$op, kind), stopwatch.seconds());
+        answer
+    }};
+}
+
+/// Changes state in a lane of whichever database is open. The arguments are named, owned
+/// values; the transaction may run more than once and borrows them each time.
+macro_rules! write {
+    ($store:expr, $op:ident, key $key:expr, $module:ident :: $function:ident ( $($argument:ident),* )) => {{
+        let stopwatch = Stopwatch::start();
+        let key: String = $key.to_owned();
+        let arguments = Arc::new(($($argument,)*));
+        let (kind, answer) = match &$store.0.backend {
+            Backend::Sqlite(backend) => (StoreKind::Sqlite, backend.write(&key, move |tx| {
+                let arguments = Arc::clone(&arguments);
+                Box::pin(async move {
+                    let ($($argument,)*) = &*arguments;
+                    sqlite::both::$module::$function(tx $(, $argument.lend())*).await
+                })
+            }).await),
+            Backend::Postgres(backend) => (StoreKind::Postgres, backend.write(&key, move |tx| {
+                let arguments = Arc::clone(&arguments);
+                Box::pin(async move {
+                    let ($($argument,)*) = &*arguments;
+                    postgres::both::$module::$function(tx $(, $argument.lend())*).await
+                })
+            }).await),
+        };
+        $store.0.metrics.db_operation_duration.record((DbOp::$op, kind), stopwatch.seconds());
+        answer
+    }};
+}
+
+/// How an owned argument of [`write!`] is handed to a function that takes it by reference, or,
+/// for small values, by copy.
+trait Lend {
+    type As<'a>
+    where
+        Self: 'a;
+    fn lend(&self) -> Self::As<'_>;
+}
+
+macro_rules! lend {
+    (copy: $($copy:ty),+; borrow: $($owned:ty => $borrowed:ty),+ $(,)?) => {
+        $(impl Lend for $copy {
+            type As<'a> = $copy;
+            fn lend(&self) -> $copy { *self }
+        })+
+        $(impl Lend for $owned {
+            type As<'a> = &'a $borrowed;
+            fn lend(&self) -> &$borrowed { self }
+        })+
+    };
+}
+
+lend! {
+    copy: UnixMillis, bool, ClientStatus, PurgeTarget;
+    borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
+    Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize,
+    RedeemCode => RedeemCode, RotateRefresh => RotateRefresh, Revoke => Revoke,
+}
+
+impl Lend for Option<Digest> {
+    type As<'a> = Option<&'a Digest>;
+    fn lend(&self) -> Option<&Digest> {
+        self.as_ref()
+    }
+}
+
+impl Store {
+    /// Opens a database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When it cannot be reached, opened or migrated.
+    pub async fn open(
+        location: &Location,
+        metrics: Metrics,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+    ) -> Result<Self> {
+        let caches = Arc::new(Caches::new());
+        let backend = match location {
+            Location::Sqlite { path, wal } => {
+                let (readers, writers) = open::sqlite(path, *wal).await?;
+                Backend::Sqlite(sqlite::both::backend::Backend::start(
+                    readers, writers, 1, &caches, &clock, &rng,
+                ))
+            }
+            Location::Postgres {
+                dsn,
+                max_connections,
+                min_connections,
+                max_lifetime,
+                idle_timeout,
+            } => {
+                let connections = (*min_connections, *max_connections);
+                let pool = open::postgres(dsn, connections, *max_lifetime, *idle_timeout).await?;
+                caches.set_blind(true);
+                let heartbeat = format!("authplane_beat_{}", domain::new_uuid(&*clock, &*rng));
+                tokio::spawn(listen::listen(
+                    pool.clone(),
+                    Arc::downgrade(&caches),
+                    heartbeat,
+                ));
+                let lanes = POSTGRES_LANES.min(max_connections / 2).max(1) as usize;
+                Backend::Postgres(postgres::both::backend::Backend::start(
+                    pool.clone(),
+                    pool,
+                    lanes,
+                    &caches,
+                    &clock,
+                    &rng,
+                ))
+            }
+        };
+        Ok(Self(Arc::new(Inner {
+            backend,
+            caches,
+            metrics,
+            clock,
+        })))
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.0.clock.now()
+    }
+
+    /// A number that grows whenever anything was revoked or changed, here or elsewhere. What
+    /// was derived from the store under one number holds while the number stays. `None` while
+    /// changes made elsewhere cannot be heard: then nothing may be kept.
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        self.0.caches.generation()
+    }
+
+    /// Connections of this process.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        let (open, idle) = match &self.0.backend {
+            Backend::Sqlite(backend) => backend.connections(),
+            Backend::Postgres(backend) => backend.connections(),
+        };
+        PoolState {
+            in_use: open.saturating_sub(idle),
+            idle: idle.min(open),
+        }
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// When it does not answer within two seconds.
+    pub async fn ping(&self) -> Result<()> {
+        let late = |_| StoreError::Unavailable("no answer in time".into());
+        tokio::time::timeout(PING_TIMEOUT, async { read!(self, Ping, records::ping()) })
+            .await
+            .map_err(late)?
+    }
+
+    // --- clients ---
+
+    /// The client with this id.
+    ///
+    /// # Errors
+    /// When the database is unavailable; so for every method below.
+    pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>> {
+        let fetch = async { Ok(read!(self, ClientRead, clients::find(id))?.map(Arc::new)) };
+        self.0.caches.clients.get(&self.0.caches, id, fetch).await
+    }
+
+    /// Clients, newest first.
+    pub async fn clients(&self, filter: &ClientFilter, page: &Page) -> Result<Vec<Client>> {
+        read!(self, List, clients::list(filter, page))
+    }
+
+    /// How many clients may act.
+    pub async fn count_active_clients(&self) -> Result<i64> {
+        read!(self, List, clients::count_active())
+    }
+
+    /// Adds a client; with `replace`, overwrites the one with the same id, keeping its status.
+    pub async fn put_client(
+        &self,
+        client: Client,
+        replace: bool,
+        audit: Vec<AuditEvent>,
+    ) -> Result<()> {
+        write!(self, ClientWrite, key client.id.as_str(), clients::put(client, audit, replace))
+    }
+
+    /// Sets a client's status; revocation ends its tokens. Says whether it changed.
+    pub async fn set_client_status(
+        &self,
+        id: String,
+        status: ClientStatus,
+        audit: Vec<AuditEvent>,
+    ) -> Result<bool> {
+        let now = self.now();
+        write!(
+            self,
+            ClientWrite,
+            key & id,
+            clients::set_status(id, status, now, audit)
+        )
+    }
+
+    /// Deletes a client with its tokens and consents. Says whether it was there.
+    pub async fn delete_client(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
+        let now = self.now();
+        write!(self, ClientWrite, key & id, clients::delete(id, now, audit))
+    }
+
+    // --- users and sessions ---
+
+    /// The user with this id.
+    pub async fn user(&self, id: &str) -> Result<Option<Arc<User>>> {
+        let fetch = async { Ok(read!(self, UserRead, accounts::find(id))?.map(Arc::new)) };
+        self.0.caches.users.get(&self.0.caches, id, fetch).await
+    }
+
+    /// The user with this (normalised) address.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<User>> {
+        read!(self, UserRead, accounts::find_by_email(email))
+    }
+
+    /// Users, newest first.
+    pub async fn users(&self, page: &Page) -> Result<Vec<User>> {
+        read!(self, List, accounts::list(page))
+    }
+
+    /// Adds a user.
+    pub async fn create_user(&self, user: User, audit: Vec<AuditEvent>) -> Result<()> {
+        write!(self, UserWrite, key user.id.as_str(), accounts::create(user, audit))
+    }
+
+    /// Writes all fields of a user; with `end_all` the user's sessions, families and tokens
+    /// end in the same transaction. Says whether the user was there.
+    pub async fn update_user(
+        &self,
+        user: User,
+        end_all: bool,
+        audit: Vec<AuditEvent>,
+    ) -> Result<bool> {
+        let now = self.now();
+        write!(self, UserWrite, key user.id.as_str(), accounts::update(user, end_all, now, audit))
+    }
+
+    /// Deletes a user with sessions, tokens and consents. Says whether the user was there.
+    pub async fn delete_user(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
+        let now = self.now();
+        write!(self, UserWrite, key & id, accounts::delete(id, now, audit))
+    }
+
+    /// Opens a session in place of the one the browser held before.
+    pub async fn open_session(
+        &self,
+        session: Session,
+        replaces: Option<Digest>,
+        audit: Vec<AuditEvent>,
+    ) -> Result<()> {
+        write!(self, SessionWrite, key session.user_id.as_str(), accounts::open_session(session, replaces, audit))
+    }
+
+    /// The session with this token, unless it has ended.
+    pub async fn session(&self, token: &Digest) -> Result<Option<Session>> {
+        read!(self, SessionRead, accounts::find_session(token, self.now()))
+    }
+
+    /// Ends a session. Says whether it was there.
+    pub async fn close_session(&self, session: Session, audit: Vec<AuditEvent>) -> Result<bool> {
+        let token = session.token;
+        write!(self, SessionWrite, key session.user_id.as_str(), accounts::close_session(token, audit))
+    }
+
+    // --- resources ---
+
+    /// All resources.
+    pub async fn resources(&self) -> Result<Arc<ResourceCatalog>> {
+        let fetch = async {
+            Ok(Arc::new(ResourceCatalog::new(read!(
+                self,
+                ResourceRead,
+                resources::all()
+            )?)))
+        };
+        self.0.caches.resources.get(&self.0.caches, "", fetch).await
+    }
+
+    /// Adds a resource.
+    pub async fn create_resource(&self, resource: Resource, audit: Vec<AuditEvent>) -> Result<()> {
+        write!(self, ResourceWrite, key "resources", resources::create(resource, audit))
+    }
+
+    /// Writes all fields of a resource. Says whether it was there.
+    pub async fn update_resource(
+        &self,
+        resource: Resource,
+        audit: Vec<AuditEvent>,
+    ) -> Result<bool> {
+        write!(self, ResourceWrite, key "resources", resources::update(resource, audit))
+    }
+
+    /// Deletes a resource with the consents for it. Says whether it was there.
+    pub async fn delete_resource(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
+        write!(self, ResourceWrite, key "resources", resources::delete(id, audit))
+    }
+
+    // --- the interactive flow ---
+
+    /// What the user agreed to for this client and resource, revoked or not.
+    pub async fn consent(
+        &self,
+        user: &str,
+        client: &str,
+        resource: &str,
+    ) -> Result<Option<ConsentGrant>> {
+        read!(
+            self,
+            ConsentRead,
+            authorizations::find_consent(user, client, resource)
+        )
+    }
+
+    /// Stores a code with the consent it rests on.
+    pub async fn authorize(&self, command: Authorize) -> Result<()> {
+        write!(self, CodeStore, key command.code.user_id.as_str(), authorizations::authorize(command))
+    }
+
+    /// The code with this digest, and whether it has been spent.
+    pub async fn code(&self, digest: &Digest) -> Result<Option<(AuthorizationCode, bool)>> {
+        read!(self, CodeSpend, authorizations::find_code(digest))
+    }
+
+    /// Spends a code and founds its family; see [`Redeemed`].
+    pub async fn redeem_code(&self, command: RedeemCode) -> Result<Redeemed> {
+        write!(self, CodeSpend, key command.family.id.as_str(), authorizations::redeem(command))
+    }
+
+    /// The refresh token with this digest, and its family.
+    pub async fn refresh_token(&self, digest: &Digest) -> Result<Option<RefreshTokenState>> {
+        read!(self, RefreshRotate, authorizations::find_refresh(digest))
+    }
+
+    /// Spends a refresh token and stores its successor; see [`Rotated`].
+    pub async fn rotate_refresh(&self, command: RotateRefresh) -> Result<Rotated> {
+        write!(self, RefreshRotate, key command.family_id.as_str(), authorizations::rotate(command))
+    }
+
+    /// How many families can still be refreshed.
+    pub async fn count_active_families(&self) -> Result<i64> {
+        read!(
+            self,
+            List,
+            authorizations::count_active_families(self.now())
+        )
+    }
+
+    /// Ends what `what` names. The events are recorded if anything was alive.
+    pub async fn revoke(&self, what: Revoke, audit: Vec<AuditEvent>) -> Result<RevokeCount> {
+        let now = self.now();
+        let key = match &what {
+            Revoke::Family(id) => id.to_string(),
+            Revoke::Token(jti) => jti.to_string(),
+            Revoke::User(id) | Revoke::Client(id) => id.clone(),
+        };
+        write!(self, Revoke, key key, revocations::revoke(what, now, audit))
+    }
+
+    // --- records and settings ---
+
+    /// The record of the token with this `jti`.
+    pub async fn issuance(&self, jti: &str) -> Result<Option<Issuance>> {
+        read!(self, TokenRead, records::find_issuance(jti))
+    }
+
+    /// Records events that belong to no other change. Returns once they are durable.
+    pub async fn record(&self, events: Vec<AuditEvent>) -> Result<()> {
+        let key = events
+            .first()
+            .map_or("", |event| event.actor_id.as_str())
+            .to_owned();
+        write!(self, AuditWrite, key key, records::record(events))
+    }
+
+    /// Audit events, newest first.
+    pub async fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Vec<AuditRecord>> {
+        read!(self, AuditRead, records::list_audit(filter, page))
+    }
+
+    /// A setting made at run time.
+    pub async fn setting(&self, name: &str) -> Result<Option<String>> {
+        let fetch = async { read!(self, List, records::find_setting(name)) };
+        self.0
+            .caches
+            .settings
+            .get(&self.0.caches, name, fetch)
+            .await
+    }
+
+    /// Makes a setting.
+    pub async fn put_setting(
+        &self,
+        name: String,
+        value: String,
+        audit: Vec<AuditEvent>,
+    ) -> Result<()> {
+        let now = self.now();
+        write!(self, List, key "settings", records::put_setting(name, value, now, audit))
+    }
+
+    /// Removes what `target` names, a thousand rows at a time. Returns how many went.
+    pub async fn purge(&self, target: PurgeTarget) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let now = self.now();
+            let (step, done) =
+                write!(self, Purge, key target.as_str(), revocations::purge_step(target, now))?;
+            removed += step;
+            if done {
+                return Ok(removed);
+            }
+        }
+    }
+}
