@@ -8,21 +8,21 @@
 //! connection left open, more connections than there is room for. What is answered *with* HTTP
 //! is the business of [`crate::shell`].
 //!
-//! - [`listener`]: addresses, sockets, TLS files.
-//! - [`tls`]: the certificate, replaceable while connections are open.
-//! - [`accept`]: the accept loop and the end of it.
-//! - [`connection`]: one connection from handshake to close.
-//! - [`activity`]: what a connection is doing at the moment, and until when it may.
-//! - [`stream`]: the byte stream, watched.
-//! - [`body`]: bodies of requests and responses, watched.
+//! - `listener`: addresses, sockets, TLS files.
+//! - `tls`: the certificate, replaceable while connections are open.
+//! - `accept`: the accept loop and the end of it.
+//! - `connection`: one connection from handshake to close.
+//! - `activity`: what a connection is doing at the moment, and until when it may.
+//! - `stream`: the byte stream, watched.
+//! - `body`: bodies of requests and responses, watched.
 
-pub mod accept;
-pub mod activity;
-pub mod body;
-pub mod connection;
-pub mod listener;
-pub mod stream;
-pub mod tls;
+mod accept;
+mod activity;
+mod body;
+mod connection;
+mod listener;
+mod stream;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;

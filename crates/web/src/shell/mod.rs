@@ -10,7 +10,7 @@
 //! | [`access_log`] | writes one line when it ends |
 //! | [`security_headers`] | tells browsers what they must not do |
 //! | [`cross_origin`] | lets scripts of configured origins call the OAuth endpoints (CORS) |
-//! | [`panic`] | turns a panic into a 500 |
+//! | [`mod@panic`] | turns a panic into a 500 |
 //! | [`rate_limit`] | refuses a client address that asks too often |
 //! | [`target_limit`] | refuses request targets that are too long |
 //! | [`body_limit`] | reads the body, within limits of size and time |

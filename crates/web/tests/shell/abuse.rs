@@ -7,7 +7,8 @@ use web::serve::ServeOptions;
 
 use crate::server::{Server, Setup, request};
 
-const SHORT: Duration = Duration::from_millis(300);
+/// Long enough that a stalled machine does not pass it between two lines of a test.
+const SHORT: Duration = Duration::from_secs(1);
 
 fn short_reads() -> Setup {
     Setup {
@@ -42,12 +43,12 @@ async fn silence_is_cut_off() {
 #[tokio::test]
 async fn an_idle_connection_outlives_the_read_timeout_but_not_the_idle_timeout() {
     let mut setup = short_reads();
-    setup.options.idle_timeout = Duration::from_secs(2);
+    setup.options.idle_timeout = SHORT * 5;
     let server = Server::with(setup).await;
     let mut client = server.connect().await;
     client.send(request("GET", "/livez", &[], "")).await;
     assert_eq!(client.answer().await.status, 200);
-    sleep(SHORT * 3).await;
+    sleep(SHORT * 2).await;
     client.send(request("GET", "/livez", &[], "")).await;
     assert_eq!(client.answer().await.status, 200);
     assert_eq!(client.closed().await, b"");
@@ -72,7 +73,7 @@ async fn a_body_that_drips_in_is_answered_with_408() {
         .await;
     for _ in 0..10 {
         client.try_send("a").await;
-        sleep(Duration::from_millis(50)).await;
+        sleep(SHORT / 6).await;
     }
     let answer = client.answer().await;
     assert_eq!(answer.status, 408);
@@ -260,4 +261,26 @@ async fn a_handler_that_hangs_is_answered_with_503() {
     assert_eq!(answer.json()["error"], "temporarily_unavailable");
     client.send(request("GET", "/livez", &[], "")).await;
     assert_eq!(client.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_told_to_go_on_or_not() {
+    let server = Server::start().await;
+    let head = |length: usize| {
+        format!(
+            "POST /oauth/token HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n\
+             content-length: {length}\r\n\r\n"
+        )
+    };
+    let mut client = server.connect().await;
+    client.send(head(5)).await;
+    assert_eq!(client.answer().await.status, 100);
+    client.send("hello").await;
+    assert_eq!(client.answer().await.body, "5");
+    client.send(head(1_000_000)).await;
+    assert_eq!(
+        client.answer().await.status,
+        413,
+        "before a byte of the body was sent"
+    );
 }

@@ -50,3 +50,25 @@ async fn what_does_not_finish_in_time_is_cut() {
     timeout(PATIENCE, server.done).await.unwrap().unwrap();
     assert!(busy.try_answer().await.is_none());
 }
+
+#[tokio::test]
+async fn all_interfaces_means_both_families() {
+    let any = config::ListenAddress {
+        host: None,
+        port: 0,
+    };
+    let listener = web::serve::Listener::bind(&any, None).unwrap();
+    let port = listener.local_addr().port();
+    TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    if listener.local_addr().is_ipv6() {
+        TcpStream::connect(("::1", port)).await.unwrap();
+    }
+    let taken = config::ListenAddress { host: None, port };
+    let error = web::serve::Listener::bind(&taken, None).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("cannot listen on :{port}")),
+        "{error}"
+    );
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Extension;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use config::{Config, ListenAddress};
@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use web::serve::{Listener, ServeOptions, TlsFiles, serve};
-use web::shell::{Exchange, ShellState, wrap};
+use web::shell::{AlreadyLogged, Exchange, ShellState, wrap};
 
 /// Longer than anything here should take on the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -140,6 +140,17 @@ fn routes(release: Arc<Notify>, waiting: Arc<Notify>) -> Router {
             get(|| async { std::future::pending::<()>().await }),
         )
         .route("/large", get(|| async { vec![b'x'; 64 * 1024 * 1024] }))
+        .route(
+            "/logged",
+            get(|| async {
+                tracing::info!("token issued");
+                Extension(AlreadyLogged)
+            }),
+        )
+        .route(
+            "/unready",
+            get(|| async { StatusCode::SERVICE_UNAVAILABLE }),
+        )
         .route(
             "/wait",
             get(move || async move {
