@@ -1,0 +1,201 @@
+//! Reads the body of a request, within limits of size and time.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use axum::extract::Request as InnerRequest;
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+use super::exchange::Exchange;
+use super::refusal::Refusal;
+use crate::serve::ReadTimeout;
+
+/// Hands the service within a request whose body is complete. No handler of ours has a use for
+/// half a body, and so every handler gets the same answers to one that is too large (413), too
+/// slow (408) or broken (400) without having to think of them.
+#[derive(Debug, Clone)]
+pub struct BodyLimit<S> {
+    inner: S,
+    limit: usize,
+}
+
+impl<S> BodyLimit<S> {
+    /// Around `inner`, for bodies of up to `limit` bytes.
+    pub fn new(inner: S, limit: usize) -> Self {
+        Self { inner, limit }
+    }
+}
+
+impl<S, B> Service<Request<B>> for BodyLimit<S>
+where
+    S: Service<InnerRequest, Response = Response<Body>, Error = Infallible> + Clone,
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Reading<S, B, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if request.body().is_end_stream() {
+            let request = request.map(|_| Body::empty());
+            return Reading::Calling {
+                future: self.inner.call(request),
+            };
+        }
+        let (head, body) = request.into_parts();
+        let ready = self.inner.clone();
+        Reading::Body {
+            pending: Some(Pending {
+                head,
+                body,
+                read: Read::default(),
+                limit: self.limit,
+                // The one that was asked whether it is ready is the one to be called.
+                inner: mem::replace(&mut self.inner, ready),
+            }),
+        }
+    }
+}
+
+/// What has come in of a body. Most come in one piece, which is then not copied.
+#[derive(Default)]
+struct Read {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Read {
+    fn len(&self) -> usize {
+        self.first.len().max(self.joined.len())
+    }
+
+    fn push(&mut self, data: Bytes) {
+        if self.len() == 0 {
+            self.first = data;
+            return;
+        }
+        if self.joined.is_empty() {
+            self.joined.extend_from_slice(&self.first);
+        }
+        self.joined.extend_from_slice(&data);
+    }
+
+    fn finish(&mut self) -> Bytes {
+        if self.joined.is_empty() {
+            mem::take(&mut self.first)
+        } else {
+            mem::take(&mut self.joined).freeze()
+        }
+    }
+}
+
+/// A request whose body is on its way.
+pub struct Pending<S, B> {
+    head: Parts,
+    body: B,
+    read: Read,
+    limit: usize,
+    inner: S,
+}
+
+impl<S, B> Pending<S, B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Refusal>> {
+        let too_large = Poll::Ready(Err(Refusal::BodyTooLarge(self.limit)));
+        let announced = self.body.size_hint().lower();
+        let room = self.limit - self.read.len();
+        if usize::try_from(announced).map_or(true, |announced| announced > room) {
+            return too_large;
+        }
+        while !self.body.is_end_stream() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                // Trailers say nothing that we would need.
+                Some(Ok(frame)) => {
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
+                    if data.len() > self.limit - self.read.len() {
+                        return too_large;
+                    }
+                    self.read.push(data);
+                }
+                Some(Err(error)) => {
+                    let slow = error.into().is::<ReadTimeout>();
+                    return Poll::Ready(Err(if slow {
+                        Refusal::BodyTooSlow
+                    } else {
+                        Refusal::BodyBroken
+                    }));
+                }
+                None => break,
+            }
+        }
+        Poll::Ready(Ok(self.read.finish()))
+    }
+}
+
+pin_project! {
+    /// A request whose body is being read, or whose handler is at work.
+    #[project = ReadingProjection]
+    #[expect(missing_docs, reason = "the variants' fields cannot carry doc comments here")]
+    pub enum Reading<S, B, F> {
+        /// The body is on its way.
+        Body { pending: Option<Pending<S, B>> },
+        /// The service within has been called.
+        Calling { #[pin] future: F },
+    }
+}
+
+impl<S, B> Future for Reading<S, B, S::Future>
+where
+    S: Service<InnerRequest, Response = Response<Body>, Error = Infallible>,
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let future = match self.as_mut().project() {
+                ReadingProjection::Calling { future } => return future.poll(cx),
+                ReadingProjection::Body { pending } => {
+                    let request = pending.as_mut().expect("polled after completion");
+                    let read = ready!(request.poll_body(cx));
+                    let mut request = pending.take().expect("just looked at");
+                    match read {
+                        Ok(body) => {
+                            drop(request.body);
+                            let whole = Request::from_parts(request.head, Body::from(body));
+                            request.inner.call(whole)
+                        }
+                        Err(refusal) => return Poll::Ready(Ok(refuse(refusal, &request.head))),
+                    }
+                }
+            };
+            self.set(Reading::Calling { future });
+        }
+    }
+}
+
+fn refuse(refusal: Refusal, head: &Parts) -> Response<Body> {
+    match head.extensions.get::<std::sync::Arc<Exchange>>() {
+        Some(exchange) => refusal.answer(exchange),
+        None => Response::default(),
+    }
+}

@@ -1,0 +1,88 @@
+//! What the shell of a listener needs to know.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::Config;
+use domain::Rng;
+use ipnet::IpNet;
+use telemetry::Metrics;
+
+use super::limiter::AddressLimiter;
+use super::refusal::ErrorPage;
+use super::surface::Surface;
+
+/// Largest request body on the public listener.
+pub const PUBLIC_BODY_LIMIT: usize = 64 * 1024;
+
+/// Largest request body on the admin listener.
+pub const ADMIN_BODY_LIMIT: usize = 1024 * 1024;
+
+/// The settings of a [shell](super::wrap).
+#[derive(Clone)]
+pub struct ShellState {
+    /// Which listener this is.
+    pub surface: Surface,
+    /// Where requests are counted.
+    pub metrics: Metrics,
+    /// Where request, trace and span ids come from.
+    pub rng: Arc<dyn Rng>,
+    /// Share of the traces begun here that are recorded, 0 to 1.
+    pub trace_sample_rate: f64,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// Origins whose scripts may call the OAuth endpoints; `*` means any.
+    pub allowed_origins: Vec<String>,
+    /// Whether clients reach this server over https.
+    pub https: bool,
+    /// Limit per client address, if there is one.
+    pub rate_limit: Option<Arc<AddressLimiter>>,
+    /// Largest request body, bytes.
+    pub body_limit: usize,
+    /// Time for a handler to begin its answer.
+    pub handler_timeout: Duration,
+    /// Makes the page for errors that a browser gets to see; without it they get JSON.
+    pub error_page: Option<ErrorPage>,
+}
+
+impl ShellState {
+    /// The shell of the public listener.
+    pub fn public(config: &Config, metrics: Metrics, rng: Arc<dyn Rng>) -> Self {
+        let limit = &config.rate_limit;
+        Self {
+            surface: Surface::Public,
+            metrics,
+            rng,
+            trace_sample_rate: 0.0,
+            trusted_proxies: config.server.trusted_proxies.as_slice().into(),
+            allowed_origins: config
+                .server
+                .allowed_origins
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            https: config.server.issuer.is_https(),
+            rate_limit: limit
+                .enabled
+                .then(|| AddressLimiter::new(limit.requests_per_second, limit.burst))
+                .flatten()
+                .map(Arc::new),
+            body_limit: PUBLIC_BODY_LIMIT,
+            handler_timeout: config.server.write_timeout,
+            error_page: None,
+        }
+    }
+
+    /// The shell of the admin listener: larger bodies, no foreign scripts, no HSTS because it
+    /// speaks plain HTTP on the inside.
+    pub fn admin(config: &Config, metrics: Metrics, rng: Arc<dyn Rng>) -> Self {
+        Self {
+            surface: Surface::Admin,
+            allowed_origins: Vec::new(),
+            https: false,
+            rate_limit: None,
+            body_limit: ADMIN_BODY_LIMIT,
+            ..Self::public(config, metrics, rng)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Which part of the server a request is for. What the shell does differently for different
+//! requests, it decides by these alone.
+
+/// A listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// OAuth endpoints, discovery, pages, health.
+    Public,
+    /// Admin API, console, metrics.
+    Admin,
+}
+
+/// The use of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// Asked for by orchestrators and scrapers: `/livez`, `/health`, `/ready`, `/metrics`.
+    Probe,
+    /// Public documents: `/.well-known/…`, keys included.
+    Discovery,
+    /// OAuth endpoints that software calls, never a browser by navigation.
+    Endpoint,
+    /// Everything else: pages, the admin API.
+    Other,
+}
+
+impl Area {
+    /// The area that `path` lies in.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        match path {
+            "/livez" | "/health" | "/ready" | "/metrics" => Self::Probe,
+            "/oauth/token" | "/oauth/register" | "/oauth/revoke" | "/oauth/introspect" => {
+                Self::Endpoint
+            }
+            // An issuer with a path may have its documents below that path.
+            _ if path.contains("/.well-known/") => Self::Discovery,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether scripts of other origins may be let in. Pages are never among these.
+    #[must_use]
+    pub fn is_for_scripts(self) -> bool {
+        matches!(self, Self::Discovery | Self::Endpoint)
+    }
+
+    /// Whether its requests are so frequent and uniform that they are only logged for debugging.
+    #[must_use]
+    pub fn is_quiet(self) -> bool {
+        matches!(self, Self::Probe | Self::Discovery)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_not_for_scripts_of_others() {
+        for page in [
+            "/login",
+            "/logout",
+            "/consent",
+            "/oauth/authorize",
+            "/",
+            "/connections",
+        ] {
+            assert!(!Area::of(page).is_for_scripts(), "{page}");
+        }
+        for open in [
+            "/oauth/token",
+            "/oauth/register",
+            "/oauth/revoke",
+            "/oauth/introspect",
+            "/.well-known/jwks.json",
+            "/.well-known/oauth-authorization-server/tenant",
+            "/tenant/.well-known/openid-configuration",
+        ] {
+            assert!(Area::of(open).is_for_scripts(), "{open}");
+        }
+        assert!(!Area::of("/oauth/token/").is_for_scripts());
+    }
+}
