@@ -150,6 +150,11 @@ impl Engine {
         }
     }
 
+    /// Records an authorization request that was refused before it could be read.
+    pub async fn refuse_authorization(&self, error: &Error) {
+        self.refuse(None, None, error).await;
+    }
+
     async fn refuse(&self, client_id: Option<&str>, user: Option<&SignedIn>, error: &Error) {
         let client_id = client_id.unwrap_or("-");
         if error.is_server_fault() {

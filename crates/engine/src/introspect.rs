@@ -46,11 +46,14 @@ impl Engine {
     pub async fn introspect<'h>(
         &self,
         authorization: impl IntoIterator<Item = &'h [u8]>,
-        params: &Params,
+        body: &[u8],
     ) -> Result<Arc<[u8]>> {
         let stopwatch = Stopwatch::start();
+        let mut claimed = String::from("-");
         let outcome = async {
+            let params = &Params::parse(body)?;
             let presented = PresentedClient::parse(authorization, params)?;
+            presented.client_id.as_str().clone_into(&mut claimed);
             let client = self.authenticate(&presented).await?;
             if !client.is_confidential() {
                 return Err(Error::new(
@@ -69,7 +72,7 @@ impl Engine {
                 self.metrics().introspection_duration.observe(stopwatch.seconds());
             }
             Err(error) => {
-                let client_id = params.get("client_id").unwrap_or("-");
+                let client_id = claimed.as_str();
                 tracing::info!(client_id, error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, "introspection denied");
                 self.deny(error, event(AuditAction::TokenIntrospectDenied, client_id).client(client_id)).await;
             }

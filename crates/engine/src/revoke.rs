@@ -21,17 +21,20 @@ impl Engine {
     pub async fn revoke<'h>(
         &self,
         authorization: impl IntoIterator<Item = &'h [u8]>,
-        params: &Params,
+        body: &[u8],
     ) -> Result<()> {
+        let mut claimed = String::from("-");
         let outcome = async {
+            let params = &Params::parse(body)?;
             let presented = PresentedClient::parse(authorization, params)?;
+            presented.client_id.as_str().clone_into(&mut claimed);
             let client = self.authenticate(&presented).await?;
             let token = PresentedToken::parse(params)?;
             self.revoke_presented(&client, &token).await
         };
         let outcome = outcome.await;
         if let Err(error) = &outcome {
-            let client_id = params.get("client_id").unwrap_or("-");
+            let client_id = claimed.as_str();
             tracing::info!(client_id, error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, "revocation denied");
             let event =
                 event(AuditAction::TokenDenied, client_id).client(client_id).with("endpoint", "revoke");

@@ -23,16 +23,19 @@ impl Engine {
     pub async fn token<'h>(
         &self,
         authorization: impl IntoIterator<Item = &'h [u8]>,
-        params: &Params,
+        body: &[u8],
     ) -> Result<TokenResponse> {
         let stopwatch = Stopwatch::start();
-        let presented = PresentedClient::parse(authorization, params);
-        let claimed = presented.as_ref().map_or("-", |client| client.client_id.as_str()).to_owned();
-        let grant_type = named_grant_type(params);
-        let outcome = match presented {
-            Ok(presented) => self.grant(&presented, params).await,
-            Err(rejection) => Err(rejection.into()),
+        let mut claimed = String::from("-");
+        let mut grant_type = None;
+        let outcome = async {
+            let params = Params::parse(body)?;
+            grant_type = named_grant_type(&params);
+            let presented = PresentedClient::parse(authorization, &params)?;
+            presented.client_id.as_str().clone_into(&mut claimed);
+            self.grant(&presented, &params).await
         };
+        let outcome: Result<Issued> = outcome.await;
         match outcome {
             Ok(issued) => {
                 self.metrics().tokens_issued.add(issued.grant_type);

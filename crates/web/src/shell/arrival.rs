@@ -75,7 +75,7 @@ impl Shared {
             surface: self.state.surface,
             area: Area::of(request.uri().path()),
             accept: accept_of(headers),
-            error_page: self.state.error_page,
+            error_page: self.state.error_page.clone(),
             route: OnceLock::new(),
         }
     }

@@ -16,7 +16,7 @@ use super::exchange::Exchange;
 use super::surface::{Area, Surface};
 
 /// Makes a page for people out of an error. The shell sets the status.
-pub type ErrorPage = fn(&ErrorBody) -> Response<Body>;
+pub type ErrorPage = Arc<dyn Fn(&ErrorBody) -> Response<Body> + Send + Sync>;
 
 /// A reason of the shell not to let a request through, or not to let its answer out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,19 +104,28 @@ impl Refusal {
             exchange.context.request_id.as_ref(),
         )
         .with_status(status.as_u16());
-        let mut response = match (Form::of(exchange), exchange.error_page) {
-            (Form::Page, Some(page)) => page(&body),
-            (Form::Json | Form::Page, _) => json(&body, "application/json"),
-            (Form::Problem, _) => json(&body, "application/problem+json"),
-        };
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut response = answer_error(&body, exchange);
         if let Self::TooManyRequests(seconds) = self {
+            let headers = response.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
+}
+
+/// Answers with `body` and its status, in the form that the caller of `exchange` prefers.
+#[must_use]
+pub fn answer_error(body: &ErrorBody, exchange: &Exchange) -> Response<Body> {
+    let mut response = match (Form::of(exchange), &exchange.error_page) {
+        (Form::Page, Some(page)) => page(body),
+        (Form::Json | Form::Page, _) => json(body, "application/json"),
+        (Form::Problem, _) => json(body, "application/problem+json"),
+    };
+    *response.status_mut() =
+        StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn json(body: &ErrorBody, media_type: &'static str) -> Response<Body> {

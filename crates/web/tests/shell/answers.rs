@@ -147,7 +147,7 @@ async fn unknown_paths_and_methods_are_told_in_both_vocabularies() {
 async fn a_browser_gets_a_page_and_an_endpoint_never_gives_one() {
     let setup = Setup {
         change: Box::new(|state| {
-            state.error_page = Some(|body| {
+            state.error_page = Some(std::sync::Arc::new(|body| {
                 axum::response::IntoResponse::into_response(axum::response::Html(format!(
                     "<h1>{}</h1>",
                     body.status

@@ -1,0 +1,204 @@
+//! The authorization endpoint and the consent page.
+
+use super::App;
+use super::answer::Asked;
+use super::browser::see_other;
+use super::page::nonce;
+use crate::pages::{ClientIdentity, ConsentPage, ConsentResource, ConsentScope, Destination};
+use ::oauth::redirect_uri::{csp_source, host_for_display};
+use ::oauth::{ErrorCode, Params};
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use bytes::Bytes;
+use domain::ClientSource;
+use engine::{Authorization, ConsentDecision, ConsentView, Error, SignedIn};
+use http::{HeaderMap, StatusCode};
+use telemetry::metrics::DenyReason;
+
+/// The form-token purpose shared by the forms of a signed-in browser.
+pub(crate) const SESSION_FORM: &str = "session";
+
+/// `GET /oauth/authorize` (RFC 6749 §3.1)
+pub(crate) async fn authorize(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let params = match read(&app, &query).await {
+        Ok(params) => params,
+        Err(error) => return app.pages.error(&error, asked.request_id()),
+    };
+    let user = match app.signed_in(&headers).await {
+        Ok(user) => user,
+        Err(error) => return app.pages.error(&error, asked.request_id()),
+    };
+    match app.engine.authorize(&params, user.as_ref()).await {
+        Authorization::Refused(error) => app.pages.error(&error, asked.request_id()),
+        Authorization::Redirect(to) => see_other(&to),
+        Authorization::Login(_) => see_other(&login_path(&app, &params)),
+        Authorization::Consent(_) => see_other(&app.pages.local(&format!("/consent?{}", carried(&app, &params, false)))),
+    }
+}
+
+/// `GET /consent`: the question that an authorization request has raised.
+pub(crate) async fn consent_form(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let params = match read(&app, &query).await {
+        Ok(params) => params,
+        Err(error) => return app.pages.error(&error, asked.request_id()),
+    };
+    let user = match app.signed_in(&headers).await {
+        Ok(user) => user,
+        Err(error) => return app.pages.error(&error, asked.request_id()),
+    };
+    match (app.engine.authorize(&params, user.as_ref()).await, user) {
+        (Authorization::Refused(error), _) => app.pages.error(&error, asked.request_id()),
+        (Authorization::Redirect(to), _) => see_other(&to),
+        (Authorization::Consent(view), Some(user)) => page(&app, *view, &user, query),
+        (Authorization::Login(_) | Authorization::Consent(_), _) => see_other(&login_path(&app, &params)),
+    }
+}
+
+/// `POST /consent`: the user's answer.
+pub(crate) async fn consent(State(app): State<App>, asked: Asked, headers: HeaderMap, body: Bytes) -> Response {
+    let request_id = asked.request_id();
+    match decide(&app, &headers, &body).await {
+        Ok(Authorization::Redirect(to)) => see_other(&to),
+        Ok(Authorization::Refused(error)) | Err(error) => app.pages.error(&error, request_id),
+        // The session ended, or more is asked than was shown: back to the beginning.
+        Ok(Authorization::Login(_) | Authorization::Consent(_)) => {
+            app.pages.error(&expired(DenyReason::RequestExpired), request_id)
+        }
+    }
+}
+
+async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Authorization, Error> {
+    let form = Params::parse(body)?;
+    let user = app.signed_in(headers).await?.ok_or_else(|| expired(DenyReason::SessionInvalid))?;
+    check_form_token(app, &form, &user).await?;
+    let params = Params::parse(form.required("request")?.as_bytes())?;
+    let decision = match form.required("decision")? {
+        "allow" => ConsentDecision::Allow,
+        "deny" => ConsentDecision::Deny,
+        _ => return Err(Error::invalid_request("decision: answer allow or deny")),
+    };
+    Ok(app.engine.consent(&params, &user, decision).await)
+}
+
+/// A form of a signed-in browser must carry the token that was issued to its session.
+pub(crate) async fn check_form_token(app: &App, form: &Params, user: &SignedIn) -> Result<(), Error> {
+    let token = form.get("csrf_token").unwrap_or_default();
+    if app.engine.form_tokens().accepts(token, SESSION_FORM, &user.cookie, "", app.engine.now()) {
+        return Ok(());
+    }
+    let error = expired(DenyReason::Csrf);
+    app.engine.refuse_authorization(&error).await;
+    Err(error)
+}
+
+fn expired(reason: DenyReason) -> Error {
+    Error::new(
+        ErrorCode::AccessDenied,
+        reason,
+        "the form has expired or was not sent from this server's own page; start again in the app",
+    )
+}
+
+async fn read(app: &App, query: &str) -> Result<Params, Error> {
+    match Params::parse(query.as_bytes()) {
+        Ok(params) => Ok(params),
+        Err(error) => {
+            let error = Error::from(error);
+            app.engine.refuse_authorization(&error).await;
+            Err(error)
+        }
+    }
+}
+
+/// The login page, with the way back to this request.
+fn login_path(app: &App, params: &Params) -> String {
+    let next = app.pages.local(&format!("/oauth/authorize?{}", carried(app, params, true)));
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+    app.pages.local(&format!("/login?{query}"))
+}
+
+/// The request's parameters as a query again, with the time at which the flow began. After a
+/// login, `prompt` no longer asks for one.
+fn carried(app: &App, params: &Params, after_login: bool) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in params.iter() {
+        if name == "prompt" && after_login {
+            let rest: Vec<_> = value
+                .split(' ')
+                .filter(|word| !matches!(*word, "login" | "select_account"))
+                .collect();
+            if !rest.is_empty() {
+                query.append_pair(name, &rest.join(" "));
+            }
+        } else {
+            query.append_pair(name, value);
+        }
+    }
+    if params.get("flow_started").is_none() {
+        query.append_pair("flow_started", &app.engine.now().0.to_string());
+    }
+    query.finish()
+}
+
+fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Response {
+    let nonce = nonce();
+    let csrf_token =
+        app.engine.form_tokens().issue(SESSION_FORM, &user.cookie, "", app.engine.now());
+    let host = host_for_display(&view.redirect_uri);
+    let destination = if host.is_custom_scheme {
+        Destination::App { scheme: host.host }
+    } else if host.is_local {
+        Destination::Loopback { host: host.host }
+    } else {
+        Destination::Web { host: host.host }
+    };
+    let identity = match (view.client.source, view.document_host()) {
+        (_, Some(host)) => ClientIdentity::Document { host },
+        (ClientSource::Admin, None) => ClientIdentity::Registered,
+        _ => ClientIdentity::SelfRegistered,
+    };
+    let leads_to = csp_source(&view.redirect_uri);
+    let resources = view
+        .resources
+        .into_iter()
+        .map(|resource| ConsentResource {
+            display_name: resource.display_name,
+            uri: resource.identifier,
+            scopes: resource
+                .scopes
+                .into_iter()
+                .map(|scope| ConsentScope {
+                    name: scope.name,
+                    description: scope.description,
+                    already_granted: scope.already_granted,
+                })
+                .collect(),
+        })
+        .collect();
+    let page = ConsentPage {
+        nonce: nonce.clone(),
+        issuer_host: app.pages.issuer_host.to_string(),
+        base_path: app.pages.base_path.to_string(),
+        csrf_token,
+        request: query,
+        client_name: view.client.name.clone(),
+        identity,
+        destination,
+        resources,
+        offline_access: view.offline_access,
+        user_email: user.user.email.clone(),
+    };
+    app.pages.render(StatusCode::OK, &page, &nonce, Some(&leads_to))
+}

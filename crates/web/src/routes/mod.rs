@@ -1,0 +1,85 @@
+//! The endpoints of the public listener (spec: http). A handler reads its request, makes one
+//! call to the engine, and renders the answer.
+
+mod answer;
+mod authorize;
+mod browser;
+mod discovery;
+mod health;
+mod login;
+mod oauth;
+mod page;
+
+use crate::shell::{AddressLimiter, RateLimitLayer, ShellState};
+use axum::Router;
+use axum::routing::{get, post};
+use engine::Engine;
+use page::Pages;
+use std::sync::Arc;
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub(crate) struct App {
+    engine: Engine,
+    pages: Pages,
+}
+
+/// All routes of the public listener. An issuer with a path is served both below that path and
+/// at the root, so that a proxy in front may strip it or not.
+#[must_use]
+pub fn router(engine: Engine) -> Router {
+    let pages = Pages::new(&engine);
+    let app = App { pages, engine };
+    let base = app.engine.config().server.issuer.path().to_owned();
+    let endpoints = endpoints(&app);
+    let router = if base.is_empty() {
+        endpoints
+    } else {
+        let openid = format!("{base}/.well-known/openid-configuration");
+        Router::new().nest(&base, endpoints.clone()).merge(endpoints).route(&openid, get(discovery::openid))
+    };
+    router.merge(well_known(&base)).with_state(app)
+}
+
+fn endpoints(app: &App) -> Router<App> {
+    let dcr = &app.engine.config().dcr;
+    let register =
+        post(oauth::register).layer(RateLimitLayer::new(AddressLimiter::new(dcr.rate_limit, dcr.rate_limit_burst)));
+    Router::new()
+        .route("/", get(login::home))
+        .route("/oauth/authorize", get(authorize::authorize))
+        .route("/oauth/token", post(oauth::token))
+        .route("/oauth/register", register)
+        .route("/oauth/revoke", post(oauth::revoke))
+        .route("/oauth/introspect", post(oauth::introspect))
+        .route("/login", get(login::form).post(login::submit))
+        .route("/logout", post(login::sign_out))
+        .route("/consent", get(authorize::consent_form).post(authorize::consent))
+        .route("/livez", get(health::livez))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/.well-known/jwks.json", get(discovery::jwks))
+}
+
+/// Discovery documents, in the places where RFC 8414 §3.1, OpenID Connect Discovery §4 and
+/// RFC 9728 §3.1 let clients look for them.
+fn well_known(base: &str) -> Router<App> {
+    let mut router = Router::new()
+        .route("/.well-known/oauth-authorization-server", get(discovery::oauth))
+        .route("/.well-known/openid-configuration", get(discovery::openid))
+        .route("/.well-known/oauth-protected-resource", get(discovery::any_resource))
+        .route("/.well-known/oauth-protected-resource/{*reference}", get(discovery::resource));
+    if !base.is_empty() {
+        router = router
+            .route(&format!("/.well-known/oauth-authorization-server{base}"), get(discovery::oauth))
+            .route(&format!("/.well-known/openid-configuration{base}"), get(discovery::openid));
+    }
+    router
+}
+
+/// Gives the shell the product's own page for errors that a browser gets to see.
+#[must_use]
+pub fn with_error_page(shell: ShellState, engine: &Engine) -> ShellState {
+    let pages = Pages::new(engine);
+    ShellState { error_page: Some(Arc::new(move |body| pages.error_of_shell(body))), ..shell }
+}

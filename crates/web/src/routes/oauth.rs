@@ -1,0 +1,72 @@
+//! Token, registration, revocation and introspection: endpoints that software calls.
+
+use super::App;
+use super::answer::{Asked, json, logged};
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use engine::Error;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+
+/// What clients send is a form (RFC 6749 §4.1.3); JSON is the one other thing they try.
+fn check_form(headers: &HeaderMap) -> Result<(), Error> {
+    let is_json = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/json"));
+    if is_json {
+        return Err(Error::invalid_request("the body is JSON; send application/x-www-form-urlencoded"));
+    }
+    Ok(())
+}
+
+fn authorization(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(AUTHORIZATION).iter().map(http::HeaderValue::as_bytes)
+}
+
+/// `POST /oauth/token` (RFC 6749 §3.2)
+pub(crate) async fn token(State(app): State<App>, asked: Asked, headers: HeaderMap, body: Bytes) -> Response {
+    if let Err(error) = check_form(&headers) {
+        return asked.refuse(&error);
+    }
+    match app.engine.token(authorization(&headers), &body).await {
+        Ok(response) => logged(json(StatusCode::OK, response.to_json())),
+        Err(error) => asked.refuse(&error),
+    }
+}
+
+/// `POST /oauth/revoke` (RFC 7009 §2)
+pub(crate) async fn revoke(State(app): State<App>, asked: Asked, headers: HeaderMap, body: Bytes) -> Response {
+    if let Err(error) = check_form(&headers) {
+        return asked.refuse(&error);
+    }
+    match app.engine.revoke(authorization(&headers), &body).await {
+        Ok(()) => json(StatusCode::OK, "{}"),
+        Err(error) => asked.refuse(&error),
+    }
+}
+
+/// `POST /oauth/introspect` (RFC 7662 §2)
+pub(crate) async fn introspect(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Err(error) = check_form(&headers) {
+        return asked.refuse(&error);
+    }
+    match app.engine.introspect(authorization(&headers), &body).await {
+        Ok(answer) => json(StatusCode::OK, Bytes::from_owner(answer)),
+        Err(error) => asked.refuse(&error),
+    }
+}
+
+/// `POST /oauth/register` (RFC 7591 §3.1)
+pub(crate) async fn register(State(app): State<App>, asked: Asked, body: Bytes) -> Response {
+    match app.engine.register(&body).await {
+        Ok(registered) => json(StatusCode::CREATED, registered.to_json()),
+        Err(error) => asked.refuse(&error),
+    }
+}

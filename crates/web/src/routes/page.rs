@@ -1,0 +1,91 @@
+//! Pages as responses: nonce, content security policy, and the page for errors.
+
+use crate::pages::ErrorPage;
+use ::oauth::ErrorBody;
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use domain::{OpaqueToken, SystemRng};
+use engine::{Engine, Error};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use std::sync::Arc;
+
+/// What pages have in common.
+#[derive(Clone)]
+pub(crate) struct Pages {
+    /// Host and port of the issuer, shown on every page.
+    pub issuer_host: Arc<str>,
+    /// Path of the issuer, without a slash at its end.
+    pub base_path: Arc<str>,
+}
+
+/// A fresh nonce for one response.
+pub(crate) fn nonce() -> String {
+    OpaqueToken::generate(&SystemRng).expose().to_owned()
+}
+
+impl Pages {
+    pub fn new(engine: &Engine) -> Self {
+        let issuer = &engine.config().server.issuer;
+        let host = issuer.url().host_str().unwrap_or_default();
+        let host = match issuer.url().port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        Self { issuer_host: host.into(), base_path: issuer.path().into() }
+    }
+
+    /// A page. Forms on it may be sent here, and their answer may lead to `leads_to`: browsers
+    /// hold `form-action` against the redirect that follows, too.
+    pub fn render(&self, status: StatusCode, page: &impl Template, nonce: &str, leads_to: Option<&str>) -> Response {
+        let Ok(html) = page.render() else {
+            return (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be rendered").into_response();
+        };
+        let leads_to = leads_to.map(|source| format!(" {source}")).unwrap_or_default();
+        let policy = format!(
+            "default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'{leads_to}; \
+             frame-ancestors 'none'; base-uri 'none'"
+        );
+        let mut response = (status, html).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        response
+    }
+
+    /// The page for a refusal that must not or cannot be redirected.
+    pub fn error(&self, error: &Error, request_id: &str) -> Response {
+        let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut response = self.error_page(status, &error.description, request_id);
+        if let Some(after) = error.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        }
+        response
+    }
+
+    /// The page for a refusal of the shell.
+    pub fn error_of_shell(&self, body: &ErrorBody) -> Response {
+        let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self.error_page(status, &body.detail, &body.request_id)
+    }
+
+    fn error_page(&self, status: StatusCode, detail: &str, request_id: &str) -> Response {
+        let nonce = nonce();
+        let mut page = ErrorPage::for_status(
+            status.as_u16(),
+            nonce.clone(),
+            self.issuer_host.to_string(),
+            request_id.to_owned(),
+        );
+        page.detail = Some(detail.to_owned());
+        self.render(status, &page, &nonce, None)
+    }
+
+    /// A path of this server.
+    pub fn local(&self, path: &str) -> String {
+        format!("{}{path}", self.base_path)
+    }
+}
