@@ -18,12 +18,11 @@ if [ ${#packages[@]} -gt 0 ]; then
     apt-get install -qy --no-install-recommends "${packages[@]}"
 fi
 
-# Runs a command unless it has succeeded before on the same inputs.
+# once STAMP INPUT COMMAND...: runs the command unless it has succeeded before on the same input.
 once() {
-    local stamp=$1 inputs=$2
+    local stamp=$1 hash
+    hash=$(sha256sum <"$2")
     shift 2
-    local hash
-    hash=$(sha256sum $inputs | sha256sum)
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && return
     "$@"
     echo "$hash" >"$stamp"

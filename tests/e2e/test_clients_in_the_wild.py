@@ -123,7 +123,7 @@ def test_client_of_2025_03_26_never_names_a_resource(
     found = httpx.get(f"{server.scheme}://{server.netloc}/.well-known/oauth-authorization-server")
     metadata = found.raise_for_status().json()
     client = OAuthClient(metadata["issuer"])
-    assert metadata["registration_endpoint"] == f"{client.http.base_url}oauth/register"
+    assert metadata["registration_endpoint"] == f"{client.url}/oauth/register"
     client.register()
     response = user.authorize(client.authorization_url(scope=f"{READ} {WRITE}"))
     answer = client.redeem(response["code"])
@@ -154,9 +154,9 @@ def test_native_client_may_use_another_loopback_port(
     granted(client.redeem(response_parameters(landed)["code"], resource=demo.resource))
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
+def test_any_other_difference_in_the_redirect_uri_is_an_error_page(client: OAuthClient, demo: Demo) -> None:
+    assert client.register()["redirect_uris"] == ["http://127.0.0.1:33418/callback"]
+    for changed in [
         "http://127.0.0.1:33418/callback/",
         "http://127.0.0.1:33418/other",
         "http://127.0.0.1:33418/callback?next=1",
@@ -164,17 +164,12 @@ def test_native_client_may_use_another_loopback_port(
         "https://127.0.0.1:33418/callback",
         "http://127.0.0.1:33418@evil.example/callback",
         "https://evil.example/callback",
-    ],
-)
-def test_any_other_difference_in_the_redirect_uri_is_an_error_page(
-    client: OAuthClient, demo: Demo, changed: str
-) -> None:
-    client.register()
-    url = client.authorization_url(resource=demo.resource, scope=READ, redirect_uri=changed)
-    answer = httpx.get(url)
-    assert answer.status_code == 400
-    assert "Location" not in answer.headers
-    assert answer.headers["Content-Type"].startswith("text/html")
+    ]:
+        url = client.authorization_url(resource=demo.resource, scope=READ, redirect_uri=changed)
+        answer = httpx.get(url)
+        assert (changed, answer.status_code) == (changed, 400)
+        assert "Location" not in answer.headers
+        assert answer.headers["Content-Type"].startswith("text/html")
 
 
 @pytest.mark.parametrize("registered_as", [{"application_type": "native"}, {}])
@@ -217,9 +212,7 @@ def test_metadata_document_is_read_over_plain_http_where_the_operator_allows_it(
     assert site.fetches == 1
 
 
-def test_metadata_document_on_a_private_address_is_never_fetched(
-    authserver: AuthServer, demo: Demo
-) -> None:
+def test_metadata_document_on_a_private_address_is_never_fetched(authserver: AuthServer, demo: Demo) -> None:
     with ClientSite("http://127.0.0.1:33418/callback") as site:
         for client_id in (site.client_id, site.client_id.replace("http:", "https:")):
             client = OAuthClient(authserver.issuer, client_id=client_id)

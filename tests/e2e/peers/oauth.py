@@ -29,6 +29,7 @@ class OAuthClient:
     """A public client of the server at `url` (an instance's own address, or the issuer)."""
 
     def __init__(self, url: str, client_id: str = "", redirect_uri: str = "http://127.0.0.1:33418/callback") -> None:
+        self.url = url
         self.http = httpx.Client(base_url=url, timeout=15)
         self.client_id = client_id
         self.redirect_uri = redirect_uri
@@ -62,7 +63,7 @@ class OAuthClient:
             "code_challenge_method": "S256",
             **changes,
         }
-        return f"{self.http.base_url}oauth/authorize?{encode(parameters)}"
+        return f"{self.url}/oauth/authorize?{encode(parameters)}"
 
     def token_request(self, **parameters: Any) -> httpx.Response:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
