@@ -35,8 +35,8 @@ def anyio_backend() -> str:
 @pytest.fixture
 def output(request: pytest.FixtureRequest) -> Path:
     """Where this test leaves logs and screenshots."""
-    name = re.sub(r"[^\w.-]+", "-", request.node.nodeid.split("/")[-1]).strip("-")
-    folder = REPOSITORY / "test-output" / "e2e" / name
+    name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    folder = REPOSITORY / "test-output" / "e2e" / request.node.path.stem / name
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()

@@ -52,8 +52,10 @@ def test_pages_suit_phone_keyboard_and_colour_scheme(browser: Browser, authoriza
     browser.driver.get(authorization_url)
     inspect(browser)
     browser.photograph("login")
+    login = browser.first("html")
     browser.first("input[name=email]").send_keys(demo.email)
     browser.first("input[name=password]").send_keys(demo.password, Keys.ENTER)
+    browser.wait_for_page_after(login)
 
     assert "<b>Notes & more</b>" in browser.text(), "the client's name is shown as text"
     inspect(browser)

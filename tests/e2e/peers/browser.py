@@ -10,6 +10,8 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.wait import WebDriverWait
 
 from .user import response_parameters
 
@@ -62,7 +64,7 @@ class Browser:
                 self.sign_in(self.email, self.password)
             elif self.first(f"#{decision}"):
                 self._arrived("consent")
-                self.first(f"#{decision}").click()
+                self.press(f"#{decision}")
             else:
                 raise AssertionError(f"{self.driver.current_url} is neither login nor consent:\n{self.text()}")
         raise AssertionError(f"still at {self.driver.current_url}:\n{self.text()}")
@@ -72,7 +74,18 @@ class Browser:
             field = self.first(f"input[name={name}]")
             field.clear()
             field.send_keys(value)
-        self.first("#sign-in").click()
+        self.press("#sign-in")
+
+    def press(self, button: str) -> None:
+        """Clicks, and waits for the next page: a click returns before its navigation has begun."""
+        page = self.first("html")
+        self.first(button).click()
+        self.wait_for_page_after(page)
+
+    def wait_for_page_after(self, page: WebElement) -> None:
+        patience = WebDriverWait(self.driver, 15, poll_frequency=0.05)
+        patience.until(staleness_of(page))
+        patience.until(lambda driver: driver.execute_script("return document.readyState") == "complete")
 
     def first(self, selector: str) -> WebElement | None:
         return next(iter(self.driver.find_elements(By.CSS_SELECTOR, selector)), None)
