@@ -173,7 +173,9 @@ def test_any_other_difference_in_the_redirect_uri_is_an_error_page(client: OAuth
 
 
 @pytest.mark.parametrize("registered_as", [{"application_type": "native"}, {}])
-@pytest.mark.parametrize("redirect_uri", ["com.example.notes:/callback", "cursor://anysphere.cursor-mcp/oauth/callback"])
+@pytest.mark.parametrize(
+    "redirect_uri", ["com.example.notes:/callback", "cursor://anysphere.cursor-mcp/oauth/callback"]
+)
 def test_native_client_may_use_a_private_scheme(
     authserver: AuthServer, demo: Demo, user: HttpUser, redirect_uri: str, registered_as: dict[str, str]
 ) -> None:

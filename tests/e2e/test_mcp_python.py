@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import fastmcp
 import httpx
 import pytest
 from peers.authserver import AuthServer
@@ -17,6 +19,7 @@ from peers.examples import ExampleServer, run_client
 from peers.loopback import Loopback
 from peers.mcp_client import McpClient
 from peers.oauth import claims
+from peers.process import answers, wait_until
 from peers.user import HttpUser
 
 pytestmark = pytest.mark.anyio
@@ -156,9 +159,31 @@ async def test_user_who_denies_sends_the_client_an_error(
     assert client.tokens is None
 
 
-def test_example_client_calls_both_tools(
-    demo: Demo, mcp_server: StartServer, browser: Browser, output: Path
+@pytest.mark.filterwarnings("ignore:Using in-memory token storage")
+async def test_fastmcp_client_probes_the_authorization_endpoint_and_signs_in(
+    demo: Demo, mcp_server: StartServer, user: HttpUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """FastMCP's own client requests the authorization URL itself before it opens the browser with it."""
+    mcp_server("python")
+    opened: list[str] = []
+
+    def open_in_background(url: str) -> None:
+        def sign_in() -> None:
+            landed = user.walk(url)
+            wait_until(answers(landed, 200), 10, "FastMCP's callback listener")
+
+        opened.append(url)
+        threading.Thread(target=sign_in, daemon=True).start()
+
+    monkeypatch.setattr("webbrowser.open", open_in_background)
+    async with asyncio.timeout(40), fastmcp.Client(demo.resource, auth="oauth") as client:
+        notes = await client.call_tool("read_notes", {})
+    assert "AuthPlane let you in." in notes.content[0].text
+    assert len(opened) == 1
+    assert user.pages == ["login", "consent"]
+
+
+def test_example_client_calls_both_tools(demo: Demo, mcp_server: StartServer, browser: Browser, output: Path) -> None:
     mcp_server("python")
     printed = run_client("python", demo.resource, browser, output)
     assert "Tools: add_note, read_notes\n" in printed

@@ -37,9 +37,7 @@ def test_client_refreshes_an_expired_token(
     assert authserver.metric("authserver_tokens_refreshed_total") >= 1
 
 
-def test_tool_without_its_scope_is_refused(
-    demo: Demo, mcp_server: StartServer, browser: Browser, output: Path
-) -> None:
+def test_tool_without_its_scope_is_refused(demo: Demo, mcp_server: StartServer, browser: Browser, output: Path) -> None:
     mcp_server("typescript", scopes=READ)
     printed = run_client("typescript", demo.resource, browser, output)
     assert "Tools: read_notes\n" in printed

@@ -66,9 +66,7 @@ def test_pages_suit_phone_keyboard_and_colour_scheme(browser: Browser, authoriza
     assert allow.size["height"] == deny.size["height"]
 
 
-def test_wrong_password_and_unknown_user_look_the_same(
-    browser: Browser, authorization_url: str, demo: Demo
-) -> None:
+def test_wrong_password_and_unknown_user_look_the_same(browser: Browser, authorization_url: str, demo: Demo) -> None:
     shown = []
     for email in (demo.email, "nobody@example.com"):
         browser.driver.get(authorization_url)

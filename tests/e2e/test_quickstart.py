@@ -38,9 +38,7 @@ def printed_password(tmp_path: Path, output: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("language", ["python", "typescript"])
-def test_newcomer_calls_a_protected_tool(
-    printed_password: str, tmp_path: Path, output: Path, language: str
-) -> None:
+def test_newcomer_calls_a_protected_tool(printed_password: str, tmp_path: Path, output: Path, language: str) -> None:
     browser = Browser(tmp_path / "profile", output, "demo@example.com", printed_password)
     try:
         with ExampleServer(language, RESOURCE, {}, output):
