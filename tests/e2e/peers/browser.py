@@ -1,0 +1,124 @@
+"""Debian's Chromium, driven as a person would: only what the pages show is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.wait import WebDriverWait
+
+from .user import response_parameters
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTHS = (360, 1280)
+SCHEMES = ("light", "dark")
+
+
+class Browser:
+    def __init__(self, profile: Path, output: Path, email: str, password: str, javascript: bool = True) -> None:
+        options = Options()
+        options.binary_location = "/usr/bin/chromium"
+        for flag in [*FLAGS, f"--user-data-dir={profile}"]:
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        if not javascript:
+            blocked = {"profile.managed_default_content_settings.javascript": 2}
+            options.add_experimental_option("prefs", blocked)
+        self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+        self.driver.set_page_load_timeout(20)
+        self.output = output
+        self.email, self.password = email, password
+        self.pages: list[str] = []
+        self.texts: dict[str, str] = {}
+        self.screenshots = False
+
+    def quit(self) -> None:
+        self.driver.quit()
+
+    def authorize(self, url: str, decision: str = "allow") -> dict[str, str]:
+        """Signs in and decides as often as asked; returns the authorization response."""
+        server = urlsplit(url).netloc
+        self.driver.get(url)
+        for _ in range(6):
+            if urlsplit(self.driver.current_url).netloc != server:
+                return response_parameters(self.driver.current_url)
+            if self.first("#sign-in"):
+                self._arrived("login")
+                self.sign_in(self.email, self.password)
+            elif self.first(f"#{decision}"):
+                self._arrived("consent")
+                self.press(f"#{decision}")
+            else:
+                raise AssertionError(f"{self.driver.current_url} is neither login nor consent:\n{self.text()}")
+        raise AssertionError(f"still at {self.driver.current_url}:\n{self.text()}")
+
+    def sign_in(self, email: str, password: str) -> None:
+        for name, value in (("email", email), ("password", password)):
+            field = self.first(f"input[name={name}]")
+            field.clear()
+            field.send_keys(value)
+        self.press("#sign-in")
+
+    def press(self, button: str) -> None:
+        """Clicks, and waits for the next page: a click returns before its navigation has begun."""
+        page = self.first("html")
+        self.first(button).click()
+        self.wait_for_page_after(page)
+
+    def wait_for_page_after(self, page: WebElement) -> None:
+        patience = WebDriverWait(self.driver, 15, poll_frequency=0.05)
+        patience.until(staleness_of(page))
+        patience.until(lambda driver: driver.execute_script("return document.readyState") == "complete")
+
+    def first(self, selector: str) -> WebElement | None:
+        return next(iter(self.driver.find_elements(By.CSS_SELECTOR, selector)), None)
+
+    def text(self) -> str:
+        return self.first("body").text
+
+    def console(self) -> list[str]:
+        """What the page complained about since the last call: blocked resources, script errors."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def resize(self, width: int, height: int = 800) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def prefer(self, scheme: str) -> None:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def photograph(self, name: str) -> None:
+        """Keeps a picture of the page for each width and colour scheme."""
+        self.output.mkdir(parents=True, exist_ok=True)
+        for width in WIDTHS:
+            for scheme in SCHEMES:
+                self.resize(width)
+                self.prefer(scheme)
+                self.driver.save_screenshot(str(self.output / f"{name}-{width}-{scheme}.png"))
+        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+    def _arrived(self, page: str) -> None:
+        assert self.pages[-1:] != [page], f"{page} again: {self.text()}"
+        self.pages.append(page)
+        self.texts[page] = self.text()
+        if self.screenshots:
+            self.photograph(page)

@@ -1,0 +1,98 @@
+"""The login and consent pages as people meet them: on a phone, by keyboard, in the dark."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from peers.browser import Browser
+from peers.demo import READ, WRITE, Demo
+from peers.oauth import OAuthClient
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+UNLABELLED = """
+return [...document.querySelectorAll('input:not([type=hidden]), button, select, textarea')]
+  .filter(field => !(field.labels?.length || field.textContent.trim() || field.getAttribute('aria-label')))
+  .map(field => field.outerHTML)
+"""
+FOREIGN = """
+return performance.getEntriesByType('resource').map(entry => entry.name)
+  .filter(name => new URL(name).origin !== location.origin)
+"""
+OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture
+def authorization_url(client: OAuthClient, demo: Demo) -> str:
+    client.register(client_name="<b>Notes & more</b>")
+    return client.authorization_url(resource=demo.resource, scope=f"{READ} {WRITE}")
+
+
+def inspect(browser: Browser) -> None:
+    driver = browser.driver
+    assert driver.execute_script(UNLABELLED) == []
+    assert driver.execute_script(FOREIGN) == []
+    assert driver.find_element(By.TAG_NAME, "html").get_attribute("lang")
+    assert len(driver.find_elements(By.TAG_NAME, "h1")) == 1
+    assert driver.title
+    for width in (320, 360, 1280):
+        browser.resize(width)
+        assert driver.execute_script(OVERFLOW) <= 0, f"scrolls sideways at {width} px"
+    backgrounds = set()
+    for scheme in ("light", "dark"):
+        browser.prefer(scheme)
+        body = "return getComputedStyle(document.body).backgroundColor"
+        root = "return getComputedStyle(document.documentElement).backgroundColor"
+        backgrounds.add((driver.execute_script(body), driver.execute_script(root)))
+    assert len(backgrounds) == 2, "dark looks like light"
+    assert browser.console() == []
+
+
+def test_pages_suit_phone_keyboard_and_colour_scheme(browser: Browser, authorization_url: str, demo: Demo) -> None:
+    browser.driver.get(authorization_url)
+    inspect(browser)
+    browser.photograph("login")
+    login = browser.first("html")
+    browser.first("input[name=email]").send_keys(demo.email)
+    browser.first("input[name=password]").send_keys(demo.password, Keys.ENTER)
+    browser.wait_for_page_after(login)
+
+    assert "<b>Notes & more</b>" in browser.text(), "the client's name is shown as text"
+    inspect(browser)
+    browser.photograph("consent")
+    allow, deny = browser.first("#allow"), browser.first("#deny")
+    assert (allow.get_attribute("name"), allow.get_attribute("value")) == ("decision", "allow")
+    assert (deny.get_attribute("name"), deny.get_attribute("value")) == ("decision", "deny")
+    assert allow.size["height"] == deny.size["height"]
+
+
+def test_wrong_password_and_unknown_user_look_the_same(browser: Browser, authorization_url: str, demo: Demo) -> None:
+    shown = []
+    for email in (demo.email, "nobody@example.com"):
+        browser.driver.get(authorization_url)
+        browser.sign_in(email, "not the password")
+        alert = browser.first("[role=alert]")
+        assert alert and alert.text, "the refusal is announced"
+        assert browser.first("input[name=email]").get_attribute("value") in ("", email)
+        shown.append(alert.text)
+    assert shown[0] == shown[1]
+    browser.photograph("login-refused")
+
+
+def test_error_page_is_for_people(browser: Browser, client: OAuthClient, demo: Demo) -> None:
+    client.register()
+    browser.driver.get(client.authorization_url(redirect_uri="https://evil.example/callback", scope=READ))
+    assert browser.first("#sign-in") is None
+    assert len(browser.text()) > 40
+    browser.photograph("error")
+
+
+def test_pages_carry_a_strict_policy(authorization_url: str) -> None:
+    page = httpx.get(authorization_url, follow_redirects=True)
+    assert page.status_code == 200
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe-inline" not in policy
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert "no-store" in page.headers["Cache-Control"]
