@@ -1,2 +1,38 @@
-//! authserver
-fn main() {}
+//! `authserver`: a self-hosted OAuth 2.1 authorization server for the Model Context Protocol.
+//!
+//! This crate is the wiring: command line, configuration, and the order in which the parts
+//! are put together. What they do is in the crates of the workspace.
+
+mod command;
+mod configuration;
+mod failure;
+mod purge;
+mod quickstart;
+mod serve;
+mod wiring;
+
+use clap::Parser as _;
+use command::Arguments;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // Exit code 2 on wrong usage is clap's own.
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("authserver: the async runtime could not be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(command::run(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("authserver: {failure}");
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `authserver admin …`: the operator's commands, on the database and key store directly.
+
+mod client;
+mod key;
+mod resource;
+mod setting;
+mod table;
+mod user;
+
+use clap::Subcommand;
+use engine::{Engine, Error};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// OAuth clients
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// Users
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Protected resources and their scopes
+    #[command(subcommand)]
+    Resource(resource::ResourceCommand),
+    /// Signing keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Who may register clients
+    #[command(subcommand)]
+    Dcr(setting::DcrCommand),
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum CliError {
+    /// The engine refused.
+    Refused(Error),
+    /// Input or output failed.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for CliError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(error) => match &error.cause {
+                Some(cause) => write!(f, "{} ({cause})", error.description),
+                None => f.write_str(&error.description),
+            },
+            Self::Io(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for CliError {}
+
+impl From<Error> for CliError {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+type Result<T = ()> = std::result::Result<T, CliError>;
+
+/// Runs a command and prints what it has to say to `out`.
+///
+/// # Errors
+/// When the engine refuses, or `out` cannot be written.
+pub async fn run(command: AdminCommand, engine: &Engine, out: &mut impl Write) -> Result {
+    match command {
+        AdminCommand::Client(command) => client::run(command, engine, out).await,
+        AdminCommand::User(command) => user::run(command, engine, out).await,
+        AdminCommand::Resource(command) => resource::run(command, engine, out).await,
+        AdminCommand::Key(command) => key::run(command, engine, out).await,
+        AdminCommand::Dcr(command) => setting::run(command, engine, out).await,
+    }
+}
+
+/// Prints one thing as JSON, or as its fields in lines.
+fn print_one(out: &mut impl Write, json: bool, view: &impl Serialize) -> Result {
+    let value = serde_json::to_value(view).unwrap_or_default();
+    if json {
+        writeln!(out, "{value:#}")?;
+        return Ok(());
+    }
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match value {
+            serde_json::Value::Null => {}
+            serde_json::Value::String(text) => writeln!(out, "{name}: {}", table::printable(text))?,
+            other => writeln!(out, "{name}: {other}")?,
+        }
+    }
+    Ok(())
+}
+
+/// Says that something was done.
+fn print_done(out: &mut impl Write, json: bool, done: &str, id: &str) -> Result {
+    if json {
+        writeln!(out, "{}", serde_json::json!({ "id": id, "done": done }))?;
+    } else {
+        writeln!(out, "{done}: {id}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The key to the admin surface.
+
+use super::{App, refuse};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Json, Response};
+use domain::Digest;
+use engine::Error;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use oauth::ErrorCode;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::sync::Arc;
+use telemetry::metrics::DenyReason;
+use web::shell::Exchange;
+
+/// The configured key, ready to compare with.
+pub(crate) struct AdminKey(Digest);
+
+impl AdminKey {
+    pub fn new(key: SecretString) -> Self {
+        Self(Digest::of(key.expose_secret().as_bytes()))
+    }
+
+    /// Compares digests, so that neither content nor length shows in the time it takes.
+    fn is(&self, presented: &[u8]) -> bool {
+        verify_slices_are_equal(Digest::of(presented).as_bytes(), self.0.as_bytes()).is_ok()
+    }
+
+    /// `Authorization: Bearer <key>`.
+    fn opens_bearer(&self, headers: &HeaderMap) -> bool {
+        credentials(headers, "bearer").is_some_and(|key| self.is(key.as_bytes()))
+    }
+
+    /// `Authorization: Basic <any user>:<key>`, as scrapers send it.
+    fn opens_basic(&self, headers: &HeaderMap) -> bool {
+        use base64::Engine as _;
+        let decode = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).ok();
+        let Some(pair) = credentials(headers, "basic").and_then(decode) else { return false };
+        let Some(colon) = pair.iter().position(|byte| *byte == b':') else { return false };
+        self.is(&pair[colon + 1..])
+    }
+
+    /// Either way of presenting it.
+    pub fn opens(&self, headers: &HeaderMap) -> bool {
+        self.opens_bearer(headers) || self.opens_basic(headers)
+    }
+}
+
+/// What follows `scheme` in the one `Authorization` header.
+fn credentials<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?;
+    let (own, rest) = value.split_once(' ')?;
+    (values.next().is_none() && own.eq_ignore_ascii_case(scheme)).then_some(rest.trim())
+}
+
+/// Lets nobody in without the key.
+pub(crate) async fn require_key(State(app): State<App>, request: Request, next: Next) -> Response {
+    if app.key.opens_bearer(request.headers()) {
+        return next.run(request).await;
+    }
+    let exchange = request.extensions().get::<Arc<Exchange>>().cloned();
+    refuse_key(&app, exchange.as_deref()).await
+}
+
+/// 401, counted, logged and recorded.
+pub(crate) async fn refuse_key(app: &App, exchange: Option<&Exchange>) -> Response {
+    let error = Error::new(
+        ErrorCode::InvalidAdminKey,
+        DenyReason::AdminAuthFailed,
+        "send the admin API key as Authorization: Bearer <key>",
+    );
+    app.engine.admin_key_refused(&error).await;
+    let mut response = refuse(&error, exchange);
+    let challenge = http::HeaderValue::from_static("Bearer realm=\"authserver-admin\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// `POST /admin/auth/verify`
+pub(crate) async fn verify() -> Response {
+    Json(serde_json::json!({ "valid": true, "version": env!("CARGO_PKG_VERSION") })).into_response()
+}

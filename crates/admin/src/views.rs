@@ -1,0 +1,214 @@
+//! Entities as operators see them, in JSON. Field names are fixed (spec: admin).
+
+use domain::{CatalogScope, Client, GrantType, Policy, Resource, UnixMillis, User};
+use engine::admin::ClientWithSecret;
+use keys::KeyInfo;
+use serde::Serialize;
+
+/// A client.
+#[derive(Debug, Serialize)]
+pub struct ClientView {
+    /// Its `client_id`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where authorization responses may go.
+    pub redirect_uris: Vec<String>,
+    /// What it may ask for.
+    pub grant_types: Vec<GrantType>,
+    /// `code`, or nothing.
+    pub response_types: Vec<String>,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: &'static str,
+    /// Web or native.
+    pub application_type: &'static str,
+    /// Whether it may act.
+    pub status: &'static str,
+    /// How it came to be known.
+    pub registration_source: &'static str,
+    /// The URL of its metadata document, for CIMD clients.
+    pub cimd_url: Option<String>,
+    /// Its scope ceiling.
+    pub scope: String,
+    /// Whether it is an agent.
+    pub agent: bool,
+    /// What the agent does.
+    pub agent_description: Option<String>,
+    /// When it was registered.
+    pub issued_at: UnixMillis,
+    /// When it last changed.
+    pub updated_at: UnixMillis,
+}
+
+impl From<&Client> for ClientView {
+    fn from(client: &Client) -> Self {
+        let by_url = client.source == domain::ClientSource::Cimd;
+        Self {
+            id: client.id.to_string(),
+            name: client.name.clone(),
+            redirect_uris: client.redirect_uris.clone(),
+            grant_types: client.grant_types.clone(),
+            response_types: client.response_types.clone(),
+            token_endpoint_auth_method: client.token_endpoint_auth_method.as_str(),
+            application_type: client.application_type.as_str(),
+            status: client.status.as_str(),
+            registration_source: client.source.as_str(),
+            cimd_url: by_url.then(|| client.id.to_string()),
+            scope: client.scope.to_string(),
+            agent: client.agent,
+            agent_description: client.agent_description.clone(),
+            issued_at: client.issued_at,
+            updated_at: client.updated_at,
+        }
+    }
+}
+
+/// A client that was just created or got a new secret: the one time the secret is shown.
+#[derive(Serialize)]
+pub struct CreatedClientView {
+    /// Its `client_id`.
+    pub client_id: String,
+    /// Its secret; absent for public clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+    /// Its name.
+    pub client_name: String,
+    /// Where authorization responses may go.
+    pub redirect_uris: Vec<String>,
+    /// What it may ask for.
+    pub grant_types: Vec<GrantType>,
+    /// `code`, or nothing.
+    pub response_types: Vec<String>,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: &'static str,
+    /// Its scope ceiling.
+    pub scope: String,
+    /// Whether it is an agent.
+    pub agent: bool,
+    /// What the agent does.
+    pub agent_description: Option<String>,
+    /// When it was registered.
+    pub issued_at: UnixMillis,
+}
+
+impl From<&ClientWithSecret> for CreatedClientView {
+    fn from(created: &ClientWithSecret) -> Self {
+        let client = &created.client;
+        Self {
+            client_id: client.id.to_string(),
+            client_secret: created.secret.clone(),
+            client_name: client.name.clone(),
+            redirect_uris: client.redirect_uris.clone(),
+            grant_types: client.grant_types.clone(),
+            response_types: client.response_types.clone(),
+            token_endpoint_auth_method: client.token_endpoint_auth_method.as_str(),
+            scope: client.scope.to_string(),
+            agent: client.agent,
+            agent_description: client.agent_description.clone(),
+            issued_at: client.issued_at,
+        }
+    }
+}
+
+/// A user.
+#[derive(Debug, Serialize)]
+pub struct UserView {
+    /// The `sub` of the user's tokens.
+    pub id: String,
+    /// Address.
+    pub email: String,
+    /// Name.
+    pub name: String,
+    /// Role.
+    pub role: &'static str,
+    /// Whether the user may sign in.
+    pub status: &'static str,
+    /// When the user was created.
+    pub created_at: UnixMillis,
+    /// When the user last changed.
+    pub updated_at: UnixMillis,
+}
+
+impl From<&User> for UserView {
+    fn from(user: &User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            email: user.email.clone(),
+            name: user.name.clone(),
+            role: user.role.as_str(),
+            status: user.status.as_str(),
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+        }
+    }
+}
+
+/// A resource.
+#[derive(Debug, Serialize)]
+pub struct ResourceView {
+    /// Its id.
+    pub id: String,
+    /// Short name.
+    pub slug: String,
+    /// Its identifier.
+    pub uri: Option<String>,
+    /// What stands behind it.
+    pub backend_kind: &'static str,
+    /// The upstream provider, for broker resources.
+    pub broker_provider_id: Option<String>,
+    /// Name shown on pages.
+    pub display_name: String,
+    /// Its catalog.
+    pub scopes: Vec<CatalogScope>,
+    /// Its policy.
+    pub policy: Policy,
+    /// When it was registered.
+    pub created_at: UnixMillis,
+    /// When it last changed.
+    pub updated_at: UnixMillis,
+}
+
+impl From<&Resource> for ResourceView {
+    fn from(resource: &Resource) -> Self {
+        Self {
+            id: resource.id.to_string(),
+            slug: resource.slug.clone(),
+            uri: resource.uri.clone(),
+            backend_kind: resource.backend_kind.as_str(),
+            broker_provider_id: None,
+            display_name: resource.display_name.clone(),
+            scopes: resource.scopes.clone(),
+            policy: resource.policy.clone(),
+            created_at: resource.created_at,
+            updated_at: resource.updated_at,
+        }
+    }
+}
+
+/// A signing key.
+#[derive(Debug, Serialize)]
+pub struct KeyView {
+    /// Its id in token headers.
+    pub kid: String,
+    /// Its algorithm.
+    pub alg: &'static str,
+    /// Always `sig`.
+    #[serde(rename = "use")]
+    pub use_: &'static str,
+    /// Whether it signs or only verifies.
+    pub status: &'static str,
+    /// When it was made.
+    pub created_at: UnixMillis,
+}
+
+impl From<&KeyInfo> for KeyView {
+    fn from(key: &KeyInfo) -> Self {
+        Self {
+            kid: key.kid.clone(),
+            alg: key.alg.as_str(),
+            use_: key.use_,
+            status: key.status.as_str(),
+            created_at: key.created_at,
+        }
+    }
+}

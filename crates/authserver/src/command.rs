@@ -1,0 +1,75 @@
+//! The command line.
+
+use crate::failure::{Failure, Result};
+use crate::{configuration, purge, quickstart, serve, wiring};
+use admin::cli::AdminCommand;
+use clap::{Parser, Subcommand};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A self-hosted OAuth 2.1 authorization server for the Model Context Protocol.
+#[derive(Debug, Parser)]
+#[command(name = "authserver", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// The configuration file (YAML); without one, defaults and environment variables
+    #[arg(long, global = true, value_name = "FILE", env = "AUTHPLANE_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve,
+    /// Run a server to try things out, with a demo user and a demo resource under ./data
+    Quickstart,
+    /// Bring the database schema up to date and exit; serve does so by itself
+    Migrate,
+    /// Remove what has expired; serve does so by itself every storage.purge_interval
+    Purge(purge::Purge),
+    /// Print the version
+    Version,
+    /// Check, show and document the configuration
+    #[command(subcommand)]
+    Config(configuration::ConfigCommand),
+    /// Manage clients, users, resources and keys, on the database directly
+    #[command(subcommand)]
+    Admin(AdminCommand),
+}
+
+/// Runs what the arguments ask for.
+pub(crate) async fn run(arguments: Arguments) -> Result {
+    let file = arguments.config.as_deref();
+    match arguments.command {
+        Command::Serve => serve::serve(configuration::load(file)?, file, || ()).await,
+        Command::Quickstart => quickstart::run(configuration::load(file)?, file).await,
+        Command::Migrate => migrate(file).await,
+        Command::Purge(purge) => purge::run(purge, configuration::load(file)?).await,
+        Command::Version => {
+            println!("authserver {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Command::Config(command) => configuration::run(&command, file),
+        Command::Admin(command) => admin(command, file).await,
+    }
+}
+
+async fn migrate(file: Option<&Path>) -> Result {
+    let config = configuration::load(file)?.config;
+    let console = wiring::Console::for_command(&config);
+    wiring::open_store(&config, &console.metrics).await?;
+    println!("the database schema is up to date");
+    Ok(())
+}
+
+async fn admin(command: AdminCommand, file: Option<&Path>) -> Result {
+    let config = configuration::load(file)?.config;
+    let console = wiring::Console::for_command(&config);
+    let engine = wiring::open_engine(config, console.metrics.clone()).await?;
+    let mut out = Vec::new();
+    let outcome = admin::cli::run(command, &engine, &mut out).await;
+    // A pipe that was closed early is not an error of ours.
+    drop(std::io::stdout().write_all(&out));
+    outcome.map_err(Failure::new)
+}

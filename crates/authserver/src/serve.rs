@@ -1,0 +1,170 @@
+//! `authserver serve`: from configuration to two listeners, and back to nothing.
+
+use crate::configuration;
+use crate::failure::{Failure, Result};
+use crate::wiring::{self, Console};
+use config::{Config, ExposeSecret as _, Loaded, Secret};
+use domain::{Rng, SystemRng};
+use engine::Engine;
+use keys::secrets;
+use std::path::Path;
+use std::sync::Arc;
+use telemetry::LogHandle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use web::serve::{Certificate, Listener, ServeOptions, TlsFiles};
+use web::shell::ShellState;
+
+/// The name of the file that holds the admin key made up on localhost.
+const ADMIN_KEY: &str = "admin-api.key";
+
+/// Runs the server until it is told to stop. `ready` is called once it can be reached.
+///
+/// # Errors
+/// When something it needs is not there.
+pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnce()) -> Result {
+    let console = Console::for_server(&loaded.config)?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let config = loaded.config;
+    // Before anything is opened: a second server on the same ports fails here.
+    let public = bind(&config.server.address, tls_files(&config).as_ref())?;
+    let admin = match config.admin.enabled {
+        true => Some((bind(&config.admin.address, None)?, admin_key(&config)?)),
+        false => None,
+    };
+    let stop = Stop::new()?;
+    let engine = wiring::open_engine(config, console.metrics.clone()).await?;
+    engine.plant_seeds().await.map_err(Failure::new)?;
+    let maintenance = tokio::spawn(engine.clone().maintain());
+    let hangup = tokio::spawn(on_hangup(
+        engine.clone(),
+        public.certificate().cloned(),
+        file.map(Path::to_owned),
+        console.log,
+    )?);
+    let listeners = run(&engine, public, admin, &stop);
+    tracing::info!(issuer = engine.issuer(), version = env!("CARGO_PKG_VERSION"), "server started");
+    ready();
+    listeners.await;
+    maintenance.abort();
+    tracing::info!("server stopped");
+    hangup.abort();
+    // The log is flushed when the task that owns it is gone.
+    drop(hangup.await);
+    Ok(())
+}
+
+async fn run(engine: &Engine, public: Listener, admin: Option<(Listener, Secret)>, stop: &Stop) {
+    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+    let config = engine.config();
+    let shell = ShellState::public(config, engine.metrics().clone(), Arc::clone(&rng));
+    let shell = web::routes::with_error_page(shell, engine);
+    let service = web::shell::wrap(web::routes::router(engine.clone()), shell);
+    let public = web::serve::serve(public, service, options(config), stop.wait());
+    let admin = async {
+        let Some((listener, key)) = admin else { return };
+        let shell = ShellState::admin(config, engine.metrics().clone(), Arc::clone(&rng));
+        let service = web::shell::wrap(admin::rest::router(engine.clone(), key), shell);
+        web::serve::serve(listener, service, options(config), stop.wait()).await;
+    };
+    tokio::join!(public, admin);
+}
+
+fn options(config: &Config) -> ServeOptions {
+    ServeOptions {
+        read_timeout: config.server.read_timeout,
+        write_timeout: config.server.write_timeout,
+        idle_timeout: config.server.idle_timeout,
+        shutdown_wait: config.server.shutdown_wait,
+        ..ServeOptions::default()
+    }
+}
+
+fn bind(address: &config::ListenAddress, tls: Option<&TlsFiles>) -> Result<Listener> {
+    Listener::bind(address, tls).map_err(Failure::new)
+}
+
+fn tls_files(config: &Config) -> Option<TlsFiles> {
+    let tls = &config.server.tls;
+    Some(TlsFiles::new(tls.cert_file.as_ref()?, tls.key_file.as_ref()?))
+}
+
+/// The configured admin key; on localhost, where none is required, one that is kept beside
+/// the signing keys.
+pub(crate) fn admin_key(config: &Config) -> Result<Secret> {
+    if let Some(key) = &config.admin.api_key {
+        return Ok(key.clone());
+    }
+    let path = config.signing.key_path.join(ADMIN_KEY);
+    let known = path.exists();
+    secrets::load_or_create(&config.signing.key_path, ADMIN_KEY, &SystemRng).map_err(Failure::new)?;
+    let text = std::fs::read_to_string(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let key = Secret::from(text.trim());
+    if !known {
+        // Said once, on the terminal of whoever started the server; never in the log.
+        eprintln!("admin API key for this machine: {} (kept in {})", key.expose_secret(), path.display());
+    }
+    Ok(key)
+}
+
+/// Told by SIGTERM or SIGINT.
+struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    fn new() -> Result<Self> {
+        let listen = |kind| signal(kind).map_err(Failure::new);
+        let (mut terminate, mut interrupt) =
+            (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+        let (tell, told) = watch::channel(false);
+        tokio::spawn(async move {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            tracing::info!(signal = name, "server stopping");
+            tell.send_replace(true);
+            // The receivers are still there when the server asks again.
+            std::future::pending::<()>().await;
+        });
+        Ok(Self(told))
+    }
+
+    fn wait(&self) -> impl Future<Output = ()> + use<> {
+        let mut told = self.0.clone();
+        async move { drop(told.wait_for(|stop| *stop).await) }
+    }
+}
+
+/// SIGHUP: reads keys, certificate and log level again, without touching a request.
+fn on_hangup(
+    engine: Engine,
+    certificate: Option<Certificate>,
+    file: Option<std::path::PathBuf>,
+    log: Option<LogHandle>,
+) -> Result<impl Future<Output = ()> + use<>> {
+    let mut hangup: Signal = signal(SignalKind::hangup()).map_err(Failure::new)?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("reloading after SIGHUP");
+            if let Err(error) = engine.reload_keys().await {
+                tracing::error!(cause = ?error.cause, "the signing keys could not be read again; the old ones stay in use");
+            }
+            if let Some(certificate) = &certificate {
+                match certificate.reload() {
+                    Ok(()) => tracing::info!("certificate reloaded"),
+                    Err(error) => tracing::error!(%error, "the certificate could not be read again; the old one stays in use"),
+                }
+            }
+            match (configuration::load(file.as_deref()), &log) {
+                (Ok(loaded), Some(log)) => {
+                    log.set_level(wiring::level(loaded.config.observability.logging.level));
+                    tracing::info!(level = loaded.config.observability.logging.level.as_str(), "log level set");
+                }
+                (Err(failure), _) => tracing::error!(%failure, "the configuration is not usable; the log level stays"),
+                (Ok(_), None) => {}
+            }
+        }
+    })
+}

@@ -1,0 +1,184 @@
+//! Putting the parts together.
+
+use crate::failure::{Failure, Result};
+use config::{Config, ExposeSecret as _, LogFormat, SigningAlgorithm, StorageDriver};
+use domain::{Clock, Rng, SystemClock, SystemRng};
+use engine::{ClientSecrets, Engine, EngineParts, FormTokens};
+use keys::{Algorithm, Keyring, KeyringOptions, secrets};
+use outbound::cimd::{CimdObserver, CimdOptions, CimdResolver, FetchOutcome, Suppression};
+use outbound::{GuardPolicy, GuardedClient};
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Location, Store};
+use telemetry::logging::{self, Level, LogHandle, LoggingOptions};
+use telemetry::metrics::labels;
+use telemetry::metrics::{MetricsOptions, PoolState};
+use telemetry::{Metrics, metrics};
+
+/// Metrics, and the log they count the drops of.
+pub(crate) struct Console {
+    pub metrics: Metrics,
+    pub log: Option<LogHandle>,
+}
+
+impl Console {
+    /// For the server: logs as configured.
+    pub fn for_server(config: &Config) -> Result<Self> {
+        let metrics = Metrics::new(MetricsOptions {
+            version: env!("CARGO_PKG_VERSION").into(),
+            revision: option_env!("AUTHSERVER_REVISION").unwrap_or("unknown").into(),
+            scrape: config.observability.metrics.provider == config::MetricsProvider::Prometheus,
+            ..MetricsOptions::default()
+        });
+        let logging = &config.observability.logging;
+        let json = match logging.format {
+            LogFormat::Json => true,
+            LogFormat::Text => false,
+            LogFormat::Auto => !std::io::stdout().is_terminal(),
+        };
+        let options = LoggingOptions {
+            level: level(logging.level),
+            json,
+            add_source: logging.add_source,
+            stdout: logging.outputs.stdout,
+            ..LoggingOptions::default()
+        };
+        let log = logging::init(options, &metrics).map_err(Failure::new)?;
+        Ok(Self { metrics, log: Some(log) })
+    }
+
+    /// For the preparations of quickstart, before the server's own log begins.
+    pub fn for_quickstart() -> Self {
+        Self { metrics: Metrics::new(MetricsOptions::default()), log: None }
+    }
+
+    /// For a command: warnings and errors on standard error, so that output stays clean.
+    pub fn for_command(config: &Config) -> Self {
+        let metrics = Metrics::new(MetricsOptions::default());
+        let debug = config.observability.logging.level == config::LogLevel::Debug;
+        let options = LoggingOptions {
+            level: if debug { Level::Debug } else { Level::Warn },
+            json: false,
+            ..LoggingOptions::default()
+        };
+        let log = logging::init_with_writer(options, &metrics, Box::new(std::io::stderr())).ok();
+        Self { metrics, log }
+    }
+}
+
+/// The log's word for a configured level.
+pub(crate) fn level(level: config::LogLevel) -> Level {
+    match level {
+        config::LogLevel::Debug => Level::Debug,
+        config::LogLevel::Info => Level::Info,
+        config::LogLevel::Warn => Level::Warn,
+        config::LogLevel::Error => Level::Error,
+    }
+}
+
+/// Opens the database and brings its schema up to date.
+pub(crate) async fn open_store(config: &Config, metrics: &Metrics) -> Result<Store> {
+    let storage = &config.storage;
+    let location = match storage.driver {
+        StorageDriver::Sqlite => {
+            Location::Sqlite { path: storage.sqlite.path.clone(), wal: storage.sqlite.wal }
+        }
+        StorageDriver::Postgres => Location::Postgres {
+            dsn: storage.postgres.dsn.as_ref().map(|dsn| dsn.expose().to_owned()).unwrap_or_default(),
+            max_connections: storage.postgres.max_conns,
+            min_connections: storage.postgres.min_conns,
+            max_lifetime: storage.postgres.max_conn_lifetime,
+            idle_timeout: storage.postgres.max_conn_idle_time,
+        },
+    };
+    let store =
+        Store::open(&location, metrics.clone(), Arc::new(SystemClock), Arc::new(SystemRng)).await;
+    store.map_err(Failure::new)
+}
+
+/// Opens everything that the use cases need.
+pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engine> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+    let keys = open_keys(&config, &clock).await?;
+    let store = open_store(&config, &metrics).await?;
+    let pool = store.clone();
+    metrics.observe_pool(Arc::new(move || {
+        let state = pool.pool_state();
+        PoolState { in_use: state.in_use.into(), idle: state.idle.into(), waiting: 0 }
+    }));
+    let cimd = if config.cimd.enabled { Some(open_cimd(&config, &metrics, &clock)?) } else { None };
+    let pepper = secret(&config, config.client_secret_pepper.as_ref(), secrets::CLIENT_SECRET_PEPPER)?;
+    let session = secret(&config, config.session.secret.as_ref(), secrets::SESSION_SECRET)?;
+    Ok(Engine::new(EngineParts {
+        config: Arc::new(config),
+        store,
+        keys,
+        cimd,
+        metrics,
+        clock,
+        rng,
+        client_secrets: ClientSecrets::new(&pepper),
+        form_tokens: FormTokens::new(&session),
+    }))
+}
+
+async fn open_keys(config: &Config, clock: &Arc<dyn Clock>) -> Result<Keyring> {
+    let options = KeyringOptions {
+        directory: config.signing.key_path.clone(),
+        algorithm: match config.signing.algorithm {
+            SigningAlgorithm::Es256 => Algorithm::Es256,
+            SigningAlgorithm::Rs256 => Algorithm::Rs256,
+        },
+        max_token_lifetime: config.dcr.default_token_expiry,
+        clock: Arc::clone(clock),
+    };
+    Keyring::open(options).await.map_err(Failure::new)
+}
+
+/// The configured secret, or one that is kept beside the signing keys.
+fn secret(config: &Config, configured: Option<&config::Secret>, name: &str) -> Result<Vec<u8>> {
+    if let Some(secret) = configured {
+        return Ok(secret.expose_secret().as_bytes().to_vec());
+    }
+    let kept = secrets::load_or_create(&config.signing.key_path, name, &SystemRng).map_err(Failure::new)?;
+    Ok(kept.expose().to_vec())
+}
+
+fn open_cimd(config: &Config, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Result<CimdResolver> {
+    let policy = GuardPolicy {
+        require_https: config.cimd.require_https,
+        allow_private_addresses: config.cimd.allow_private_addresses,
+        timeout: config.cimd.fetch_timeout,
+        ..GuardPolicy::default()
+    };
+    let client = GuardedClient::new(policy).map_err(Failure::new)?;
+    let options = CimdOptions { cache_ttl: config.cimd.cache_ttl, ..CimdOptions::default() };
+    let observer = Arc::new(Observer(metrics.clone()));
+    Ok(CimdResolver::new(client, options, Arc::clone(clock), observer))
+}
+
+/// Counts what the resolver of client metadata does.
+struct Observer(Metrics);
+
+impl CimdObserver for Observer {
+    fn fetch(&self, outcome: FetchOutcome, duration: Duration) {
+        let label = match outcome {
+            FetchOutcome::Success => labels::FetchOutcome::Success,
+            FetchOutcome::Blocked => labels::FetchOutcome::Blocked,
+            FetchOutcome::Timeout => labels::FetchOutcome::Timeout,
+            FetchOutcome::Unavailable => labels::FetchOutcome::Unavailable,
+            FetchOutcome::Invalid => labels::FetchOutcome::Invalid,
+        };
+        self.0.cimd_fetch_duration.record(label, duration.as_secs_f64());
+    }
+
+    fn suppressed(&self, reason: Suppression) {
+        self.0.cimd_fetch_suppressed.add(match reason {
+            Suppression::NegativeCache => metrics::SuppressReason::NegativeCache,
+            Suppression::InFlight => metrics::SuppressReason::InFlight,
+            Suppression::Capacity => metrics::SuppressReason::Capacity,
+        });
+    }
+}
