@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{ConnectOptions as _, SqlSafeStr as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -98,12 +98,16 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
     {
         // Processes that start at once take turns; SQLite itself has no lock for this.
         let _turn = MigrationTurn::take(path).await?;
-        let mut conn = options.connect().await.map_err(open_error)?;
+        let migrating = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(open_error)?;
         migrator()
-            .run(&mut conn)
+            .run(&migrating)
             .await
             .map_err(|error| StoreError::Migration(error.to_string()))?;
-        conn.close().await.map_err(open_error)?;
+        migrating.close().await;
     }
     let writers = one_writer
         .connect_with(options.clone().busy_timeout(LANE_LOCK_TIMEOUT))

@@ -39,22 +39,33 @@ async fn remember_consent(
         code.client_id.as_str(),
         consent.resource_id.as_str(),
     );
-    let before = match find_consent(&mut tx.conn, user, client, resource).await? {
-        Some(grant) if grant.revoked_at.is_none() => grant.scopes,
-        _ => ScopeSet::default(),
-    };
-    sqlx::query(
+    // Takes the row first, new or not: others who widen it wait, and then start from this.
+    let (before, revoked_at): (String, Option<i64>) = sqlx::query_as(
         "INSERT INTO consent_grants (id, user_id, client_id, resource_id, scopes, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $6) \
-         ON CONFLICT (user_id, client_id, resource_id) \
-         DO UPDATE SET scopes = excluded.scopes, updated_at = excluded.updated_at, revoked_at = NULL",
+         ON CONFLICT (user_id, client_id, resource_id) DO UPDATE SET updated_at = excluded.updated_at \
+         RETURNING scopes, revoked_at",
     )
     .bind(consent.id.as_str())
     .bind(user)
     .bind(client)
     .bind(resource)
-    .bind(before.union(&consent.scopes).to_string())
+    .bind(consent.scopes.to_string())
     .bind(code.created_at.0)
+    .fetch_one(&mut *tx.conn)
+    .await?;
+    let before = match revoked_at {
+        None => ScopeSet::from_stored(&before),
+        Some(_) => ScopeSet::default(),
+    };
+    sqlx::query(
+        "UPDATE consent_grants SET scopes = $4, revoked_at = NULL \
+         WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
+    )
+    .bind(user)
+    .bind(client)
+    .bind(resource)
+    .bind(before.union(&consent.scopes).to_string())
     .execute(&mut *tx.conn)
     .await?;
     Ok(())
