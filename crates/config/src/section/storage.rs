@@ -22,8 +22,8 @@ section! {
     pub struct Storage at "storage." {
         /// `sqlite` for one server on one machine, `postgres` for several.
         driver: StorageDriver = "sqlite", "AUTHPLANE_STORAGE_DRIVER";
-        /// How often expired codes, sessions and tokens are removed.
-        purge_interval: Duration = "1h", "AUTHPLANE_STORAGE_PURGE_INTERVAL", ABOVE_ZERO;
+        /// How often expired codes, sessions and tokens are removed; `0s` for never.
+        purge_interval: Duration = "1h", "AUTHPLANE_STORAGE_PURGE_INTERVAL";
 
         sections {
             /// SQLite.
