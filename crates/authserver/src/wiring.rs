@@ -26,10 +26,8 @@ impl Console {
     /// For the server: logs as configured.
     pub fn for_server(config: &Config) -> Result<Self> {
         let metrics = Metrics::new(MetricsOptions {
-            version: env!("CARGO_PKG_VERSION").into(),
-            revision: option_env!("AUTHSERVER_REVISION")
-                .unwrap_or("unknown")
-                .into(),
+            version: env!("CARGO_PKG_VERSION"),
+            revision: option_env!("AUTHSERVER_REVISION").unwrap_or("unknown"),
             scrape: config.observability.metrics.provider == config::MetricsProvider::Prometheus,
             ..MetricsOptions::default()
         });
@@ -126,8 +124,8 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
     metrics.observe_pool(Arc::new(move || {
         let state = pool.pool_state();
         PoolState {
-            in_use: state.in_use.into(),
-            idle: state.idle.into(),
+            in_use: state.in_use,
+            idle: state.idle,
             waiting: 0,
         }
     }));
