@@ -50,7 +50,7 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
              Admin API:  http://localhost:{admin}/admin/  (Authorization: Bearer {key})\n\
              Metrics:    http://localhost:{admin}/metrics\n\
              User:       {EMAIL}\n\
-             Password: {password}\n\
+             Password:   {password}\n\
              Resource:   {RESOURCE}  (scopes tools/read, tools/write)\n\
              \n\
              Connect an MCP client. In two more terminals:\n\
