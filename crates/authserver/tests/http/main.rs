@@ -1,0 +1,11 @@
+//! The whole server over HTTP: every rule of the public surface, and every abuse of it, has a
+//! test here whose name states the rule. Where the database has a part in it, the test runs on
+//! SQLite and on PostgreSQL.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test whose stage cannot be set should stop there"
+)]
+
+mod code;
+mod harness;
