@@ -7,5 +7,16 @@
     reason = "a test whose stage cannot be set should stop there"
 )]
 
+mod admin_listener;
+mod authorize;
+mod cimd;
 mod code;
+mod errors;
 mod harness;
+mod browser_session;
+mod odd_bytes;
+mod races;
+mod redirect_uri;
+mod refresh;
+mod register;
+mod tokens;

@@ -1,7 +1,6 @@
 //! A database of the test's own, and its path for the signing keys.
 
 use domain::{Clock, Rng, SystemRng};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Location, Store};
@@ -11,7 +10,7 @@ use testing::Postgres;
 
 /// An empty database, kept until the value is dropped.
 pub struct Database {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
     postgres: Option<(Postgres, String)>,
 }
 
@@ -45,9 +44,9 @@ impl Database {
         &mut self.postgres.as_mut().expect("a PostgreSQL database").0
     }
 
-    /// Where keys and logs of servers on this database go.
-    pub fn folder(&self) -> PathBuf {
-        self.folder.path().to_owned()
+    /// Where keys and logs of servers on this database go; there while anyone holds it.
+    pub fn folder(&self) -> Arc<tempfile::TempDir> {
+        Arc::clone(&self.folder)
     }
 
     /// The variables that lead a server here.
@@ -94,8 +93,8 @@ impl Database {
     }
 }
 
-fn folder() -> tempfile::TempDir {
+fn folder() -> Arc<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("authplane-http-");
-    builder.tempdir().expect("a temporary folder")
+    Arc::new(builder.tempdir().expect("a temporary folder"))
 }

@@ -10,7 +10,7 @@ mod process;
 mod server;
 mod wire;
 
-pub use browser::Browser;
+pub use browser::{Browser, field};
 pub use database::Database;
 pub use flow::{
     App, Authorize, PASSWORD, Pkce, REDIRECT, RESOURCE, SECOND, USER, Tokens, query_of,

@@ -34,6 +34,7 @@ impl Process {
         };
         let log = database
             .folder()
+            .path()
             .join(format!("{}.log", instance.public.port()));
         let file = File::create(&log).expect("a log file");
         let child = program(database)
@@ -108,7 +109,7 @@ fn program(database: &Database) -> Command {
     command
         .env_clear()
         .envs(database.environment())
-        .current_dir(database.folder());
+        .current_dir(database.folder().path());
     command
 }
 

@@ -22,8 +22,8 @@ use telemetry::metrics::MetricsOptions;
 use web::serve::{Listener, ServeOptions};
 use web::shell::ShellState;
 
-/// What every clock shows at first: 2026-07-01T00:00:00Z.
-pub const START: UnixMillis = UnixMillis(1_782_864_000_000);
+/// What every clock shows at first: 2020-01-01T00:00:00Z, long over for the machine's own.
+pub const START: UnixMillis = UnixMillis(1_577_836_800_000);
 
 /// What is configured unless a test says otherwise: nothing that gets in the way of many
 /// requests from one address.
@@ -37,6 +37,7 @@ pub struct Server {
     instance: Instance,
     pub engine: Engine,
     pub clock: Arc<ManualClock>,
+    _folder: Arc<tempfile::TempDir>,
 }
 
 impl Deref for Server {
@@ -81,6 +82,7 @@ impl Server {
             instance,
             engine,
             clock,
+            _folder: database.folder(),
         }
     }
 
