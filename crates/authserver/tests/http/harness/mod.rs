@@ -46,11 +46,7 @@ macro_rules! on_both {
 pub(crate) use on_both;
 
 /// Tries `question` until it holds.
-pub async fn within<F, Fut>(limit: Duration, what: &str, mut question: F)
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = bool>,
-{
+pub async fn within(limit: Duration, what: &str, mut question: impl AsyncFnMut() -> bool) {
     let end = tokio::time::Instant::now() + limit;
     while !question().await {
         assert!(
