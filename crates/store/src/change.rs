@@ -18,12 +18,16 @@ pub enum Change {
 }
 
 impl Change {
+    /// PostgreSQL refuses payloads of 8000 bytes and more.
+    const LONGEST_ID: usize = 4000;
+
     /// The payload of a notification.
     #[must_use]
     pub fn encode(&self) -> String {
         match self {
-            Self::Client(id) => format!("client {id}"),
-            Self::User(id) => format!("user {id}"),
+            Self::Client(id) if id.len() <= Self::LONGEST_ID => format!("client {id}"),
+            Self::User(id) if id.len() <= Self::LONGEST_ID => format!("user {id}"),
+            Self::Client(_) | Self::User(_) => "everything".into(),
             Self::Resources => "resources".into(),
             Self::Settings => "settings".into(),
             Self::Revocation => "revocation".into(),
@@ -61,6 +65,8 @@ mod tests {
         ] {
             assert_eq!(Change::decode(&change.encode()), change);
         }
+        let long = Change::Client("x".repeat(8000)).encode();
+        assert_eq!(Change::decode(&long), Change::Everything);
         assert_eq!(Change::decode("of a later version"), Change::Everything);
     }
 }

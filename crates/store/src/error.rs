@@ -37,10 +37,11 @@ impl From<sqlx::Error> for StoreError {
             if database.is_unique_violation() {
                 return Self::Conflict("a row with the same unique value");
             }
-            // PostgreSQL: serialization failure, deadlock. SQLite: busy, busy snapshot.
+            // PostgreSQL: serialization failure, deadlock.
+            // SQLite: busy, locked; busy recovering, with an old snapshot, after a timeout.
             if matches!(
                 database.code().as_deref(),
-                Some("40001" | "40P01" | "5" | "517")
+                Some("40001" | "40P01" | "5" | "6" | "261" | "517" | "773")
             ) {
                 return Self::Contention(database.to_string());
             }

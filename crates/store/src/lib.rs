@@ -11,6 +11,7 @@ mod cache;
 mod chain;
 mod change;
 mod commands;
+mod dispatch;
 mod error;
 mod listen;
 mod open;
@@ -18,6 +19,7 @@ mod postgres;
 mod rows;
 mod sqlite;
 mod store;
+mod verify;
 
 pub use cache::ResourceCatalog;
 pub use change::Change;
@@ -28,3 +30,4 @@ pub use commands::{
 pub use error::{Result, StoreError};
 pub use open::Location;
 pub use store::{PoolState, Store};
+pub use verify::{BrokenLink, ChainReport};

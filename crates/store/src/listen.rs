@@ -36,8 +36,8 @@ async fn hear(
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen_all([CHANNEL, heartbeat_channel]).await?;
     caches.set_blind(false);
-    let mut beat = tokio::time::interval(HEARTBEAT);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // Runs beside the listening, so that a beat that hangs does not hide that nothing is heard.
+    let mut heart = std::pin::pin!(beat(pool, heartbeat_channel));
     let mut last_heard = tokio::time::Instant::now();
     loop {
         if Arc::strong_count(caches) == 1 {
@@ -53,12 +53,23 @@ async fn hear(
                 }
                 None => return Err(sqlx::Error::PoolClosed),
             },
-            _ = beat.tick() => {
-                sqlx::query("SELECT pg_notify($1, '')").bind(heartbeat_channel).execute(pool).await?;
-            }
+            stopped = &mut heart => return stopped,
             () = tokio::time::sleep_until(last_heard + DEAF_AFTER) => {
                 return Err(sqlx::Error::PoolTimedOut);
             }
         }
+    }
+}
+
+/// Speaks to its own channel for as long as the database accepts it.
+async fn beat(pool: &PgPool, channel: &str) -> Result<(), sqlx::Error> {
+    let mut interval = tokio::time::interval(HEARTBEAT);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        sqlx::query("SELECT pg_notify($1, '')")
+            .bind(channel)
+            .execute(pool)
+            .await?;
     }
 }

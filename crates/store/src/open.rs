@@ -14,6 +14,13 @@ use std::time::Duration;
 /// How long an operation waits for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long SQLite waits for a lock that another process holds.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same on the writing connection. Its lane tries again, and looks around in between.
+const LANE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+/// A lane, the listener and a reader.
+const FEWEST_CONNECTIONS: u32 = 3;
+
 /// How to reach a database.
 #[derive(Debug, Clone)]
 pub enum Location {
@@ -76,7 +83,7 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
         .create_if_missing(true)
         .journal_mode(journal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(LOCK_TIMEOUT)
         .pragma("cache_size", "-16384")
         .pragma("temp_store", "memory")
         .pragma("journal_size_limit", "67108864")
@@ -88,19 +95,24 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
         .idle_timeout(None)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false);
-    let writers = {
+    {
         // Processes that start at once take turns; SQLite itself has no lock for this.
-        let _turn = MigrationTurn::take(path)?;
-        let writers = one_writer
+        let _turn = MigrationTurn::take(path).await?;
+        let migrating = SqlitePoolOptions::new()
+            .max_connections(1)
             .connect_with(options.clone())
             .await
             .map_err(open_error)?;
         migrator()
-            .run(&writers)
+            .run(&migrating)
             .await
             .map_err(|error| StoreError::Migration(error.to_string()))?;
-        writers
-    };
+        migrating.close().await;
+    }
+    let writers = one_writer
+        .connect_with(options.clone().busy_timeout(LANE_LOCK_TIMEOUT))
+        .await
+        .map_err(open_error)?;
     let readers = SqlitePoolOptions::new()
         .max_connections(4)
         .min_connections(1)
@@ -118,19 +130,23 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
 struct MigrationTurn(#[expect(dead_code, reason = "held for its lock")] std::fs::File);
 
 impl MigrationTurn {
-    fn take(database: &Path) -> Result<Self> {
+    /// Waits on a thread of its own: the holder may need this one to get done.
+    async fn take(database: &Path) -> Result<Self> {
         let mut path = database.as_os_str().to_owned();
         path.push(".migrate");
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .and_then(|file| file.lock().map(|()| file))
-            .map_err(|error| {
-                StoreError::Open(format!("{}: {error}", Path::new(&path).display()))
-            })?;
-        Ok(Self(file))
+        tokio::task::spawn_blocking(move || {
+            std::fs::OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+                .and_then(|file| file.lock().map(|()| Self(file)))
+                .map_err(|error| {
+                    StoreError::Open(format!("{}: {error}", Path::new(&path).display()))
+                })
+        })
+        .await
+        .map_err(open_error)?
     }
 }
 
@@ -141,6 +157,11 @@ pub(crate) async fn postgres(
     max_lifetime: Duration,
     idle_timeout: Duration,
 ) -> Result<PgPool> {
+    if max < FEWEST_CONNECTIONS {
+        return Err(StoreError::Open(format!(
+            "storage.postgres.max_conns is {max}; at least {FEWEST_CONNECTIONS} are needed"
+        )));
+    }
     // The message of a parse error could repeat the password.
     let options = PgConnectOptions::from_str(dsn)
         .map_err(|_| StoreError::Open("storage.postgres.dsn is not a postgres:// URL".into()))?

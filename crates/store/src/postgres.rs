@@ -2,6 +2,7 @@
 
 pub(crate) mod dialect {
     use crate::{Change, Result};
+    use std::time::Duration;
 
     pub(crate) type Db = sqlx::Postgres;
     pub(crate) type Conn = sqlx::PgConnection;
@@ -18,6 +19,28 @@ pub(crate) mod dialect {
     #[expect(clippy::unused_async, reason = "SQLite has something to wait for here")]
     pub(crate) async fn data_version(_conn: &mut Conn) -> Result<i64> {
         Ok(0)
+    }
+
+    /// A server that is asked something and stays silent for so long counts as unreachable.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// What comes of `work`, unless the server falls silent meanwhile.
+    pub(crate) async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(PATIENCE, work).await.ok()
+    }
+
+    /// For work that may take as long as it takes.
+    pub(crate) async fn at_leisure<T>(work: impl Future<Output = T>) -> Option<T> {
+        Some(work.await)
+    }
+
+    /// Leaves the transaction.
+    pub(crate) async fn roll_back(conn: &mut Conn) -> Result<()> {
+        let rollback = in_time(sqlx::query("ROLLBACK").execute(conn)).await;
+        rollback.map_or_else(
+            || Err(sqlx::Error::PoolTimedOut.into()),
+            |done| Ok(done.map(drop)?),
+        )
     }
 
     /// Tells all instances of `changes`, when and if the transaction commits.

@@ -313,17 +313,17 @@ impl TryFrom<IssuanceRow> for Issuance {
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct AuditRow {
-    id: String,
-    action: String,
-    actor_id: String,
-    user_id: Option<String>,
-    client_id: Option<String>,
-    resource: Option<String>,
-    ip: Option<String>,
-    detail: String,
-    trace_id: Option<String>,
-    request_id: Option<String>,
-    created_at: i64,
+    pub(crate) id: String,
+    pub(crate) action: String,
+    pub(crate) actor_id: String,
+    pub(crate) user_id: Option<String>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) resource: Option<String>,
+    pub(crate) ip: Option<String>,
+    pub(crate) detail: String,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) created_at: i64,
 }
 
 impl TryFrom<AuditRow> for AuditRecord {
@@ -345,4 +345,14 @@ impl TryFrom<AuditRow> for AuditRecord {
             created_at: UnixMillis(row.created_at),
         })
     }
+}
+
+/// An audit row with its place in its writer's chain.
+#[derive(sqlx::FromRow)]
+pub(crate) struct LinkRow {
+    #[sqlx(flatten)]
+    pub(crate) row: AuditRow,
+    pub(crate) writer: String,
+    pub(crate) seq: i64,
+    pub(crate) hash: String,
 }

@@ -21,6 +21,26 @@ pub(crate) mod dialect {
             .await?)
     }
 
+    /// What a file cannot be kept from: `work` takes as long as the disk takes.
+    pub(crate) async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
+        Some(work.await)
+    }
+
+    /// For work that may take as long as it takes.
+    pub(crate) async fn at_leisure<T>(work: impl Future<Output = T>) -> Option<T> {
+        Some(work.await)
+    }
+
+    /// Leaves the transaction, if there is one: some errors make SQLite leave it by itself.
+    pub(crate) async fn roll_back(conn: &mut Conn) -> Result<()> {
+        match sqlx::query("ROLLBACK").execute(conn).await {
+            Err(sqlx::Error::Database(error)) if error.message().contains("no transaction") => {
+                Ok(())
+            }
+            outcome => outcome.map(drop).map_err(Into::into),
+        }
+    }
+
     /// Nothing to say: other processes poll.
     #[expect(
         clippy::unused_async,

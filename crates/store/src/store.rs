@@ -1,10 +1,12 @@
 //! The face of the store: one method per question and per state change.
 
 use crate::cache::Caches;
+use crate::dispatch::{Lend as _, read, write};
 use crate::open::{self, Location};
 use crate::{
-    AuditFilter, Authorize, ClientFilter, Page, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog,
-    Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, listen, postgres, sqlite,
+    AuditFilter, Authorize, ChainReport, ClientFilter, Page, PurgeTarget, RedeemCode, Redeemed,
+    ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, listen,
+    postgres, sqlite,
 };
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ClientStatus, Clock, ConsentGrant, Digest,
@@ -43,89 +45,6 @@ pub struct PoolState {
     pub in_use: u32,
     /// Open and free.
     pub idle: u32,
-}
-
-/// Asks a question on a reading connection of whichever database is open.
-macro_rules! read {
-    ($store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {{
-        let stopwatch = Stopwatch::start();
-        let (kind, answer) = match &$store.0.backend {
-            Backend::Sqlite(backend) => (StoreKind::Sqlite, match backend.reader().await {
-                Ok(mut conn) => sqlite::both::$module::$function(&mut conn $(, $argument)*).await,
-                Err(error) => Err(error),
-            }),
-            Backend::Postgres(backend) => (StoreKind::Postgres, match backend.reader().await {
-                Ok(mut conn) => postgres::both::$module::$function(&mut conn $(, $argument)*).await,
-                Err(error) => Err(error),
-            }),
-        };
-        $store.0.metrics.db_operation_duration.record((DbOp::$op, kind), stopwatch.seconds());
-        answer
-    }};
-}
-
-/// Changes state in a lane of whichever database is open. The arguments are named, owned
-/// values; the transaction may run more than once and borrows them each time.
-macro_rules! write {
-    ($store:expr, $op:ident, key $key:expr, $module:ident :: $function:ident ( $($argument:ident),* )) => {{
-        let stopwatch = Stopwatch::start();
-        let key: String = $key.to_owned();
-        let arguments = Arc::new(($($argument,)*));
-        let (kind, answer) = match &$store.0.backend {
-            Backend::Sqlite(backend) => (StoreKind::Sqlite, backend.write(&key, move |tx| {
-                let arguments = Arc::clone(&arguments);
-                Box::pin(async move {
-                    let ($($argument,)*) = &*arguments;
-                    sqlite::both::$module::$function(tx $(, $argument.lend())*).await
-                })
-            }).await),
-            Backend::Postgres(backend) => (StoreKind::Postgres, backend.write(&key, move |tx| {
-                let arguments = Arc::clone(&arguments);
-                Box::pin(async move {
-                    let ($($argument,)*) = &*arguments;
-                    postgres::both::$module::$function(tx $(, $argument.lend())*).await
-                })
-            }).await),
-        };
-        $store.0.metrics.db_operation_duration.record((DbOp::$op, kind), stopwatch.seconds());
-        answer
-    }};
-}
-
-/// How an owned argument of [`write!`] is handed to a function that takes it by reference, or,
-/// for small values, by copy.
-trait Lend {
-    type As<'a>
-    where
-        Self: 'a;
-    fn lend(&self) -> Self::As<'_>;
-}
-
-macro_rules! lend {
-    (copy: $($copy:ty),+; borrow: $($owned:ty => $borrowed:ty),+ $(,)?) => {
-        $(impl Lend for $copy {
-            type As<'a> = $copy;
-            fn lend(&self) -> $copy { *self }
-        })+
-        $(impl Lend for $owned {
-            type As<'a> = &'a $borrowed;
-            fn lend(&self) -> &$borrowed { self }
-        })+
-    };
-}
-
-lend! {
-    copy: UnixMillis, bool, ClientStatus, PurgeTarget;
-    borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
-    Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize,
-    RedeemCode => RedeemCode, RotateRefresh => RotateRefresh, Revoke => Revoke,
-}
-
-impl Lend for Option<Digest> {
-    type As<'a> = Option<&'a Digest>;
-    fn lend(&self) -> Option<&Digest> {
-        self.as_ref()
-    }
 }
 
 impl Store {
@@ -446,6 +365,11 @@ impl Store {
     /// Audit events, newest first.
     pub async fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Vec<AuditRecord>> {
         read!(self, AuditRead, records::list_audit(filter, page))
+    }
+
+    /// Reads the whole audit trail and checks that each writer's chain of hashes holds.
+    pub async fn verify_audit_chain(&self) -> Result<ChainReport> {
+        read!(at leisure self, AuditRead, records::verify_audit_chain())
     }
 
     /// A setting made at run time.

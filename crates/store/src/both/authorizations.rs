@@ -39,22 +39,33 @@ async fn remember_consent(
         code.client_id.as_str(),
         consent.resource_id.as_str(),
     );
-    let before = match find_consent(&mut tx.conn, user, client, resource).await? {
-        Some(grant) if grant.revoked_at.is_none() => grant.scopes,
-        _ => ScopeSet::default(),
-    };
-    sqlx::query(
+    // Takes the row first, new or not: others who widen it wait, and then start from this.
+    let (before, revoked_at): (String, Option<i64>) = sqlx::query_as(
         "INSERT INTO consent_grants (id, user_id, client_id, resource_id, scopes, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $6) \
-         ON CONFLICT (user_id, client_id, resource_id) \
-         DO UPDATE SET scopes = excluded.scopes, updated_at = excluded.updated_at, revoked_at = NULL",
+         ON CONFLICT (user_id, client_id, resource_id) DO UPDATE SET updated_at = excluded.updated_at \
+         RETURNING scopes, revoked_at",
     )
     .bind(consent.id.as_str())
     .bind(user)
     .bind(client)
     .bind(resource)
-    .bind(before.union(&consent.scopes).to_string())
+    .bind(consent.scopes.to_string())
     .bind(code.created_at.0)
+    .fetch_one(&mut *tx.conn)
+    .await?;
+    let before = match revoked_at {
+        None => ScopeSet::from_stored(&before),
+        Some(_) => ScopeSet::default(),
+    };
+    sqlx::query(
+        "UPDATE consent_grants SET scopes = $4, revoked_at = NULL \
+         WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
+    )
+    .bind(user)
+    .bind(client)
+    .bind(resource)
+    .bind(before.union(&consent.scopes).to_string())
     .execute(&mut *tx.conn)
     .await?;
     Ok(())
@@ -161,31 +172,38 @@ pub(crate) async fn find_refresh(
     }))
 }
 
-pub(crate) async fn rotate(tx: &mut Tx, command: &RotateRefresh) -> Result<Rotated> {
-    // The family's row is taken first: a revocation either comes before and is seen here,
-    // or waits, and then sees the tokens added here.
-    let alive = sqlx::query(
-        "UPDATE token_families SET expires_at = $2 WHERE id = $1 AND revoked_at IS NULL",
-    )
-    .bind(command.family_id.as_str())
-    .bind(command.next.expires_at.0)
-    .execute(&mut *tx.conn)
-    .await?
-    .rows_affected();
-    if alive == 0 {
-        return Ok(Rotated::Gone);
-    }
+/// Marks the token spent. Says whether it was this call that did.
+async fn spend_refresh(tx: &mut Tx, digest: &Digest, now: UnixMillis) -> Result<bool> {
     let spent = sqlx::query(
         "UPDATE refresh_tokens SET spent_at = $2 WHERE digest = $1 AND spent_at IS NULL AND expires_at > $2",
     )
+    .bind(digest.to_hex())
+    .bind(now.0)
+    .execute(&mut *tx.conn)
+    .await?
+    .rows_affected();
+    Ok(spent == 1)
+}
+
+pub(crate) async fn rotate(tx: &mut Tx, command: &RotateRefresh) -> Result<Rotated> {
+    // The family's row is taken first: a revocation either comes before and is seen here,
+    // or waits, and then sees the tokens added here. A token that is no good leaves it alone.
+    let alive = sqlx::query(
+        "UPDATE token_families SET expires_at = $2 WHERE id = $1 AND revoked_at IS NULL AND EXISTS \
+         (SELECT 1 FROM refresh_tokens WHERE digest = $3 AND spent_at IS NULL AND expires_at > $4)",
+    )
+    .bind(command.family_id.as_str())
+    .bind(command.next.expires_at.0)
     .bind(command.digest.to_hex())
     .bind(command.now.0)
     .execute(&mut *tx.conn)
     .await?
     .rows_affected();
-    if spent == 0 {
+    if alive == 0 || !spend_refresh(tx, &command.digest, command.now).await? {
         return Ok(match find_refresh(&mut tx.conn, &command.digest).await? {
-            Some(state) if state.token.spent_at.is_some() => Rotated::AlreadySpent,
+            Some(state) if state.token.spent_at.is_some() && state.family.revoked_at.is_none() => {
+                Rotated::AlreadySpent
+            }
             _ => Rotated::Gone,
         });
     }

@@ -36,14 +36,20 @@ pub(crate) async fn list(
         query.push(" AND source = ").push_bind(source.as_str());
     }
     if let Some(text) = &filter.q {
-        let pattern = format!("%{}%", text.to_lowercase().replace(['%', '_', '\\'], ""));
+        let mut pattern = String::from("%");
+        for c in text.chars() {
+            if matches!(c, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern.push('%');
         query
-            .push(" AND (lower(name) LIKE ")
-            .push_bind(pattern.clone());
-        query
-            .push(" OR lower(id) LIKE ")
+            .push(" AND (lower(name) LIKE lower(")
+            .push_bind(pattern.clone())
+            .push(") ESCAPE '\\' OR lower(id) LIKE lower(")
             .push_bind(pattern)
-            .push(")");
+            .push(") ESCAPE '\\')");
     }
     query
         .push(" ORDER BY issued_at DESC, id DESC LIMIT ")

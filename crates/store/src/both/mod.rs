@@ -12,3 +12,4 @@ pub(crate) mod ledger;
 pub(crate) mod records;
 pub(crate) mod resources;
 pub(crate) mod revocations;
+pub(crate) mod worker;

@@ -2,9 +2,11 @@
 
 use super::ledger::Tx;
 use super::{Conn, Db};
-use crate::rows::{AuditRow, IssuanceRow};
-use crate::{AuditFilter, Change, Page, Result};
+use crate::rows::{AuditRow, IssuanceRow, LinkRow};
+use crate::verify::ChainCheck;
+use crate::{AuditFilter, ChainReport, Change, Page, Result};
 use domain::{AuditEvent, AuditRecord, Issuance, UnixMillis};
+use futures_util::TryStreamExt as _;
 use sqlx::QueryBuilder;
 
 pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<Issuance>> {
@@ -45,6 +47,19 @@ pub(crate) async fn list_audit(
     rows.into_iter().map(AuditRecord::try_from).collect()
 }
 
+pub(crate) async fn verify_audit_chain(conn: &mut Conn) -> Result<ChainReport> {
+    let mut rows = sqlx::query_as::<_, LinkRow>(
+        "SELECT id, action, actor_id, user_id, client_id, resource, ip, detail, trace_id, request_id, created_at, \
+         writer, seq, hash FROM audit_events ORDER BY id",
+    )
+    .fetch(conn);
+    let mut check = ChainCheck::default();
+    while let Some(row) = rows.try_next().await? {
+        check.see(row);
+    }
+    Ok(check.finish())
+}
+
 pub(crate) async fn find_setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {
     Ok(
         sqlx::query_scalar("SELECT value FROM settings WHERE name = $1")
@@ -80,7 +95,6 @@ pub(crate) async fn ping(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::unused_async, reason = "called like every other write")]
 pub(crate) async fn record(tx: &mut Tx, events: &[AuditEvent]) -> Result<()> {
     tx.pending_audit(events);
     Ok(())

@@ -139,7 +139,7 @@ pub(crate) async fn revoke_client(tx: &mut Tx, id: &str, now: UnixMillis) -> Res
     })
 }
 
-/// Removes one step's worth; fewer than asked for means that nothing is left.
+/// Removes one step's worth. Says how much of the target went and whether nothing is left.
 pub(crate) async fn purge_step(
     tx: &mut Tx,
     target: PurgeTarget,
@@ -156,29 +156,38 @@ pub(crate) async fn purge_step(
              (SELECT token_digest FROM sessions WHERE expires_at < $1 LIMIT $2)",
             now,
         ),
-        PurgeTarget::RefreshTokens => (
-            "DELETE FROM token_families WHERE id IN (SELECT id FROM token_families WHERE expires_at < $1 LIMIT $2)",
-            now,
-        ),
+        PurgeTarget::RefreshTokens => {
+            // One family may hold thousands of tokens; these go first, in steps of their own.
+            let tokens = "DELETE FROM refresh_tokens WHERE digest IN \
+                 (SELECT r.digest FROM token_families f JOIN refresh_tokens r ON r.family_id = f.id \
+                 WHERE f.expires_at < $1 LIMIT $2)";
+            if !delete_step(tx, tokens, now).await?.1 {
+                return Ok((0, false));
+            }
+            (
+                "DELETE FROM token_families WHERE expires_at < $1 AND id IN \
+                 (SELECT id FROM token_families f WHERE expires_at < $1 AND NOT EXISTS \
+                 (SELECT 1 FROM refresh_tokens WHERE family_id = f.id) LIMIT $2)",
+                now,
+            )
+        }
     };
-    if target == PurgeTarget::RefreshTokens {
-        sqlx::query(
-            "DELETE FROM refresh_tokens WHERE family_id IN \
-             (SELECT id FROM token_families WHERE expires_at < $1 LIMIT $2)",
-        )
-        .bind(before.0)
-        .bind(PURGE_STEP)
-        .execute(&mut *tx.conn)
-        .await?;
-    }
+    delete_step(tx, statement, before).await
+}
+
+/// Runs a `DELETE` of at most [`PURGE_STEP`] rows that ended before `before`; fewer rows mean
+/// that nothing is left.
+async fn delete_step(
+    tx: &mut Tx,
+    statement: &'static str,
+    before: UnixMillis,
+) -> Result<(u64, bool)> {
     let removed = sqlx::query(statement)
         .bind(before.0)
         .bind(PURGE_STEP)
         .execute(&mut *tx.conn)
         .await?
         .rows_affected();
-    Ok((
-        removed,
-        i64::try_from(removed).unwrap_or(i64::MAX) < PURGE_STEP,
-    ))
+    let done = i64::try_from(removed).is_ok_and(|removed| removed < PURGE_STEP);
+    Ok((removed, done))
 }

@@ -1,0 +1,261 @@
+//! The worker of a lane: takes what has gathered in the queue and commits it.
+//!
+//! A group is tried as one transaction. If one of its jobs fails, everything is rolled back and
+//! each job gets a transaction of its own; if the connection breaks, the group is tried again
+//! on another; if there is no connection to be had, all are told so at once. Jobs therefore run
+//! more than once at times, and must not have effects outside of their transaction.
+
+use super::lane::Job;
+use super::ledger::{Pending, Tx};
+use super::{Db, dialect};
+use crate::cache::Caches;
+use crate::chain::Chain;
+use crate::{Change, Result, StoreError};
+use domain::{Clock, Rng};
+use sqlx::Pool;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Jobs in one transaction.
+const LARGEST_GROUP: usize = 256;
+/// How often the same work is tried when connections break or others hold its rows.
+const TRIES: u32 = 3;
+/// How often SQLite is asked whether another process has written.
+const FOREIGN_WRITE_POLL: Duration = Duration::from_millis(200);
+/// How long another process may hold SQLite's write lock before the database counts as busy.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a group was not committed.
+struct Failure {
+    error: StoreError,
+    cause: Cause,
+}
+
+/// How far an attempt has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Begin,
+    Work,
+    Commit,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// No connection, no lock or no answer was to be had. Nothing was written.
+    Unreachable,
+    /// The connection broke on the way. Nothing was written.
+    Broken,
+    /// A statement of a job failed on a sound connection. Nothing was written.
+    Job,
+    /// The connection broke during the commit itself: nobody can tell what was written, and
+    /// trying again could do it twice.
+    Unknown,
+}
+
+impl Failure {
+    /// Whether a job that failed like this by itself deserves another try.
+    fn is_passing(&self) -> bool {
+        match self.cause {
+            Cause::Broken => true,
+            Cause::Job => matches!(self.error, StoreError::Contention(_)),
+            Cause::Unreachable | Cause::Unknown => false,
+        }
+    }
+}
+
+pub(crate) struct Worker {
+    pool: Pool<Db>,
+    tx: Option<Tx>,
+    chain: Chain,
+    caches: Arc<Caches>,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    data_version: Option<i64>,
+}
+
+impl Worker {
+    pub fn new(
+        pool: Pool<Db>,
+        caches: Arc<Caches>,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+    ) -> Self {
+        Self {
+            pool,
+            tx: None,
+            chain: Chain::start(&*clock, &*rng),
+            caches,
+            clock,
+            rng,
+            data_version: None,
+        }
+    }
+
+    /// Works until all senders of `jobs` are gone.
+    pub async fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        let mut poll = tokio::time::interval(FOREIGN_WRITE_POLL);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut group = Vec::with_capacity(LARGEST_GROUP);
+        loop {
+            tokio::select! {
+                received = jobs.recv_many(&mut group, LARGEST_GROUP) => {
+                    if received == 0 {
+                        break;
+                    }
+                    self.commit_group(&mut group).await;
+                }
+                _ = poll.tick(), if dialect::POLLS_FOR_FOREIGN_WRITES => self.look_for_foreign_writes().await,
+            }
+        }
+    }
+
+    async fn commit_group(&mut self, group: &mut Vec<Box<dyn Job>>) {
+        let mut tries = 1;
+        let outcome = loop {
+            match self.attempt(group).await {
+                Err(failure) if failure.cause == Cause::Broken && tries < TRIES => tries += 1,
+                Err(failure) if failure.cause == Cause::Job => {
+                    return self.commit_singly(group).await;
+                }
+                outcome => break outcome.map_err(|failure| failure.error),
+            }
+        };
+        for job in group.drain(..) {
+            job.finish(outcome.clone());
+        }
+    }
+
+    /// One of them failed and took the others with it: each on its own now.
+    async fn commit_singly(&mut self, group: &mut Vec<Box<dyn Job>>) {
+        let mut unreachable = None;
+        for mut job in group.drain(..) {
+            let outcome = match &unreachable {
+                Some(error) => Err(StoreError::clone(error)),
+                None => self.commit_alone(&mut job).await.map_err(|failure| {
+                    if failure.cause == Cause::Unreachable {
+                        unreachable = Some(failure.error.clone());
+                    }
+                    failure.error
+                }),
+            };
+            job.finish(outcome);
+        }
+    }
+
+    async fn commit_alone(&mut self, job: &mut Box<dyn Job>) -> Result<(), Failure> {
+        let mut tries = 1;
+        loop {
+            match self.attempt(std::slice::from_mut(job)).await {
+                Err(failure) if failure.is_passing() && tries < TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Runs `group` as one transaction. Caches are told before anyone is answered.
+    async fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        let unreachable = |error| Failure {
+            error,
+            cause: Cause::Unreachable,
+        };
+        let mut tx = self.connection().await.map_err(unreachable)?;
+        tx.pending.clear();
+        let mut chain = self.chain.clone();
+        let mut stage = Stage::Begin;
+        let work = async {
+            self.patiently(&mut tx, dialect::BEGIN).await?;
+            stage = Stage::Work;
+            for job in group {
+                job.run(&mut tx).await?;
+            }
+            tx.flush(&mut chain, &*self.clock, &*self.rng).await?;
+            dialect::notify(&mut tx.conn, &tx.pending.changes).await?;
+            stage = Stage::Commit;
+            self.patiently(&mut tx, "COMMIT").await
+        };
+        let (error, answered) = match dialect::in_time(work).await {
+            Some(Ok(())) => {
+                self.chain = chain;
+                for change in tx.pending.changes.drain(..) {
+                    self.caches.apply(&change);
+                }
+                self.tx = Some(tx);
+                return Ok(());
+            }
+            Some(Err(error)) => (error, true),
+            None => (StoreError::Unavailable("no answer in time".into()), false),
+        };
+        let contended = matches!(error, StoreError::Contention(_));
+        // A connection that cannot even roll back is of no more use.
+        let sound = answered && dialect::roll_back(&mut tx.conn).await.is_ok();
+        if sound {
+            self.tx = Some(tx);
+        } else {
+            tx.conn.close_on_drop();
+        }
+        let cause = match stage {
+            Stage::Commit if !contended => {
+                // Its last rows may stand or not: what follows starts a chain of its own.
+                self.chain = Chain::start(&*self.clock, &*self.rng);
+                Cause::Unknown
+            }
+            Stage::Begin if contended => Cause::Unreachable,
+            _ if sound => Cause::Job,
+            _ if answered => Cause::Broken,
+            _ => Cause::Unreachable,
+        };
+        Err(Failure { error, cause })
+    }
+
+    /// Runs a statement that may have to wait for another process to let go of SQLite's write
+    /// lock. Meanwhile that process may commit any number of times, which has to be noticed.
+    async fn patiently(&self, tx: &mut Tx, statement: &'static str) -> Result<()> {
+        let give_up = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match sqlx::query(statement).execute(&mut *tx.conn).await {
+                Ok(_) => return Ok(()),
+                Err(error) => match StoreError::from(error) {
+                    StoreError::Contention(_)
+                        if dialect::POLLS_FOR_FOREIGN_WRITES && Instant::now() < give_up =>
+                    {
+                        self.caches.apply(&Change::Everything);
+                    }
+                    error => return Err(error),
+                },
+            }
+        }
+    }
+
+    async fn connection(&mut self) -> Result<Tx> {
+        match self.tx.take() {
+            Some(tx) => Ok(tx),
+            None => {
+                // Versions seen on one connection mean nothing on another.
+                self.data_version = None;
+                Ok(Tx {
+                    conn: self.pool.acquire().await?,
+                    pending: Pending::default(),
+                })
+            }
+        }
+    }
+
+    async fn look_for_foreign_writes(&mut self) {
+        let Ok(mut tx) = self.connection().await else {
+            return self.caches.set_blind(true);
+        };
+        match dialect::data_version(&mut tx.conn).await {
+            Ok(version) => {
+                // The first answer counts as a change too: something may have been read before it.
+                if self.data_version.replace(version) != Some(version) {
+                    self.caches.apply(&Change::Everything);
+                }
+                self.caches.set_blind(false);
+                self.tx = Some(tx);
+            }
+            Err(_) => self.caches.set_blind(true),
+        }
+    }
+}

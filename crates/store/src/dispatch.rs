@@ -1,0 +1,112 @@
+//! How a method of [`crate::Store`] reaches the code of whichever database is open.
+
+use crate::{Authorize, PurgeTarget, RedeemCode, Revoke, RotateRefresh};
+use domain::{AuditEvent, Client, ClientStatus, Digest, Resource, Session, UnixMillis, User};
+
+/// Asks a question on a reading connection. An answer that does not come in time counts as an
+/// unreachable database, unless the question is asked `at leisure`.
+macro_rules! read {
+    ($store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
+        read!(@ in_time, $store, $op, $module::$function($($argument),*))
+    };
+    (at leisure $store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
+        read!(@ at_leisure, $store, $op, $module::$function($($argument),*))
+    };
+    (@ $patience:ident, $store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {{
+        let stopwatch = Stopwatch::start();
+        let (kind, answer) = match &$store.0.backend {
+            Backend::Sqlite(backend) => (
+                StoreKind::Sqlite,
+                read!(sqlite, backend, $patience, $module::$function($($argument),*)),
+            ),
+            Backend::Postgres(backend) => (
+                StoreKind::Postgres,
+                read!(postgres, backend, $patience, $module::$function($($argument),*)),
+            ),
+        };
+        $store.0.metrics.db_operation_duration.record((DbOp::$op, kind), stopwatch.seconds());
+        answer
+    }};
+    ($database:ident, $backend:ident, $patience:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
+        match $backend.reader().await {
+            Ok(mut conn) => {
+                let answer = $database::both::$module::$function(&mut conn $(, $argument)*);
+                match $database::dialect::$patience(answer).await {
+                    Some(answer) => answer,
+                    None => {
+                        conn.close_on_drop();
+                        Err(StoreError::Unavailable("no answer in time".into()))
+                    }
+                }
+            }
+            Err(error) => Err(error),
+        }
+    };
+}
+pub(crate) use read;
+
+/// Changes state in a lane of whichever database is open. The arguments are named, owned
+/// values; the transaction may run more than once and borrows them each time.
+macro_rules! write {
+    ($store:expr, $op:ident, key $key:expr, $module:ident :: $function:ident ( $($argument:ident),* )) => {{
+        let stopwatch = Stopwatch::start();
+        let key: String = $key.to_owned();
+        let arguments = Arc::new(($($argument,)*));
+        let (kind, answer) = match &$store.0.backend {
+            Backend::Sqlite(backend) => (StoreKind::Sqlite, backend.write(&key, move |tx| {
+                let arguments = Arc::clone(&arguments);
+                Box::pin(async move {
+                    let ($($argument,)*) = &*arguments;
+                    sqlite::both::$module::$function(tx $(, $argument.lend())*).await
+                })
+            }).await),
+            Backend::Postgres(backend) => (StoreKind::Postgres, backend.write(&key, move |tx| {
+                let arguments = Arc::clone(&arguments);
+                Box::pin(async move {
+                    let ($($argument,)*) = &*arguments;
+                    postgres::both::$module::$function(tx $(, $argument.lend())*).await
+                })
+            }).await),
+        };
+        $store.0.metrics.db_operation_duration.record((DbOp::$op, kind), stopwatch.seconds());
+        answer
+    }};
+}
+
+pub(crate) use write;
+
+/// How an owned argument of [`write!`] is handed to a function that takes it by reference, or,
+/// for small values, by copy.
+pub(crate) trait Lend {
+    type As<'a>
+    where
+        Self: 'a;
+    fn lend(&self) -> Self::As<'_>;
+}
+
+macro_rules! lend {
+    (copy: $($copy:ty),+; borrow: $($owned:ty => $borrowed:ty),+ $(,)?) => {
+        $(impl Lend for $copy {
+            type As<'a> = $copy;
+            fn lend(&self) -> $copy { *self }
+        })+
+        $(impl Lend for $owned {
+            type As<'a> = &'a $borrowed;
+            fn lend(&self) -> &$borrowed { self }
+        })+
+    };
+}
+
+lend! {
+    copy: UnixMillis, bool, ClientStatus, PurgeTarget;
+    borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
+    Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize,
+    RedeemCode => RedeemCode, RotateRefresh => RotateRefresh, Revoke => Revoke,
+}
+
+impl Lend for Option<Digest> {
+    type As<'a> = Option<&'a Digest>;
+    fn lend(&self) -> Option<&Digest> {
+        self.as_ref()
+    }
+}

@@ -1,0 +1,244 @@
+//! Clients.
+
+use crate::database::{Database, NOW};
+use crate::on_both;
+use crate::samples::{ODD, client, event, founded, id, rich_client, session, user};
+use domain::{AuditAction, ClientSource, ClientStatus};
+use std::time::Duration;
+use store::{AuditFilter, ClientFilter, Page, StoreError};
+
+on_both!(
+    clients_read_back_as_written,
+    an_unknown_client_is_none_until_it_registers,
+    a_client_id_is_taken_once,
+    replacing_a_client_keeps_status_source_and_age,
+    a_revoked_client_stays_revoked,
+    a_status_that_does_not_change_is_not_recorded,
+    deleting_a_client_ends_what_it_holds,
+    clients_are_listed_newest_first_and_in_pages,
+    a_search_finds_text_in_names_and_ids_in_any_case,
+);
+
+async fn clients_read_back_as_written(db: Database) {
+    let (writer, reader) = (db.open().await, db.open().await);
+    for client in [client(), rich_client()] {
+        writer
+            .put_client(client.clone(), false, vec![])
+            .await
+            .unwrap();
+        for store in [&writer, &reader] {
+            let found = store.client(client.id.as_str()).await.unwrap().unwrap();
+            assert_eq!(*found, client);
+        }
+    }
+}
+
+async fn an_unknown_client_is_none_until_it_registers(db: Database) {
+    let store = db.open().await;
+    let client = client();
+    assert!(store.client(client.id.as_str()).await.unwrap().is_none());
+    store
+        .put_client(client.clone(), false, vec![])
+        .await
+        .unwrap();
+    assert!(store.client(client.id.as_str()).await.unwrap().is_some());
+}
+
+async fn a_client_id_is_taken_once(db: Database) {
+    let store = db.open().await;
+    let first = client();
+    store
+        .put_client(first.clone(), false, vec![])
+        .await
+        .unwrap();
+    let mut second = client();
+    second.id = first.id.clone();
+    let audit = vec![event(AuditAction::ClientRegistered)];
+    let error = store.put_client(second, false, audit).await.unwrap_err();
+    assert_eq!(error.to_string(), "a client with that id already exists");
+    assert!(matches!(error, StoreError::Conflict(_)));
+    let found = store.client(first.id.as_str()).await.unwrap().unwrap();
+    assert_eq!(*found, first);
+    assert_eq!(db.count("audit_events").await, 0);
+}
+
+async fn replacing_a_client_keeps_status_source_and_age(db: Database) {
+    let store = db.open().await;
+    let mut before = client();
+    before.status = ClientStatus::Suspended;
+    store
+        .put_client(before.clone(), true, vec![])
+        .await
+        .unwrap();
+    let mut after = rich_client();
+    after.id = before.id.clone();
+    after.status = ClientStatus::Active;
+    store.put_client(after.clone(), true, vec![]).await.unwrap();
+    after.status = before.status;
+    after.source = before.source;
+    after.issued_at = before.issued_at;
+    let found = store.client(before.id.as_str()).await.unwrap().unwrap();
+    assert_eq!(*found, after);
+}
+
+async fn a_revoked_client_stays_revoked(db: Database) {
+    let store = db.open().await;
+    let client = client();
+    let id = client.id.to_string();
+    store
+        .put_client(client.clone(), false, vec![])
+        .await
+        .unwrap();
+    let held = founded(&store, "u", &id).await;
+    let set = |status| store.set_client_status(id.clone(), status, vec![]);
+    assert!(set(ClientStatus::Suspended).await.unwrap());
+    let jti = held.issuance.jti.as_str();
+    assert_eq!(store.issuance(jti).await.unwrap().unwrap().revoked_at, None);
+    assert!(set(ClientStatus::Active).await.unwrap());
+    assert!(set(ClientStatus::Revoked).await.unwrap());
+    let token = store.issuance(jti).await.unwrap().unwrap();
+    assert_eq!(token.revoked_at, Some(NOW));
+    assert!(!set(ClientStatus::Active).await.unwrap());
+    let found = store.client(&id).await.unwrap().unwrap();
+    assert_eq!(found.status, ClientStatus::Revoked);
+}
+
+async fn a_status_that_does_not_change_is_not_recorded(db: Database) {
+    let store = db.open().await;
+    let client = client();
+    let id = client.id.to_string();
+    store.put_client(client, false, vec![]).await.unwrap();
+    for (id, changes) in [(id.clone(), true), (id, false), ("nobody".into(), false)] {
+        let audit = vec![event(AuditAction::ClientSuspended)];
+        let changed = store
+            .set_client_status(id, ClientStatus::Suspended, audit)
+            .await;
+        assert_eq!(changed.unwrap(), changes);
+    }
+    let recorded = store.audit(&AuditFilter::default(), &Page::default()).await;
+    assert_eq!(recorded.unwrap().len(), 1);
+}
+
+async fn deleting_a_client_ends_what_it_holds(db: Database) {
+    let store = db.open().await;
+    let (gone, stays) = (client(), client());
+    let user = user().id.to_string();
+    let mut held = vec![];
+    for client in [&gone, &stays] {
+        store
+            .put_client(client.clone(), false, vec![])
+            .await
+            .unwrap();
+        held.push(founded(&store, &user, client.id.as_str()).await);
+    }
+    store
+        .open_session(session(&user), None, vec![])
+        .await
+        .unwrap();
+    let audit = vec![event(AuditAction::ClientDeleted)];
+    let id = gone.id.to_string();
+    assert!(
+        store
+            .delete_client(id.clone(), audit.clone())
+            .await
+            .unwrap()
+    );
+    assert!(!store.delete_client(id.clone(), audit).await.unwrap());
+    assert!(store.client(&id).await.unwrap().is_none());
+    for (held, revoked) in held.iter().zip([Some(NOW), None]) {
+        let token = store.issuance(held.issuance.jti.as_str()).await.unwrap();
+        assert_eq!(token.unwrap().revoked_at, revoked);
+        let refresh = held.refresh.as_ref().unwrap();
+        let state = store.refresh_token(&refresh.digest).await.unwrap().unwrap();
+        assert_eq!(state.family.revoked_at, revoked);
+    }
+    assert_eq!(db.count("sessions").await, 1);
+    assert_eq!(
+        db.count("audit_events WHERE action = 'client.deleted'")
+            .await,
+        1
+    );
+}
+
+async fn clients_are_listed_newest_first_and_in_pages(db: Database) {
+    let store = db.open().await;
+    let mut newest_first = vec![];
+    for age in 0..5_u64 {
+        let mut client = client();
+        client.issued_at = NOW.minus(Duration::from_secs(age));
+        client.source = if age == 3 {
+            ClientSource::Admin
+        } else {
+            ClientSource::Dcr
+        };
+        if age == 4 {
+            client.status = ClientStatus::Suspended;
+        }
+        store
+            .put_client(client.clone(), false, vec![])
+            .await
+            .unwrap();
+        newest_first.push(client);
+    }
+    let everything = ClientFilter::default();
+    let all = store.clients(&everything, &Page::default()).await.unwrap();
+    assert_eq!(all, newest_first);
+    let page = Page {
+        limit: 2,
+        offset: 2,
+    };
+    let some = store.clients(&everything, &page).await.unwrap();
+    assert_eq!(some, newest_first[2..4]);
+    let by_source = ClientFilter {
+        source: Some(ClientSource::Admin),
+        ..ClientFilter::default()
+    };
+    let found = store.clients(&by_source, &Page::default()).await.unwrap();
+    assert_eq!(found, newest_first[3..4]);
+    let by_both = ClientFilter {
+        status: Some(ClientStatus::Suspended),
+        source: Some(ClientSource::Admin),
+        q: None,
+    };
+    assert!(
+        store
+            .clients(&by_both, &Page::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(store.count_active_clients().await.unwrap(), 4);
+}
+
+async fn a_search_finds_text_in_names_and_ids_in_any_case(db: Database) {
+    let store = db.open().await;
+    let mut named = client();
+    named.name = "My_Client 50% Ñandú".into();
+    let mut with_url = client();
+    with_url.id = format!("https://Tools.example/{}", id()).into();
+    with_url.name = ODD.into();
+    for client in [&named, &with_url] {
+        store
+            .put_client(client.clone(), false, vec![])
+            .await
+            .unwrap();
+    }
+    let search = async |text: &str| {
+        let filter = ClientFilter {
+            q: Some(text.into()),
+            ..ClientFilter::default()
+        };
+        let found = store.clients(&filter, &Page::default()).await.unwrap();
+        found
+            .into_iter()
+            .map(|client| client.id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(search("my_CLIENT").await, [named.id.clone()]);
+    assert_eq!(search("50%").await, [named.id.clone()]);
+    assert_eq!(search("Ñandú").await, [named.id.clone()]);
+    assert_eq!(search("tools.EXAMPLE").await, [with_url.id.clone()]);
+    assert_eq!(search("O'Hara \"x\"; -- \\ %").await, [with_url.id.clone()]);
+    assert!(search("my-client").await.is_empty());
+    assert!(search("' OR '1'='1").await.is_empty());
+}

@@ -1,0 +1,165 @@
+//! A database of one test's own, and ways around the store to look into it.
+
+use domain::{ManualClock, SystemRng, UnixMillis};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Location, Store};
+use tempfile::TempDir;
+use testing::Postgres;
+
+/// Where the clock of every test stands at first.
+pub const NOW: UnixMillis = UnixMillis(1_782_864_860_007);
+/// Nothing revoked or changed stays in use for longer, anywhere.
+pub const ONE_SECOND: Duration = Duration::from_secs(1);
+
+/// An empty database.
+pub struct Database {
+    pub location: Location,
+    pub clock: Arc<ManualClock>,
+    _keep: Keep,
+}
+
+#[expect(dead_code, reason = "held until the test ends")]
+enum Keep {
+    Folder(TempDir),
+    Server(Postgres),
+    Nothing,
+}
+
+impl Database {
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let location = sqlite_at(&folder.path().join("data/authserver.db"));
+        Self::at(location, Keep::Folder(folder))
+    }
+
+    pub async fn postgres() -> Self {
+        let server = Postgres::start().await;
+        let dsn = server.fresh_database().await;
+        Self::at(postgres_at(dsn), Keep::Server(server))
+    }
+
+    /// A database on a server that the test looks after itself.
+    pub async fn on(server: &Postgres) -> Self {
+        Self::at(postgres_at(server.fresh_database().await), Keep::Nothing)
+    }
+
+    fn at(location: Location, keep: Keep) -> Self {
+        Self {
+            location,
+            clock: Arc::new(ManualClock::at(NOW)),
+            _keep: keep,
+        }
+    }
+
+    /// Opens the database once more, as another process would.
+    pub async fn open(&self) -> Store {
+        self.try_open().await.unwrap()
+    }
+
+    pub async fn try_open(&self) -> store::Result<Store> {
+        open_at(&self.location, self.clock.clone()).await
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.location, Location::Sqlite { .. })
+    }
+
+    /// The SQLite file.
+    pub fn path(&self) -> PathBuf {
+        match &self.location {
+            Location::Sqlite { path, .. } => path.clone(),
+            Location::Postgres { .. } => panic!("not a file"),
+        }
+    }
+
+    /// Runs statements past the store.
+    pub async fn execute(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.location {
+            Location::Sqlite { .. } => {
+                sqlx::raw_sql(sql)
+                    .execute(&mut self.file().await)
+                    .await
+                    .unwrap();
+            }
+            Location::Postgres { dsn, .. } => {
+                let mut conn = PgConnection::connect(dsn).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+            }
+        }
+    }
+
+    /// The first column of every row, past the store.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.location {
+            Location::Sqlite { .. } => {
+                let rows = sqlx::query(sql).fetch_all(&mut self.file().await).await;
+                rows.unwrap().iter().map(|row| row.get(0)).collect()
+            }
+            Location::Postgres { dsn, .. } => {
+                let mut conn = PgConnection::connect(dsn).await.unwrap();
+                let rows = sqlx::query(sql).fetch_all(&mut conn).await;
+                rows.unwrap().iter().map(|row| row.get(0)).collect()
+            }
+        }
+    }
+
+    /// A count, past the store.
+    pub async fn count(&self, from: &str) -> i64 {
+        let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {from}"));
+        match &self.location {
+            Location::Sqlite { .. } => {
+                let mut conn = self.file().await;
+                sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+            }
+            Location::Postgres { dsn, .. } => {
+                let mut conn = PgConnection::connect(dsn).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+            }
+        }
+    }
+
+    /// A connection to the SQLite file, past the store.
+    pub async fn file(&self) -> SqliteConnection {
+        let address = format!("sqlite://{}", self.path().display());
+        SqliteConnection::connect(&address).await.unwrap()
+    }
+}
+
+pub fn sqlite_at(path: &Path) -> Location {
+    Location::Sqlite {
+        path: path.to_owned(),
+        wal: true,
+    }
+}
+
+pub fn postgres_at(dsn: String) -> Location {
+    Location::Postgres {
+        dsn,
+        max_connections: 12,
+        min_connections: 2,
+        max_lifetime: Duration::from_secs(3600),
+        idle_timeout: Duration::from_secs(1800),
+    }
+}
+
+pub async fn open_at(location: &Location, clock: Arc<dyn domain::Clock>) -> store::Result<Store> {
+    let metrics = telemetry::Metrics::new(Default::default());
+    Store::open(location, metrics, clock, Arc::new(SystemRng)).await
+}
+
+/// Asks until the answer is yes; fails when it is still no after `limit`.
+pub async fn within<F>(limit: Duration, what: &str, mut question: impl FnMut() -> F)
+where
+    F: Future<Output = bool>,
+{
+    let start = Instant::now();
+    while !question().await {
+        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

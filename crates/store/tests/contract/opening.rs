@@ -1,0 +1,265 @@
+//! Opening databases, and sharing a file with other processes.
+
+use crate::database::{Database, ONE_SECOND, open_at, postgres_at, sqlite_at, within};
+use crate::on_both;
+use crate::samples::{client, event};
+use domain::{AuditAction, ClientStatus, SystemClock};
+use sqlx::Connection as _;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Location, StoreError};
+use tokio::task::JoinSet;
+
+on_both!(
+    a_fresh_database_opened_by_many_at_once_is_set_up_once,
+    a_fresh_database_opened_by_many_processes_at_once_is_set_up_once,
+    opening_an_existing_database_changes_nothing,
+    a_database_of_a_later_version_opens,
+    a_failed_migration_says_so,
+);
+
+/// Tells the process started by this test which database to open.
+const TARGET: &str = "AUTHPLANE_TEST_OPEN_TARGET";
+
+async fn a_fresh_database_opened_by_many_at_once_is_set_up_once(db: Database) {
+    let location = db.location.clone();
+    let mut opening = JoinSet::new();
+    for _ in 0..8 {
+        let location = location.clone();
+        opening.spawn(async move { open_at(&location, Arc::new(SystemClock)).await.unwrap() });
+    }
+    for store in opening.join_all().await {
+        store
+            .record(vec![event(AuditAction::UserLogin)])
+            .await
+            .unwrap();
+    }
+    assert_eq!(db.count("_sqlx_migrations").await, 1);
+    assert_eq!(db.count("audit_events").await, 8);
+}
+
+async fn a_fresh_database_opened_by_many_processes_at_once_is_set_up_once(db: Database) {
+    let target = match &db.location {
+        Location::Sqlite { path, .. } => path.display().to_string(),
+        Location::Postgres { dsn, .. } => dsn.clone(),
+    };
+    let start = || {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "opening::open_and_record"])
+            .env(TARGET, &target)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let processes: Vec<_> = (0..8).map(|_| start()).collect();
+    for mut process in processes {
+        assert!(process.wait().unwrap().success());
+    }
+    assert_eq!(db.count("_sqlx_migrations").await, 1);
+    assert_eq!(db.count("audit_events").await, 8);
+}
+
+#[tokio::test]
+#[ignore = "the process that the test above starts"]
+async fn open_and_record() {
+    let Ok(target) = std::env::var(TARGET) else {
+        return;
+    };
+    let location = match target.starts_with("postgres://") {
+        true => postgres_at(target),
+        false => sqlite_at(target.as_ref()),
+    };
+    let store = open_at(&location, Arc::new(SystemClock)).await.unwrap();
+    store
+        .record(vec![event(AuditAction::UserLogin)])
+        .await
+        .unwrap();
+}
+
+async fn opening_an_existing_database_changes_nothing(db: Database) {
+    let first = db.open().await;
+    let client = client();
+    first
+        .put_client(client.clone(), false, vec![])
+        .await
+        .unwrap();
+    let migrations = "SELECT description FROM _sqlx_migrations ORDER BY version";
+    let before = db.texts(migrations).await;
+    drop(first);
+    let second = db.open().await;
+    assert_eq!(db.texts(migrations).await, before);
+    let found = second.client(client.id.as_str()).await.unwrap().unwrap();
+    assert_eq!(*found, client);
+}
+
+async fn a_database_of_a_later_version_opens(db: Database) {
+    drop(db.open().await);
+    let columns = "description, installed_on, success, checksum, execution_time";
+    db.execute(&format!(
+        "INSERT INTO _sqlx_migrations (version, {columns}) SELECT 9999, {columns} FROM _sqlx_migrations"
+    ))
+    .await;
+    db.open().await.ping().await.unwrap();
+}
+
+async fn a_failed_migration_says_so(db: Database) {
+    if db.is_sqlite() {
+        std::fs::create_dir_all(db.path().parent().unwrap()).unwrap();
+        let mut options = sqlx::sqlite::SqliteConnectOptions::new().filename(db.path());
+        options = options.create_if_missing(true);
+        let conn = sqlx::SqliteConnection::connect_with(&options)
+            .await
+            .unwrap();
+        conn.close().await.unwrap();
+    }
+    db.execute("CREATE TABLE users (id TEXT)").await;
+    let error = db.try_open().await.err().unwrap();
+    assert!(matches!(error, StoreError::Migration(_)), "{error}");
+}
+
+#[tokio::test]
+async fn the_folder_of_a_sqlite_file_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/b/authserver.db");
+    let store = open_at(&sqlite_at(&path), Arc::new(SystemClock))
+        .await
+        .unwrap();
+    store.ping().await.unwrap();
+    assert!(path.exists());
+}
+
+#[tokio::test]
+async fn a_sqlite_file_works_without_write_ahead_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite {
+        path: folder.path().join("authserver.db"),
+        wal: false,
+    };
+    let store = open_at(&location, Arc::new(SystemClock)).await.unwrap();
+    let mut running = JoinSet::new();
+    for _ in 0..100 {
+        let store = store.clone();
+        running.spawn(async move {
+            let client = client();
+            store
+                .put_client(client.clone(), false, vec![])
+                .await
+                .unwrap();
+            assert!(store.client(client.id.as_str()).await.unwrap().is_some());
+        });
+    }
+    running.join_all().await;
+    assert!(!folder.path().join("authserver.db-wal").exists());
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_refused_without_repeating_it() {
+    let error = open_at(&postgres_at("secret@nowhere".into()), Arc::new(SystemClock)).await;
+    let error = error.err().unwrap();
+    assert!(matches!(error, StoreError::Open(_)));
+    assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn too_few_connections_are_refused() {
+    let mut location = postgres_at("postgres://127.0.0.1:1/x".into());
+    if let Location::Postgres {
+        max_connections, ..
+    } = &mut location
+    {
+        *max_connections = 2;
+    }
+    let error = open_at(&location, Arc::new(SystemClock))
+        .await
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("at least 3"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sqlite_file_locked_by_another_process_is_waited_for() {
+    let db = Database::sqlite();
+    let store = db.open().await;
+    let mut other = db.file().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let start = Instant::now();
+    let (unlocked, outcome) = tokio::join!(
+        async {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            sqlx::raw_sql("COMMIT").execute(&mut other).await
+        },
+        store.record(vec![event(AuditAction::UserLogin)])
+    );
+    unlocked.unwrap();
+    outcome.unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(1500));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sqlite_file_locked_for_too_long_counts_as_unavailable_to_all_at_once() {
+    let db = Database::sqlite();
+    let store = db.open().await;
+    let mut other = db.file().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let start = Instant::now();
+    let mut waiting = JoinSet::new();
+    for _ in 0..20 {
+        let store = store.clone();
+        waiting.spawn(async move { store.record(vec![event(AuditAction::UserLogin)]).await });
+    }
+    for outcome in waiting.join_all().await {
+        assert!(outcome.unwrap_err().is_unavailable());
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(12),
+        "{:?}",
+        start.elapsed()
+    );
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    store
+        .record(vec![event(AuditAction::UserLogin)])
+        .await
+        .unwrap();
+    assert_eq!(db.count("audit_events").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_seen_while_a_write_waits_for_another_processes_lock() {
+    let db = Database::sqlite();
+    let store = db.open().await;
+    let client = client();
+    let id = client.id.as_str();
+    store
+        .put_client(client.clone(), false, vec![])
+        .await
+        .unwrap();
+    let mut other = db.file().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.record(vec![event(AuditAction::UserLogin)]).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(store.client(id).await.unwrap().is_some());
+    // The other process commits and takes the lock again before anyone else can.
+    sqlx::raw_sql("UPDATE clients SET status = 'suspended'; COMMIT; BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    within(ONE_SECOND, "status", async || {
+        store.client(id).await.unwrap().unwrap().status == ClientStatus::Suspended
+    })
+    .await;
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    waiting.await.unwrap().unwrap();
+}

@@ -1,0 +1,133 @@
+//! PostgreSQL for tests: the cluster that was started for the whole run, or one's own.
+
+use crate::postgres_server::Server;
+use rustix::process::Signal;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Names the maintenance database of a cluster that tests may use; set by
+/// `tests/with-postgres.sh`.
+const SHARED: &str = "AUTHPLANE_TEST_POSTGRES";
+
+/// A real PostgreSQL server.
+pub struct Postgres {
+    maintenance: String,
+    server: Option<Server>,
+}
+
+impl Postgres {
+    /// The cluster that `AUTHPLANE_TEST_POSTGRES` names, else one that lives as long as this
+    /// value.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed or does not start.
+    pub async fn start() -> Self {
+        match std::env::var(SHARED) {
+            Ok(maintenance) if !maintenance.is_empty() => Self {
+                maintenance,
+                server: None,
+            },
+            _ => Self::start_own().await,
+        }
+    }
+
+    /// A cluster that nobody else uses, for tests that stop it.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed or does not start.
+    pub async fn start_own() -> Self {
+        let server = Server::start().await;
+        Self {
+            maintenance: server.dsn(),
+            server: Some(server),
+        }
+    }
+
+    /// Creates an empty database and returns its address.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn fresh_database(&self) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let mut conn = PgConnection::connect(&self.maintenance)
+            .await
+            .expect("PostgreSQL accepts a connection");
+        // Process ids come round again during a long run.
+        let moment: i64 =
+            sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+                .fetch_one(&mut conn)
+                .await
+                .expect("PostgreSQL tells the time");
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{moment}_{}_{count}", std::process::id());
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut conn)
+            .await
+            .expect("PostgreSQL creates a database");
+        drop(conn.close().await);
+        with_database(&self.maintenance, &name)
+    }
+
+    /// Kills the server (SIGKILL); its other processes end by themselves.
+    ///
+    /// # Panics
+    /// When this is the shared cluster; so for all methods below.
+    pub fn kill(&mut self) {
+        self.own().stop(Signal::KILL);
+    }
+
+    /// Stops the server as fast as it can without losing what it has confirmed.
+    pub fn stop(&mut self) {
+        self.own().stop(Signal::QUIT);
+    }
+
+    /// Starts it again, with its data and on its port.
+    pub async fn restart(&mut self) {
+        self.own().restart().await;
+    }
+
+    /// Makes it fall silent: connections stay open, and nothing is answered.
+    pub fn freeze(&mut self) {
+        self.own().signal_all(Signal::STOP);
+    }
+
+    /// Ends the silence.
+    pub fn thaw(&mut self) {
+        self.own().signal_all(Signal::CONT);
+    }
+
+    fn own(&mut self) -> &mut Server {
+        self.server
+            .as_mut()
+            .expect("the shared cluster is not to be touched; use Postgres::start_own")
+    }
+}
+
+/// `dsn` with its database replaced.
+fn with_database(dsn: &str, name: &str) -> String {
+    let (address, options) = match dsn.split_once('?') {
+        Some((address, options)) => (address, format!("?{options}")),
+        None => (dsn, String::new()),
+    };
+    let server = address
+        .rsplit_once('/')
+        .map_or(address, |(server, _)| server);
+    format!("{server}/{name}{options}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_database;
+
+    #[test]
+    fn the_database_of_an_address_is_replaced_and_its_options_stay() {
+        assert_eq!(
+            with_database("postgres://u@h:1/postgres?sslmode=disable", "x"),
+            "postgres://u@h:1/x?sslmode=disable"
+        );
+        assert_eq!(
+            with_database("postgres://u@h:1/a", "x"),
+            "postgres://u@h:1/x"
+        );
+    }
+}
