@@ -29,7 +29,7 @@ def printed_password(tmp_path: Path, output: Path) -> Iterator[str]:
         printed = quickstart.log.read_text()
         assert "demo@example.com" in printed
         assert "http://localhost:9000" in printed
-        assert "http://localhost:9001/admin/ui/" in printed
+        assert "http://localhost:9001/metrics" in printed
         found = re.search(r"password[:\s]+(\S+)", printed, re.IGNORECASE)
         assert found, f"no password in:\n{printed}"
         yield found[1]

@@ -48,7 +48,11 @@ pub(crate) fn run(command: &ConfigCommand, file: Option<&Path>) -> Result {
             println!("the configuration is valid");
         }
         ConfigCommand::Show(show) => {
-            let format = if show.json { Format::Json } else { Format::Text };
+            let format = if show.json {
+                Format::Json
+            } else {
+                Format::Text
+            };
             print!("{}", load(file)?.show(format));
         }
     }

@@ -13,12 +13,18 @@ pub(crate) struct Failure {
 impl Failure {
     /// Something could not be done (exit code 1).
     pub fn new(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), usage: false }
+        Self {
+            message: message.to_string(),
+            usage: false,
+        }
     }
 
     /// The command was not called in the right way (exit code 2).
     pub fn usage(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), usage: true }
+        Self {
+            message: message.to_string(),
+            usage: true,
+        }
     }
 
     /// What the process returns.

@@ -18,10 +18,16 @@ pub(crate) struct Purge {
 }
 
 fn target(word: &str) -> Result<PurgeTarget, String> {
-    PurgeTarget::ALL.into_iter().find(|target| target.as_str() == word).ok_or_else(|| {
-        let known: Vec<_> = PurgeTarget::ALL.iter().map(|target| target.as_str()).collect();
-        format!("choose from {}", known.join(", "))
-    })
+    PurgeTarget::ALL
+        .into_iter()
+        .find(|target| target.as_str() == word)
+        .ok_or_else(|| {
+            let known: Vec<_> = PurgeTarget::ALL
+                .iter()
+                .map(|target| target.as_str())
+                .collect();
+            format!("choose from {}", known.join(", "))
+        })
 }
 
 /// A number with one of s, m, h, d, w.
@@ -37,7 +43,10 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+    number
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
 }
 
 /// Removes what has expired.
@@ -47,10 +56,18 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) async fn run(purge: Purge, loaded: Loaded) -> Result {
     let console = wiring::Console::for_command(&loaded.config);
     let engine = wiring::open_engine(loaded.config, console.metrics.clone()).await?;
-    let targets = if purge.only.is_empty() { PurgeTarget::ALL.to_vec() } else { purge.only };
+    let targets = if purge.only.is_empty() {
+        PurgeTarget::ALL.to_vec()
+    } else {
+        purge.only
+    };
     let report = tokio::time::timeout(purge.timeout, engine.purge(&targets))
         .await
-        .map_err(|_| Failure::new("purge did not finish in time; what was removed stays removed, run it again"))?;
+        .map_err(|_| {
+            Failure::new(
+                "purge did not finish in time; what was removed stays removed, run it again",
+            )
+        })?;
     for (target, outcome) in &report.outcomes {
         match outcome {
             Ok(removed) => println!("{}: {removed} removed", target.as_str()),

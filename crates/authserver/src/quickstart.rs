@@ -50,7 +50,7 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
              Admin API:  http://localhost:{admin}/admin/  (Authorization: Bearer {key})\n\
              Metrics:    http://localhost:{admin}/metrics\n\
              User:       {EMAIL}\n\
-             Password: {password}\n\
+             Password:   {password}\n\
              Resource:   {RESOURCE}  (scopes tools/read, tools/write)\n\
              \n\
              Connect an MCP client. In two more terminals:\n\
@@ -75,11 +75,21 @@ async fn demo_user(engine: &Engine, folder: &Path) -> Result<String> {
     let password = OpaqueToken::generate(&SystemRng).expose()[..16].to_owned();
     let secret = config::Secret::from(password.as_str());
     if engine.user(EMAIL).await.is_ok() {
-        let change = engine::admin::UserChange { password: Some(secret), ..Default::default() };
-        engine.update_user(EMAIL, change).await.map_err(Failure::new)?;
+        let change = engine::admin::UserChange {
+            password: Some(secret),
+            ..Default::default()
+        };
+        engine
+            .update_user(EMAIL, change)
+            .await
+            .map_err(Failure::new)?;
     } else {
-        let user =
-            NewUser { email: EMAIL.into(), name: "Demo User".into(), password: secret, role: UserRole::User };
+        let user = NewUser {
+            email: EMAIL.into(),
+            name: "Demo User".into(),
+            password: secret,
+            role: UserRole::User,
+        };
         engine.create_user(user).await.map_err(Failure::new)?;
     }
     let mut options = std::fs::OpenOptions::new();
@@ -114,5 +124,9 @@ async fn demo_resource(engine: &Engine) -> Result {
         ],
         policy: Policy::default(),
     };
-    engine.create_resource(resource).await.map(drop).map_err(Failure::new)
+    engine
+        .create_resource(resource)
+        .await
+        .map(drop)
+        .map_err(Failure::new)
 }

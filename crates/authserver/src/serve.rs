@@ -45,7 +45,11 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
         console.log,
     )?);
     let listeners = run(&engine, public, admin, &stop);
-    tracing::info!(issuer = engine.issuer(), version = env!("CARGO_PKG_VERSION"), "server started");
+    tracing::info!(
+        issuer = engine.issuer(),
+        version = env!("CARGO_PKG_VERSION"),
+        "server started"
+    );
     ready();
     listeners.await;
     maintenance.abort();
@@ -88,7 +92,10 @@ fn bind(address: &config::ListenAddress, tls: Option<&TlsFiles>) -> Result<Liste
 
 fn tls_files(config: &Config) -> Option<TlsFiles> {
     let tls = &config.server.tls;
-    Some(TlsFiles::new(tls.cert_file.as_ref()?, tls.key_file.as_ref()?))
+    Some(TlsFiles::new(
+        tls.cert_file.as_ref()?,
+        tls.key_file.as_ref()?,
+    ))
 }
 
 /// The configured admin key; on localhost, where none is required, one that is kept beside
@@ -99,12 +106,18 @@ pub(crate) fn admin_key(config: &Config) -> Result<Secret> {
     }
     let path = config.signing.key_path.join(ADMIN_KEY);
     let known = path.exists();
-    secrets::load_or_create(&config.signing.key_path, ADMIN_KEY, &SystemRng).map_err(Failure::new)?;
-    let text = std::fs::read_to_string(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    secrets::load_or_create(&config.signing.key_path, ADMIN_KEY, &SystemRng)
+        .map_err(Failure::new)?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     let key = Secret::from(text.trim());
     if !known {
         // Said once, on the terminal of whoever started the server; never in the log.
-        eprintln!("admin API key for this machine: {} (kept in {})", key.expose_secret(), path.display());
+        eprintln!(
+            "admin API key for this machine: {} (kept in {})",
+            key.expose_secret(),
+            path.display()
+        );
     }
     Ok(key)
 }
@@ -115,8 +128,10 @@ struct Stop(watch::Receiver<bool>);
 impl Stop {
     fn new() -> Result<Self> {
         let listen = |kind| signal(kind).map_err(Failure::new);
-        let (mut terminate, mut interrupt) =
-            (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) = (
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::interrupt())?,
+        );
         let (tell, told) = watch::channel(false);
         tokio::spawn(async move {
             let name = tokio::select! {
@@ -154,15 +169,22 @@ fn on_hangup(
             if let Some(certificate) = &certificate {
                 match certificate.reload() {
                     Ok(()) => tracing::info!("certificate reloaded"),
-                    Err(error) => tracing::error!(%error, "the certificate could not be read again; the old one stays in use"),
+                    Err(error) => {
+                        tracing::error!(%error, "the certificate could not be read again; the old one stays in use")
+                    }
                 }
             }
             match (configuration::load(file.as_deref()), &log) {
                 (Ok(loaded), Some(log)) => {
                     log.set_level(wiring::level(loaded.config.observability.logging.level));
-                    tracing::info!(level = loaded.config.observability.logging.level.as_str(), "log level set");
+                    tracing::info!(
+                        level = loaded.config.observability.logging.level.as_str(),
+                        "log level set"
+                    );
                 }
-                (Err(failure), _) => tracing::error!(%failure, "the configuration is not usable; the log level stays"),
+                (Err(failure), _) => {
+                    tracing::error!(%failure, "the configuration is not usable; the log level stays")
+                }
                 (Ok(_), None) => {}
             }
         }

@@ -1,10 +1,10 @@
 //! Putting the parts together.
 
 use crate::failure::{Failure, Result};
-use config::{Config, ExposeSecret as _, LogFormat, SigningAlgorithm, StorageDriver};
+use config::{Config, ExposeSecret as _, LogFormat, StorageDriver};
 use domain::{Clock, Rng, SystemClock, SystemRng};
 use engine::{ClientSecrets, Engine, EngineParts, FormTokens};
-use keys::{Algorithm, Keyring, KeyringOptions, secrets};
+use keys::{Keyring, KeyringOptions, secrets};
 use outbound::cimd::{CimdObserver, CimdOptions, CimdResolver, FetchOutcome, Suppression};
 use outbound::{GuardPolicy, GuardedClient};
 use std::io::IsTerminal as _;
@@ -26,8 +26,8 @@ impl Console {
     /// For the server: logs as configured.
     pub fn for_server(config: &Config) -> Result<Self> {
         let metrics = Metrics::new(MetricsOptions {
-            version: env!("CARGO_PKG_VERSION").into(),
-            revision: option_env!("AUTHSERVER_REVISION").unwrap_or("unknown").into(),
+            version: env!("CARGO_PKG_VERSION"),
+            revision: option_env!("AUTHSERVER_REVISION").unwrap_or("unknown"),
             scrape: config.observability.metrics.provider == config::MetricsProvider::Prometheus,
             ..MetricsOptions::default()
         });
@@ -45,12 +45,18 @@ impl Console {
             ..LoggingOptions::default()
         };
         let log = logging::init(options, &metrics).map_err(Failure::new)?;
-        Ok(Self { metrics, log: Some(log) })
+        Ok(Self {
+            metrics,
+            log: Some(log),
+        })
     }
 
     /// For the preparations of quickstart, before the server's own log begins.
     pub fn for_quickstart() -> Self {
-        Self { metrics: Metrics::new(MetricsOptions::default()), log: None }
+        Self {
+            metrics: Metrics::new(MetricsOptions::default()),
+            log: None,
+        }
     }
 
     /// For a command: warnings and errors on standard error, so that output stays clean.
@@ -81,19 +87,30 @@ pub(crate) fn level(level: config::LogLevel) -> Level {
 pub(crate) async fn open_store(config: &Config, metrics: &Metrics) -> Result<Store> {
     let storage = &config.storage;
     let location = match storage.driver {
-        StorageDriver::Sqlite => {
-            Location::Sqlite { path: storage.sqlite.path.clone(), wal: storage.sqlite.wal }
-        }
+        StorageDriver::Sqlite => Location::Sqlite {
+            path: storage.sqlite.path.clone(),
+            wal: storage.sqlite.wal,
+        },
         StorageDriver::Postgres => Location::Postgres {
-            dsn: storage.postgres.dsn.as_ref().map(|dsn| dsn.expose().to_owned()).unwrap_or_default(),
+            dsn: storage
+                .postgres
+                .dsn
+                .as_ref()
+                .map(|dsn| dsn.expose().to_owned())
+                .unwrap_or_default(),
             max_connections: storage.postgres.max_conns,
             min_connections: storage.postgres.min_conns,
             max_lifetime: storage.postgres.max_conn_lifetime,
             idle_timeout: storage.postgres.max_conn_idle_time,
         },
     };
-    let store =
-        Store::open(&location, metrics.clone(), Arc::new(SystemClock), Arc::new(SystemRng)).await;
+    let store = Store::open(
+        &location,
+        metrics.clone(),
+        Arc::new(SystemClock),
+        Arc::new(SystemRng),
+    )
+    .await;
     store.map_err(Failure::new)
 }
 
@@ -106,11 +123,27 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
     let pool = store.clone();
     metrics.observe_pool(Arc::new(move || {
         let state = pool.pool_state();
-        PoolState { in_use: state.in_use.into(), idle: state.idle.into(), waiting: 0 }
+        PoolState {
+            in_use: state.in_use,
+            idle: state.idle,
+            waiting: 0,
+        }
     }));
-    let cimd = if config.cimd.enabled { Some(open_cimd(&config, &metrics, &clock)?) } else { None };
-    let pepper = secret(&config, config.client_secret_pepper.as_ref(), secrets::CLIENT_SECRET_PEPPER)?;
-    let session = secret(&config, config.session.secret.as_ref(), secrets::SESSION_SECRET)?;
+    let cimd = if config.cimd.enabled {
+        Some(open_cimd(&config, &metrics, &clock)?)
+    } else {
+        None
+    };
+    let pepper = secret(
+        &config,
+        config.client_secret_pepper.as_ref(),
+        secrets::CLIENT_SECRET_PEPPER,
+    )?;
+    let session = secret(
+        &config,
+        config.session.secret.as_ref(),
+        secrets::SESSION_SECRET,
+    )?;
     Ok(Engine::new(EngineParts {
         config: Arc::new(config),
         store,
@@ -127,10 +160,7 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
 async fn open_keys(config: &Config, clock: &Arc<dyn Clock>) -> Result<Keyring> {
     let options = KeyringOptions {
         directory: config.signing.key_path.clone(),
-        algorithm: match config.signing.algorithm {
-            SigningAlgorithm::Es256 => Algorithm::Es256,
-            SigningAlgorithm::Rs256 => Algorithm::Rs256,
-        },
+        algorithm: config.signing.algorithm,
         max_token_lifetime: config.dcr.default_token_expiry,
         clock: Arc::clone(clock),
     };
@@ -142,7 +172,8 @@ fn secret(config: &Config, configured: Option<&config::Secret>, name: &str) -> R
     if let Some(secret) = configured {
         return Ok(secret.expose_secret().as_bytes().to_vec());
     }
-    let kept = secrets::load_or_create(&config.signing.key_path, name, &SystemRng).map_err(Failure::new)?;
+    let kept = secrets::load_or_create(&config.signing.key_path, name, &SystemRng)
+        .map_err(Failure::new)?;
     Ok(kept.expose().to_vec())
 }
 
@@ -154,9 +185,17 @@ fn open_cimd(config: &Config, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Resu
         ..GuardPolicy::default()
     };
     let client = GuardedClient::new(policy).map_err(Failure::new)?;
-    let options = CimdOptions { cache_ttl: config.cimd.cache_ttl, ..CimdOptions::default() };
+    let options = CimdOptions {
+        cache_ttl: config.cimd.cache_ttl,
+        ..CimdOptions::default()
+    };
     let observer = Arc::new(Observer(metrics.clone()));
-    Ok(CimdResolver::new(client, options, Arc::clone(clock), observer))
+    Ok(CimdResolver::new(
+        client,
+        options,
+        Arc::clone(clock),
+        observer,
+    ))
 }
 
 /// Counts what the resolver of client metadata does.
@@ -171,7 +210,9 @@ impl CimdObserver for Observer {
             FetchOutcome::Unavailable => labels::FetchOutcome::Unavailable,
             FetchOutcome::Invalid => labels::FetchOutcome::Invalid,
         };
-        self.0.cimd_fetch_duration.record(label, duration.as_secs_f64());
+        self.0
+            .cimd_fetch_duration
+            .record(label, duration.as_secs_f64());
     }
 
     fn suppressed(&self, reason: Suppression) {

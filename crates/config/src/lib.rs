@@ -37,7 +37,7 @@ pub use section::{
     Admin, BackendKind, Cimd, Config, ConnectPolicy, Dcr, DcrMode, ExchangePolicy, KeyStore,
     LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider, OAuth, Observability,
     Policy, Postgres, RateLimit, ResourceSeed, RuntimePolicy, SameSite, ScopeSeed, Server, Session,
-    Signing, SigningAlgorithm, Sqlite, Storage, StorageDriver, Tls,
+    Signing, Sqlite, Storage, StorageDriver, Tls,
 };
 pub use show::Format;
 pub use value::{Issuer, ListenAddress, Origin, PostgresDsn, RedirectPattern, Secret};

@@ -17,6 +17,7 @@ mod rng;
 mod scope;
 mod secret;
 mod session;
+mod signing;
 mod token;
 mod user;
 
@@ -38,6 +39,7 @@ pub use rng::{Rng, SystemRng};
 pub use scope::{OFFLINE_ACCESS, Scope, ScopeError, ScopeSet};
 pub use secret::{Digest, OpaqueToken};
 pub use session::Session;
+pub use signing::SigningAlgorithm;
 pub use token::{AuthorizationCode, RefreshToken, RefreshTokenState, TokenFamily};
 pub use user::{User, UserRole, UserStatus, normalize_email};
 

@@ -20,19 +20,29 @@ pub(crate) struct Audience {
 impl Audience {
     /// The `aud` values that the code remembers; empty for the issuer.
     pub fn identifiers(&self) -> Vec<String> {
-        self.resources.iter().map(|resource| resource.audience().to_owned()).collect()
+        self.resources
+            .iter()
+            .map(|resource| resource.audience().to_owned())
+            .collect()
     }
 
     /// The scopes that belong to `resource`.
     pub fn scope_of(&self, resource: &Resource) -> ScopeSet {
-        self.scope.iter().filter(|scope| resource.has_scope(scope.as_str())).cloned().collect()
+        self.scope
+            .iter()
+            .filter(|scope| resource.has_scope(scope.as_str()))
+            .cloned()
+            .collect()
     }
 }
 
 /// The resource that a `resource` parameter names (RFC 8707 §2): its URI or slug, compared
 /// exactly. An http(s) URI without a path may be written with or without its final slash,
 /// which RFC 3986 §6.2.3 calls the same and which URL libraries add.
-pub(crate) fn named<'a>(catalog: &'a ResourceCatalog, identifier: &str) -> Option<&'a Arc<Resource>> {
+pub(crate) fn named<'a>(
+    catalog: &'a ResourceCatalog,
+    identifier: &str,
+) -> Option<&'a Arc<Resource>> {
     let found = catalog.named(identifier).or_else(|| {
         let (scheme, rest) = identifier.split_once("://")?;
         if scheme != "https" && scheme != "http" {
@@ -92,7 +102,8 @@ impl Engine {
 
     /// The scope of a request that names none.
     fn scope_of_silence(&self, client: &Client, resources: &[Arc<Resource>]) -> Result<ScopeSet> {
-        let nothing_to_ask = !resources.is_empty() && resources.iter().all(|resource| resource.scopes.is_empty());
+        let nothing_to_ask =
+            !resources.is_empty() && resources.iter().all(|resource| resource.scopes.is_empty());
         if self.config().oauth.require_scope && !nothing_to_ask {
             return Err(invalid_scope(
                 DenyReason::MissingScope,
@@ -112,10 +123,15 @@ impl Engine {
     ///
     /// # Errors
     /// `invalid_target` when one is no longer registered.
-    pub(crate) async fn resources_of_grant(&self, identifiers: &[String]) -> Result<Vec<Arc<Resource>>> {
+    pub(crate) async fn resources_of_grant(
+        &self,
+        identifiers: &[String],
+    ) -> Result<Vec<Arc<Resource>>> {
         let catalog = self.store().resources().await?;
         let find = |identifier: &String| {
-            named(&catalog, identifier).cloned().ok_or_else(|| invalid_target(identifier))
+            named(&catalog, identifier)
+                .cloned()
+                .ok_or_else(|| invalid_target(identifier))
         };
         identifiers.iter().map(find).collect()
     }
@@ -156,10 +172,14 @@ impl Engine {
 /// A request of the 2025-03-26 protocol names no resource: it is for the one mint resource
 /// whose catalog holds all its scopes, when there is exactly one.
 fn implied_resource(catalog: &ResourceCatalog, scope: Option<&ScopeSet>) -> Option<Arc<Resource>> {
-    let wanted = scope.map(|scope| scope.without(OFFLINE_ACCESS)).unwrap_or_default();
+    let wanted = scope
+        .map(|scope| scope.without(OFFLINE_ACCESS))
+        .unwrap_or_default();
     let mut fitting = catalog.iter().filter(|resource| {
         resource.backend_kind == BackendKind::Mint
-            && wanted.iter().all(|scope| resource.has_scope(scope.as_str()))
+            && wanted
+                .iter()
+                .all(|scope| resource.has_scope(scope.as_str()))
     });
     let only = fitting.next()?;
     fitting.next().is_none().then(|| Arc::clone(only))
@@ -180,10 +200,13 @@ fn check_scope(
             resources.iter().any(|resource| resource.has_scope(scope))
         }
     };
-    if let Some(outside) = scope.first_outside(|scope| scope == OFFLINE_ACCESS || in_catalog(scope)) {
+    if let Some(outside) = scope.first_outside(|scope| scope == OFFLINE_ACCESS || in_catalog(scope))
+    {
         return Err(invalid_scope(
             DenyReason::InvalidScope,
-            format!("the scope '{outside}' is not in the catalog of the resource; see its scopes_supported"),
+            format!(
+                "the scope '{outside}' is not in the catalog of the resource; see its scopes_supported"
+            ),
         ));
     }
     if let Some(beyond) =
@@ -210,7 +233,8 @@ pub(crate) fn still_admitted(
             let scope = scope.as_str();
             scope == OFFLINE_ACCESS
                 || (client.ceiling_admits(scope)
-                    && (resources.is_empty() || resources.iter().any(|resource| resource.has_scope(scope))))
+                    && (resources.is_empty()
+                        || resources.iter().any(|resource| resource.has_scope(scope))))
         })
         .cloned()
         .collect()

@@ -6,10 +6,12 @@ use crate::login::SignedIn;
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
-    AuditAction, AuthorizationCode, Client, ClientSource, ConsentGrantId, FamilyId, GrantType, OFFLINE_ACCESS,
-    OpaqueToken, Resource, ResourceId, ScopeSet, UnixMillis,
+    AuditAction, AuthorizationCode, Client, ClientSource, ConsentGrantId, FamilyId, GrantType,
+    OFFLINE_ACCESS, OpaqueToken, Resource, ResourceId, ScopeSet, UnixMillis,
 };
-use oauth::authorize::{AuthorizationRequest, AuthorizationTarget, error_redirect, success_redirect};
+use oauth::authorize::{
+    AuthorizationRequest, AuthorizationTarget, error_redirect, success_redirect,
+};
 use oauth::{ErrorCode, Params, redirect_uri};
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,13 +110,20 @@ impl Engine {
 
     /// Answers the consent form that [`Engine::authorize`] asked for, sent back with the same
     /// parameters. Everything is checked again: the world may have changed meanwhile.
-    pub async fn consent(&self, params: &Params, user: &SignedIn, decision: ConsentDecision) -> Authorization {
+    pub async fn consent(
+        &self,
+        params: &Params,
+        user: &SignedIn,
+        decision: ConsentDecision,
+    ) -> Authorization {
         self.answer(params, Some(user), Some(decision)).await
     }
 
     /// What the login page can say about the request it interrupts.
     pub async fn login_view(&self, params: &Params) -> LoginView {
-        let Ok(proven) = self.prove(params).await else { return LoginView::default() };
+        let Ok(proven) = self.prove(params).await else {
+            return LoginView::default();
+        };
         LoginView {
             client_name: Some(proven.client.name.clone()),
             redirect_uri: Some(proven.redirect_uri),
@@ -138,7 +147,8 @@ impl Engine {
         match self.decide(params, &proven, user, decision).await {
             Ok(authorization) => authorization,
             Err(error) => {
-                self.refuse(Some(proven.client.id.as_str()), user, &error).await;
+                self.refuse(Some(proven.client.id.as_str()), user, &error)
+                    .await;
                 Authorization::Redirect(error_redirect(
                     &proven.redirect_uri,
                     error.code,
@@ -173,14 +183,23 @@ impl Engine {
     /// Finds the client and the redirect URI. While either is in doubt, nothing is redirected.
     async fn prove(&self, params: &Params) -> Result<Proven> {
         let target = AuthorizationTarget::parse(params)?;
-        let client = self.client_for_authorization(&target.client_id).await.map_err(|error| Error {
-            // On a page, 401 would make the browser ask for a password.
-            code: if error.code == ErrorCode::InvalidClient { ErrorCode::InvalidRequest } else { error.code },
-            ..error
-        })?;
+        let client = self
+            .client_for_authorization(&target.client_id)
+            .await
+            .map_err(|error| Error {
+                // On a page, 401 would make the browser ask for a password.
+                code: if error.code == ErrorCode::InvalidClient {
+                    ErrorCode::InvalidRequest
+                } else {
+                    error.code
+                },
+                ..error
+            })?;
         let registered = &client.redirect_uris;
         let redirect_uri = match (&target.redirect_uri, registered.as_slice()) {
-            (Some(uri), _) if registered.iter().any(|own| redirect_uri::matches(own, uri)) => uri.clone(),
+            (Some(uri), _) if registered.iter().any(|own| redirect_uri::matches(own, uri)) => {
+                uri.clone()
+            }
             (None, [only]) => only.clone(),
             (given, _) => {
                 let description = if given.is_some() {
@@ -219,8 +238,9 @@ impl Engine {
                 "the client is not registered for the authorization_code grant",
             ));
         }
-        let audience =
-            self.audience_of_request(client, &request.resources, request.scope.as_ref()).await?;
+        let audience = self
+            .audience_of_request(client, &request.resources, request.scope.as_ref())
+            .await?;
 
         let wants_login = request.prompt.login || request.prompt.select_account;
         let Some(user) = user.filter(|_| decision.is_some() || !wants_login) else {
@@ -250,7 +270,11 @@ impl Engine {
                         .with("scope", audience.scope.to_string()),
                 ])
                 .await;
-                Err(Error::new(ErrorCode::AccessDenied, DenyReason::AccessDenied, "the user did not agree"))
+                Err(Error::new(
+                    ErrorCode::AccessDenied,
+                    DenyReason::AccessDenied,
+                    "the user did not agree",
+                ))
             }
             None if !settled || request.prompt.consent => {
                 if request.prompt.none {
@@ -260,13 +284,19 @@ impl Engine {
                         "the user has not agreed to this yet and prompt=none forbids to ask",
                     ));
                 }
-                Ok(Authorization::Consent(Box::new(consent_view(proven, &audience, questions))))
+                Ok(Authorization::Consent(Box::new(consent_view(
+                    proven, &audience, questions,
+                ))))
             }
             Some(ConsentDecision::Allow) => {
                 self.metrics().consent_decisions.add(DecisionLabel::Granted);
-                self.hand_out_code(proven, &request, &audience, user, questions, params).await
+                self.hand_out_code(proven, &request, &audience, user, questions, params)
+                    .await
             }
-            None => self.hand_out_code(proven, &request, &audience, user, Vec::new(), params).await,
+            None => {
+                self.hand_out_code(proven, &request, &audience, user, Vec::new(), params)
+                    .await
+            }
         }
     }
 
@@ -278,14 +308,26 @@ impl Engine {
         user: &SignedIn,
     ) -> Result<Vec<Question>> {
         let mut questions = Vec::new();
-        let issuer = audience.resources.is_empty().then_some((None, audience.scope.without(OFFLINE_ACCESS)));
-        let named = audience.resources.iter().map(|resource| (Some(resource), audience.scope_of(resource)));
+        let issuer = audience
+            .resources
+            .is_empty()
+            .then_some((None, audience.scope.without(OFFLINE_ACCESS)));
+        let named = audience
+            .resources
+            .iter()
+            .map(|resource| (Some(resource), audience.scope_of(resource)));
         for (resource, asked) in named.chain(issuer) {
-            let resource_id =
-                resource.map_or_else(|| ResourceId::from(ISSUER_RESOURCE), |resource| resource.id.clone());
+            let resource_id = resource.map_or_else(
+                || ResourceId::from(ISSUER_RESOURCE),
+                |resource| resource.id.clone(),
+            );
             let grant = self
                 .store()
-                .consent(user.user.id.as_str(), client.id.as_str(), resource_id.as_str())
+                .consent(
+                    user.user.id.as_str(),
+                    client.id.as_str(),
+                    resource_id.as_str(),
+                )
                 .await?
                 .filter(|grant| grant.revoked_at.is_none());
             questions.push(Question {
@@ -350,8 +392,12 @@ impl Engine {
             audit,
         };
         self.store().authorize(command).await?;
-        if let Some(started) = flow_started(params).filter(|started| now.since(*started) < LONGEST_FLOW) {
-            self.metrics().auth_flow_duration.observe(now.since(started).as_secs_f64());
+        if let Some(started) =
+            flow_started(params).filter(|started| now.since(*started) < LONGEST_FLOW)
+        {
+            self.metrics()
+                .auth_flow_duration
+                .observe(now.since(started).as_secs_f64());
         }
         tracing::info!(client_id = %client.id, sub = %user.user.id, scope = %audience.scope, "authorization code issued");
         let state = proven.state.as_deref();
@@ -379,7 +425,9 @@ struct Question {
 
 impl Question {
     fn is_settled(&self) -> bool {
-        self.agreed.as_ref().is_some_and(|agreed| self.asked.is_subset_of(agreed))
+        self.agreed
+            .as_ref()
+            .is_some_and(|agreed| self.asked.is_subset_of(agreed))
     }
 }
 
@@ -388,8 +436,14 @@ fn consent_view(proven: &Proven, audience: &Audience, questions: Vec<Question>) 
         .into_iter()
         .map(|question| {
             let describe = |name: &str| {
-                let scopes = question.resource.iter().flat_map(|resource| &resource.scopes);
-                scopes.clone().find(|scope| scope.name == name).map(|scope| scope.description.clone())
+                let scopes = question
+                    .resource
+                    .iter()
+                    .flat_map(|resource| &resource.scopes);
+                scopes
+                    .clone()
+                    .find(|scope| scope.name == name)
+                    .map(|scope| scope.description.clone())
             };
             let scopes = question
                 .asked
@@ -404,10 +458,17 @@ fn consent_view(proven: &Proven, audience: &Audience, questions: Vec<Question>) 
                 })
                 .collect();
             let (display_name, identifier) = match &question.resource {
-                Some(resource) => (resource.display_name.clone(), resource.audience().to_owned()),
+                Some(resource) => (
+                    resource.display_name.clone(),
+                    resource.audience().to_owned(),
+                ),
                 None => (String::from("This authorization server"), String::new()),
             };
-            ConsentResource { display_name, identifier, scopes }
+            ConsentResource {
+                display_name,
+                identifier,
+                scopes,
+            }
         })
         .collect();
     ConsentView {
@@ -425,6 +486,9 @@ impl ConsentView {
         if self.client.source != ClientSource::Cimd {
             return None;
         }
-        url::Url::parse(self.client.id.as_str()).ok()?.host_str().map(str::to_owned)
+        url::Url::parse(self.client.id.as_str())
+            .ok()?
+            .host_str()
+            .map(str::to_owned)
     }
 }

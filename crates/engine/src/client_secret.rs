@@ -35,7 +35,8 @@ impl ClientSecrets {
         let presented = hash(&self.key, presented.expose_secret());
         let expected = stored.unwrap_or(&self.nobody);
         let equal =
-            constant_time::verify_slices_are_equal(presented.as_bytes(), expected.as_bytes()).is_ok();
+            constant_time::verify_slices_are_equal(presented.as_bytes(), expected.as_bytes())
+                .is_ok();
         equal && stored.is_some()
     }
 }

@@ -22,11 +22,16 @@ impl Engine {
     /// When there is none, or it may not act.
     pub(crate) async fn client_for_authorization(&self, id: &ClientId) -> Result<Arc<Client>> {
         let stored = self.store().client(id.as_str()).await?;
-        let from_url =
-            self.inner().parts.cimd.as_ref().filter(|_| is_client_id_url(id.as_str()));
+        let from_url = self
+            .inner()
+            .parts
+            .cimd
+            .as_ref()
+            .filter(|_| is_client_id_url(id.as_str()));
         let client = match (from_url, stored) {
             (Some(resolver), stored) => {
-                let traceparent = RequestContext::with_current(|context| context.traceparent().to_string());
+                let traceparent =
+                    RequestContext::with_current(|context| context.traceparent().to_string());
                 let document = resolver
                     .resolve(id.as_str(), traceparent.as_deref())
                     .await
@@ -55,10 +60,16 @@ impl Engine {
         stored: Option<&Client>,
     ) -> Client {
         let now = self.now();
-        let host = url::Url::parse(id.as_str()).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let host = url::Url::parse(id.as_str())
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned));
         let client = Client {
             id: id.clone(),
-            name: document.client_name.clone().or(host).unwrap_or_else(|| id.to_string()),
+            name: document
+                .client_name
+                .clone()
+                .or(host)
+                .unwrap_or_else(|| id.to_string()),
             secret_hash: None,
             redirect_uris: document.redirect_uris.clone(),
             grant_types: document.grant_types.clone(),
@@ -76,7 +87,10 @@ impl Engine {
             updated_at: stored.map_or(now, |client| client.updated_at),
         };
         match stored {
-            Some(stored) if *stored != client => Client { updated_at: now, ..client },
+            Some(stored) if *stored != client => Client {
+                updated_at: now,
+                ..client
+            },
             _ => client,
         }
     }
@@ -89,13 +103,20 @@ impl Engine {
         }
         match self.store().client(client.id.as_str()).await? {
             Some(stored) if *stored == *client => Ok(()),
-            Some(_) => Ok(self.store().put_client(client.clone(), true, Vec::new()).await?),
+            Some(_) => Ok(self
+                .store()
+                .put_client(client.clone(), true, Vec::new())
+                .await?),
             None => {
                 let event = event(AuditAction::ClientRegistered, client.id.as_str())
                     .client(client.id.as_str())
                     .with("source", "cimd");
-                self.store().put_client(client.clone(), true, vec![event]).await?;
-                self.metrics().clients_registered.add(RegistrationSource::Cimd);
+                self.store()
+                    .put_client(client.clone(), true, vec![event])
+                    .await?;
+                self.metrics()
+                    .clients_registered
+                    .add(RegistrationSource::Cimd);
                 Ok(())
             }
         }
@@ -103,7 +124,12 @@ impl Engine {
 
     /// The ceiling that clients get which no operator has given one.
     pub(crate) fn default_scope(&self) -> ScopeSet {
-        self.config().oauth.default_client_scope.as_deref().map(ScopeSet::from_stored).unwrap_or_default()
+        self.config()
+            .oauth
+            .default_client_scope
+            .as_deref()
+            .map(ScopeSet::from_stored)
+            .unwrap_or_default()
     }
 
     /// Authenticates the client of a token, revocation or introspection request (RFC 6749
@@ -113,10 +139,16 @@ impl Engine {
     /// `invalid_client`.
     pub(crate) async fn authenticate(&self, presented: &PresentedClient) -> Result<Arc<Client>> {
         let client = self.store().client(presented.client_id.as_str()).await?;
-        let stored_hash = client.as_deref().and_then(|client| client.secret_hash.as_deref());
+        let stored_hash = client
+            .as_deref()
+            .and_then(|client| client.secret_hash.as_deref());
         let nothing = SecretString::default();
         let secret = presented.secret.as_ref().unwrap_or(&nothing);
-        let secret_matches = self.inner().parts.client_secrets.verify(stored_hash, secret);
+        let secret_matches = self
+            .inner()
+            .parts
+            .client_secrets
+            .verify(stored_hash, secret);
         let Some(client) = client else {
             return Err(Error::invalid_client(DenyReason::UnknownClient));
         };

@@ -18,7 +18,9 @@ impl FormTokens {
     /// With the session secret.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, secret) }
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret),
+        }
     }
 
     fn mac(&self, purpose: &str, parts: &[&str]) -> hmac::Tag {
@@ -31,14 +33,20 @@ impl FormTokens {
     }
 
     fn verify(&self, purpose: &str, parts: &[&str], mac: &str) -> bool {
-        let Ok(given) = URL_SAFE_NO_PAD.decode(mac) else { return false };
-        aws_lc_rs::constant_time::verify_slices_are_equal(self.mac(purpose, parts).as_ref(), &given).is_ok()
+        let Ok(given) = URL_SAFE_NO_PAD.decode(mac) else {
+            return false;
+        };
+        aws_lc_rs::constant_time::verify_slices_are_equal(self.mac(purpose, parts).as_ref(), &given)
+            .is_ok()
     }
 
     /// `value.signature`, for a cookie.
     #[must_use]
     pub fn sign_cookie(&self, name: &str, value: &str) -> String {
-        format!("{value}.{}", URL_SAFE_NO_PAD.encode(self.mac("cookie", &[name, value])))
+        format!(
+            "{value}.{}",
+            URL_SAFE_NO_PAD.encode(self.mac("cookie", &[name, value]))
+        )
     }
 
     /// The value of a cookie that this server signed under the same name.
@@ -59,8 +67,17 @@ impl FormTokens {
 
     /// Whether `token` was issued for this form, browser and content, and has not ended.
     #[must_use]
-    pub fn accepts(&self, token: &str, form: &str, browser: &str, content: &str, now: UnixMillis) -> bool {
-        let Some((ends, mac)) = token.split_once('.') else { return false };
+    pub fn accepts(
+        &self,
+        token: &str,
+        form: &str,
+        browser: &str,
+        content: &str,
+        now: UnixMillis,
+    ) -> bool {
+        let Some((ends, mac)) = token.split_once('.') else {
+            return false;
+        };
         self.verify("form", &[form, browser, content, ends], mac)
             && ends.parse::<i64>().is_ok_and(|ends| now.0 < ends)
     }
@@ -79,8 +96,14 @@ mod tests {
         assert!(!tokens.accepts(&token, "login", "browser", "content", now));
         assert!(!tokens.accepts(&token, "consent", "other", "content", now));
         assert!(!tokens.accepts(&token, "consent", "browser", "wider", now));
-        assert!(!tokens.accepts(&token, "consent", "browser", "content", now.plus(FORM_LIFETIME)));
-        let later = token.replacen('1', "9", 1);
+        assert!(!tokens.accepts(
+            &token,
+            "consent",
+            "browser",
+            "content",
+            now.plus(FORM_LIFETIME)
+        ));
+        let later = format!("9{token}");
         assert!(!tokens.accepts(&later, "consent", "browser", "content", now));
         assert!(!tokens.accepts("", "consent", "browser", "content", now));
     }

@@ -28,8 +28,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// A refusal with `code`, described by `description`.
-    pub fn new(code: ErrorCode, reason: DenyReason, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: description.into(), reason, retry_after: None, cause: None }
+    pub fn new(
+        code: ErrorCode,
+        reason: DenyReason,
+        description: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            code,
+            description: description.into(),
+            reason,
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// The grant is unusable (RFC 6749 §5.2). Callers are told no more than that; `reason`
@@ -59,13 +69,20 @@ impl Error {
 
     /// The request cannot be carried out as it is.
     pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::InvalidRequest, DenyReason::InvalidRequest, description)
+        Self::new(
+            ErrorCode::InvalidRequest,
+            DenyReason::InvalidRequest,
+            description,
+        )
     }
 
     /// Whether the server, not the caller, is at fault.
     #[must_use]
     pub fn is_server_fault(&self) -> bool {
-        matches!(self.code, ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable)
+        matches!(
+            self.code,
+            ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable
+        )
     }
 
     pub(crate) fn with_cause(mut self, cause: impl std::fmt::Display) -> Self {
@@ -82,9 +99,11 @@ impl Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict(what) => {
-                Self::new(ErrorCode::InvalidRequest, DenyReason::InvalidRequest, format!("{what} already exists"))
-            }
+            StoreError::Conflict(what) => Self::new(
+                ErrorCode::InvalidRequest,
+                DenyReason::InvalidRequest,
+                format!("{what} already exists"),
+            ),
             StoreError::Unavailable(_) | StoreError::Contention(_) => Self::new(
                 ErrorCode::TemporarilyUnavailable,
                 DenyReason::TemporarilyUnavailable,
@@ -116,7 +135,11 @@ impl From<KeysError> for Error {
 
 impl From<Rejection> for Error {
     fn from(rejection: Rejection) -> Self {
-        Self::new(rejection.code, deny_reason(rejection.reason), rejection.description)
+        Self::new(
+            rejection.code,
+            deny_reason(rejection.reason),
+            rejection.description,
+        )
     }
 }
 
@@ -129,9 +152,10 @@ impl From<ParamError> for Error {
 /// The operator's word for a message that was refused for its form.
 fn deny_reason(reason: Reason) -> DenyReason {
     match reason {
-        Reason::MalformedParams | Reason::MissingParam | Reason::InvalidParam | Reason::PkceMalformed => {
-            DenyReason::InvalidRequest
-        }
+        Reason::MalformedParams
+        | Reason::MissingParam
+        | Reason::InvalidParam
+        | Reason::PkceMalformed => DenyReason::InvalidRequest,
         Reason::ResponseType => DenyReason::UnsupportedResponseType,
         Reason::PkceMissing => DenyReason::MissingPkce,
         Reason::PkceMethod => DenyReason::UnsupportedPkceMethod,

@@ -45,7 +45,10 @@ impl Engine {
         if database && last.is_some_and(|health| !health.database) {
             tracing::info!("the database answers again");
         }
-        let health = Health { database, checked_at: self.now() };
+        let health = Health {
+            database,
+            checked_at: self.now(),
+        };
         *last = Some(health);
         health
     }

@@ -63,18 +63,27 @@ impl Engine {
                 ));
             }
             let token = PresentedToken::parse(params)?;
-            self.introspect_token(&client, token.token.expose_secret()).await
+            self.introspect_token(&client, token.token.expose_secret())
+                .await
         };
         let outcome = outcome.await;
         match &outcome {
             Ok(answer) => {
-                self.metrics().introspection.add((**answer != *INACTIVE.as_bytes()).into());
-                self.metrics().introspection_duration.observe(stopwatch.seconds());
+                self.metrics()
+                    .introspection
+                    .add((**answer != *INACTIVE.as_bytes()).into());
+                self.metrics()
+                    .introspection_duration
+                    .observe(stopwatch.seconds());
             }
             Err(error) => {
                 let client_id = claimed.as_str();
                 tracing::info!(client_id, error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, "introspection denied");
-                self.deny(error, event(AuditAction::TokenIntrospectDenied, client_id).client(client_id)).await;
+                self.deny(
+                    error,
+                    event(AuditAction::TokenIntrospectDenied, client_id).client(client_id),
+                )
+                .await;
             }
         }
         outcome
@@ -90,7 +99,9 @@ impl Engine {
         {
             return Ok(kept.body);
         }
-        let Some(claims) = self.own_token(token) else { return Ok(inactive()) };
+        let Some(claims) = self.own_token(token) else {
+            return Ok(inactive());
+        };
         if !self.may_introspect(client, &claims).await? {
             let reason = DenyReason::IntrospectionRefused;
             tracing::info!(client_id = %client.id, reason = reason.as_str(), "introspection answered inactive: the token is not the caller's business");
@@ -102,11 +113,21 @@ impl Engine {
             self.record(vec![event]).await;
             return Ok(inactive());
         }
-        let Some(username) = self.alive(&claims).await? else { return Ok(inactive()) };
-        let body: Arc<[u8]> =
-            IntrospectionResponse::active(&claims, username.as_deref()).to_json().into();
+        let Some(username) = self.alive(&claims).await? else {
+            return Ok(inactive());
+        };
+        let body: Arc<[u8]> = IntrospectionResponse::active(&claims, username.as_deref())
+            .to_json()
+            .into();
         if let Some(generation) = generation {
-            cache.insert(key, Answer { body: Arc::clone(&body), generation, exp: claims.exp });
+            cache.insert(
+                key,
+                Answer {
+                    body: Arc::clone(&body),
+                    generation,
+                    exp: claims.exp,
+                },
+            );
         }
         Ok(body)
     }
@@ -115,14 +136,17 @@ impl Engine {
     pub(crate) fn own_token(&self, token: &str) -> Option<AccessTokenClaims> {
         let unverified = jwt::parse(token).ok()?;
         let key = self.keys().verifying(&unverified.header.kid)?;
-        let same_algorithm = crate::grants::wire_algorithm(key.algorithm()) == unverified.header.alg;
-        if !same_algorithm || !key.verify(unverified.signing_input.as_bytes(), &unverified.signature) {
+        let same_algorithm = key.algorithm() == unverified.header.alg;
+        if !same_algorithm
+            || !key.verify(unverified.signing_input.as_bytes(), &unverified.signature)
+        {
             return None;
         }
         let claims = unverified.claims().ok()?;
         let now = self.now().seconds();
         // The clock that set `exp` is this one: no leeway for it.
-        (Validation::new(self.issuer(), now).check(&claims).is_ok() && now < claims.exp).then_some(claims)
+        (Validation::new(self.issuer(), now).check(&claims).is_ok() && now < claims.exp)
+            .then_some(claims)
     }
 
     /// The client the token was issued to, and whoever runs a resource it is for.
@@ -140,13 +164,19 @@ impl Engine {
 
     /// Whether nothing has ended the token. The inner value is its user's address.
     async fn alive(&self, claims: &AccessTokenClaims) -> Result<Option<Option<String>>> {
-        let Some(issuance) = self.store().issuance(&claims.jti).await? else { return Ok(None) };
+        let Some(issuance) = self.store().issuance(&claims.jti).await? else {
+            return Ok(None);
+        };
         if issuance.revoked_at.is_some() {
             return Ok(None);
         }
-        let Some(user_id) = issuance.subject_user_id else { return Ok(Some(None)) };
+        let Some(user_id) = issuance.subject_user_id else {
+            return Ok(Some(None));
+        };
         let user = self.store().user(user_id.as_str()).await?;
-        Ok(user.filter(|user| user.status == UserStatus::Active).map(|user| Some(user.email.clone())))
+        Ok(user
+            .filter(|user| user.status == UserStatus::Active)
+            .map(|user| Some(user.email.clone())))
     }
 }
 

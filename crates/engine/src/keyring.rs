@@ -2,9 +2,8 @@
 
 use crate::observe::event;
 use crate::{Engine, Result};
-use config::SigningAlgorithm;
 use domain::AuditAction;
-use keys::{Algorithm, KeyInfo};
+use keys::KeyInfo;
 use telemetry::Stopwatch;
 
 impl Engine {
@@ -13,16 +12,15 @@ impl Engine {
     /// # Errors
     /// When the key store cannot be written.
     pub async fn rotate_key(&self) -> Result<KeyInfo> {
-        let algorithm = match self.config().signing.algorithm {
-            SigningAlgorithm::Es256 => Algorithm::Es256,
-            SigningAlgorithm::Rs256 => Algorithm::Rs256,
-        };
+        let algorithm = self.config().signing.algorithm;
         let key = self.keys().rotate(algorithm).await?;
         self.metrics().key_rotation.inc();
-        self.metrics().set_key_last_rotation(self.keys().last_rotation().seconds());
+        self.metrics()
+            .set_key_last_rotation(self.keys().last_rotation().seconds());
         tracing::info!(kid = %key.kid, alg = key.alg.as_str(), "signing key rotated");
-        let event =
-            event(AuditAction::KeyRotated, "admin").with("kid", &key.kid).with("alg", key.alg.as_str());
+        let event = event(AuditAction::KeyRotated, "admin")
+            .with("kid", &key.kid)
+            .with("alg", key.alg.as_str());
         self.record(vec![event]).await;
         Ok(key)
     }
@@ -34,8 +32,11 @@ impl Engine {
     pub async fn reload_keys(&self) -> Result<bool> {
         let stopwatch = Stopwatch::start();
         let summary = self.keys().reload().await?;
-        self.metrics().key_reload_duration.observe(stopwatch.seconds());
-        self.metrics().set_key_last_rotation(self.keys().last_rotation().seconds());
+        self.metrics()
+            .key_reload_duration
+            .observe(stopwatch.seconds());
+        self.metrics()
+            .set_key_last_rotation(self.keys().last_rotation().seconds());
         if summary.is_unchanged() {
             return Ok(false);
         }
@@ -43,8 +44,13 @@ impl Engine {
             self.metrics().key_rotation.inc();
         }
         tracing::info!(new_current = ?summary.new_current, retired = ?summary.retired, removed = ?summary.removed, "signing keys reloaded");
-        let current = summary.new_current.unwrap_or_else(|| self.keys().current().kid().to_owned());
-        self.record(vec![event(AuditAction::KeyReloaded, "system").with("current", current)]).await;
+        let current = summary
+            .new_current
+            .unwrap_or_else(|| self.keys().current().kid().to_owned());
+        self.record(vec![
+            event(AuditAction::KeyReloaded, "system").with("current", current),
+        ])
+        .await;
         Ok(true)
     }
 

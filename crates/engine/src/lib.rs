@@ -28,12 +28,14 @@ mod revoke;
 mod seeds;
 mod settings;
 
-pub use authorize::{Authorization, ConsentDecision, ConsentResource, ConsentScope, ConsentView, LoginView};
+pub use authorize::{
+    Authorization, ConsentDecision, ConsentResource, ConsentScope, ConsentView, LoginView,
+};
 pub use client_secret::ClientSecrets;
 pub use csrf::FormTokens;
 pub use engine::{Engine, EngineParts};
 pub use error::{Error, Result};
 pub use health::Health;
-pub use metadata::Documents;
 pub use login::{Cookie, SignIn, SignedIn};
 pub use maintenance::PurgeReport;
+pub use metadata::Documents;

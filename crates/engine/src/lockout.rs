@@ -40,7 +40,12 @@ impl Lockout {
     }
 
     /// How long the pair is still locked out, if it is.
-    pub fn locked_for(&self, identity: &str, ip: Option<IpAddr>, now: UnixMillis) -> Option<Duration> {
+    pub fn locked_for(
+        &self,
+        identity: &str,
+        ip: Option<IpAddr>,
+        now: UnixMillis,
+    ) -> Option<Duration> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let until = failures.get(&(identity.to_owned(), ip))?.locked_until?;
         (now < until).then(|| until.since(now))
@@ -54,10 +59,18 @@ impl Lockout {
         if failures.len() >= self.capacity && !failures.contains_key(&pair) {
             self.make_room(&mut failures, now);
         }
-        let entry = failures.entry(pair).or_insert(Failures { count: 0, first: now, locked_until: None });
+        let entry = failures.entry(pair).or_insert(Failures {
+            count: 0,
+            first: now,
+            locked_until: None,
+        });
         let lock_over = entry.locked_until.is_some_and(|until| until <= now);
         if lock_over || now.since(entry.first) > self.window {
-            *entry = Failures { count: 0, first: now, locked_until: None };
+            *entry = Failures {
+                count: 0,
+                first: now,
+                locked_until: None,
+            };
         }
         entry.count += 1;
         if entry.count < self.max {
@@ -75,7 +88,9 @@ impl Lockout {
 
     fn make_room(&self, failures: &mut HashMap<Pair, Failures>, now: UnixMillis) {
         failures.retain(|_, entry| {
-            entry.locked_until.map_or(now.since(entry.first) <= self.window, |until| now < until)
+            entry
+                .locked_until
+                .map_or(now.since(entry.first) <= self.window, |until| now < until)
         });
         // A tenth at a time, so that a full table is not searched for every newcomer.
         let target = self.capacity - (self.capacity / 10).max(1);
@@ -116,7 +131,10 @@ mod tests {
         assert_eq!(table.locked_for("a", here, NOW), None);
         assert!(table.failed("a", here, NOW).is_some());
         assert!(table.locked_for("a", here, NOW).is_some());
-        assert_eq!(table.locked_for("a", Some("192.0.2.2".parse().unwrap()), NOW), None);
+        assert_eq!(
+            table.locked_for("a", Some("192.0.2.2".parse().unwrap()), NOW),
+            None
+        );
         assert_eq!(table.locked_for("b", here, NOW), None);
     }
 
@@ -131,7 +149,10 @@ mod tests {
         assert_eq!(table.failed("a", None, after), None);
         table.failed("b", None, NOW);
         table.failed("b", None, NOW);
-        assert_eq!(table.failed("b", None, NOW.plus(Duration::from_secs(11 * 60))), None);
+        assert_eq!(
+            table.failed("b", None, NOW.plus(Duration::from_secs(11 * 60))),
+            None
+        );
         table.succeeded("b", None);
         assert_eq!(table.failed("b", None, NOW), None);
     }

@@ -59,7 +59,9 @@ impl Engine {
         let ip = RequestContext::with_current(|context| context.client_ip).flatten();
         let identity = normalize_email(email);
         // What cannot be an address is nobody, and is counted like any other.
-        let known_as = identity.clone().unwrap_or_else(|| email.trim().to_lowercase().chars().take(254).collect());
+        let known_as = identity
+            .clone()
+            .unwrap_or_else(|| email.trim().to_lowercase().chars().take(254).collect());
         if let Some(left) = self.inner().lockout.locked_for(&known_as, ip, now) {
             return Err(self.locked_out(&known_as, left, false).await);
         }
@@ -96,11 +98,16 @@ impl Engine {
             .user(user.id.as_str())
             .with("method", "password");
         let replaced = replaces.map(|old| old.session.token);
-        self.store().open_session(session, replaced, vec![event]).await?;
+        self.store()
+            .open_session(session, replaced, vec![event])
+            .await?;
         self.metrics().login_attempts.add(LoginOutcome::Success);
         tracing::info!(sub = %user.id, "user signed in");
         let name = &self.config().session.cookie_name;
-        Ok(SignIn { user, cookie: Cookie(self.form_tokens().sign_cookie(name, token.expose())) })
+        Ok(SignIn {
+            user,
+            cookie: Cookie(self.form_tokens().sign_cookie(name, token.expose())),
+        })
     }
 
     async fn sign_in_failed(&self, identity: &str, ip: Option<std::net::IpAddr>) -> Error {
@@ -113,7 +120,8 @@ impl Engine {
             DenyReason::LoginFailed,
             "the e-mail address or the password is wrong",
         );
-        self.deny(&error, event(AuditAction::UserLoginFailed, identity)).await;
+        self.deny(&error, event(AuditAction::UserLoginFailed, identity))
+            .await;
         tracing::info!(reason = error.reason.as_str(), "sign-in failed");
         error
     }
@@ -129,8 +137,12 @@ impl Engine {
         .retry_after(left);
         self.metrics().login_attempts.add(LoginOutcome::LockedOut);
         if first {
-            self.deny(&error, event(AuditAction::AuthLockedOut, identity)).await;
-            tracing::warn!(seconds = left.as_secs(), "identity locked out after repeated failures");
+            self.deny(&error, event(AuditAction::AuthLockedOut, identity))
+                .await;
+            tracing::warn!(
+                seconds = left.as_secs(),
+                "identity locked out after repeated failures"
+            );
         } else {
             self.metrics().auth_denied.add(error.reason);
         }
@@ -144,17 +156,21 @@ impl Engine {
     /// When the database cannot say, unless `session.fail_closed` is off: then nobody.
     pub async fn signed_in(&self, cookie: &str) -> Result<Option<SignedIn>> {
         let name = &self.config().session.cookie_name;
-        let Some(token) = self.form_tokens().read_cookie(name, cookie) else { return Ok(None) };
+        let Some(token) = self.form_tokens().read_cookie(name, cookie) else {
+            return Ok(None);
+        };
         let found = async {
             let Some(session) = self.store().session(&Digest::of(token.as_bytes())).await? else {
                 return Ok(None);
             };
             let user = self.store().user(session.user_id.as_str()).await?;
-            Ok(user.filter(|user| user.status == UserStatus::Active).map(|user| SignedIn {
-                user,
-                session,
-                cookie: token.to_owned(),
-            }))
+            Ok(user
+                .filter(|user| user.status == UserStatus::Active)
+                .map(|user| SignedIn {
+                    user,
+                    session,
+                    cookie: token.to_owned(),
+                }))
         };
         match found.await {
             Err(error) if !self.config().session.fail_closed => {
@@ -173,7 +189,9 @@ impl Engine {
     pub async fn sign_out(&self, user: &SignedIn) -> Result<()> {
         let event =
             event(AuditAction::UserLogout, user.user.id.as_str()).user(user.user.id.as_str());
-        self.store().close_session(user.session.clone(), vec![event]).await?;
+        self.store()
+            .close_session(user.session.clone(), vec![event])
+            .await?;
         tracing::info!(sub = %user.user.id, "user signed out");
         Ok(())
     }

@@ -51,14 +51,17 @@ impl Engine {
     /// # Errors
     /// When the database is unavailable.
     pub async fn count(&self) -> Result<()> {
-        self.metrics().set_active_clients(self.store().count_active_clients().await?);
-        self.metrics().set_active_token_families(self.store().count_active_families().await?);
+        self.metrics()
+            .set_active_clients(self.store().count_active_clients().await?);
+        self.metrics()
+            .set_active_token_families(self.store().count_active_families().await?);
         Ok(())
     }
 
     /// Runs purge, gauges and the watch over the key file until the task is dropped.
     pub async fn maintain(self) {
-        self.metrics().set_key_last_rotation(self.keys().last_rotation().seconds());
+        self.metrics()
+            .set_key_last_rotation(self.keys().last_rotation().seconds());
         let mut count = tokio::time::interval(COUNT_EVERY);
         let mut keys = tokio::time::interval(FOLLOW_KEYS_EVERY);
         let purge_every = self.config().storage.purge_interval;

@@ -46,7 +46,11 @@ impl Engine {
             return Ok(Arc::clone(&rendered.documents));
         }
         let documents = Arc::new(self.render_metadata(&catalog, mode));
-        cache.store(Some(Arc::new(Rendered { catalog, mode, documents: Arc::clone(&documents) })));
+        cache.store(Some(Arc::new(Rendered {
+            catalog,
+            mode,
+            documents: Arc::clone(&documents),
+        })));
         Ok(documents)
     }
 
@@ -83,11 +87,18 @@ impl Engine {
     /// When the database is unavailable.
     pub async fn protected_resource(&self, reference: Option<&str>) -> Result<Option<Vec<u8>>> {
         let catalog = self.store().resources().await?;
-        let found = match reference.map(|reference| reference.trim_matches('/')).filter(|r| !r.is_empty()) {
+        let found = match reference
+            .map(|reference| reference.trim_matches('/'))
+            .filter(|r| !r.is_empty())
+        {
             Some(reference) => catalog
                 .iter()
                 .find(|resource| path_of(resource).is_some_and(|path| path == reference))
-                .or_else(|| catalog.named(reference).filter(|resource| resource.slug == reference)),
+                .or_else(|| {
+                    catalog
+                        .named(reference)
+                        .filter(|resource| resource.slug == reference)
+                }),
             None => catalog
                 .iter()
                 .find(|resource| path_of(resource).is_some_and(|path| path.is_empty()))
@@ -101,7 +112,11 @@ impl Engine {
     }
 
     fn describe(&self, resource: &Resource, uri: String) -> ProtectedResourceMetadata {
-        let scopes = resource.scopes.iter().map(|scope| scope.name.clone()).collect();
+        let scopes = resource
+            .scopes
+            .iter()
+            .map(|scope| scope.name.clone())
+            .collect();
         ProtectedResourceMetadata::new(
             uri,
             self.issuer().to_owned(),

@@ -32,8 +32,12 @@ impl Engine {
     pub(crate) async fn deny(&self, error: &Error, event: AuditEvent) {
         self.metrics().auth_denied.add(error.reason);
         if !error.is_server_fault() {
-            self.record(vec![event.with("error", error.code.as_str()).with("reason", error.reason.as_str())])
-                .await;
+            self.record(vec![
+                event
+                    .with("error", error.code.as_str())
+                    .with("reason", error.reason.as_str()),
+            ])
+            .await;
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Passwords: argon2id, at most as many at once as there are processors.
 
+use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::Argon2;
 use domain::Rng;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
@@ -26,7 +26,10 @@ impl Passwords {
         let mut random = [0; 16];
         rng.fill(&mut random);
         let nobody = hash(&format!("{random:?}"), rng).unwrap_or_default();
-        Self { places: Arc::new(Semaphore::new(places)), nobody: nobody.into() }
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            nobody: nobody.into(),
+        }
     }
 
     /// Whether `password` is the one `stored` was made of. Takes as long when nothing is stored.
@@ -34,11 +37,15 @@ impl Passwords {
         let known = stored.is_some();
         let stored = stored.unwrap_or(&self.nobody).to_owned();
         let password = password.clone();
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return false };
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+            return false;
+        };
         let verified = tokio::task::spawn_blocking(move || {
             let _place = place;
             PasswordHash::new(&stored).is_ok_and(|hash| {
-                Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
+                Argon2::default()
+                    .verify_password(password.expose_secret().as_bytes(), &hash)
+                    .is_ok()
             })
         });
         verified.await.unwrap_or(false) && known
@@ -59,7 +66,9 @@ impl Passwords {
 fn hash(password: &str, rng: &dyn Rng) -> Option<String> {
     let mut salt = [0; 16];
     rng.fill(&mut salt);
-    let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).ok()?;
+    let hash = Argon2::default()
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .ok()?;
     Some(hash.to_string())
 }
 
@@ -75,7 +84,11 @@ mod tests {
         let stored = passwords.hash(&good, Arc::new(SystemRng)).await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
         assert!(passwords.verify(Some(&stored), &good).await);
-        assert!(!passwords.verify(Some(&stored), &SecretString::from("wrong")).await);
+        assert!(
+            !passwords
+                .verify(Some(&stored), &SecretString::from("wrong"))
+                .await
+        );
         assert!(!passwords.verify(None, &good).await);
         assert!(!passwords.verify(Some("not a hash"), &good).await);
     }

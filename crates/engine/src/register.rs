@@ -19,7 +19,11 @@ impl Engine {
         let outcome = self.register_client(body).await;
         if let Err(error) = &outcome {
             tracing::info!(error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, description = %error.description, "registration denied");
-            self.deny(error, event(AuditAction::AuthDenied, "anonymous").with("endpoint", "register")).await;
+            self.deny(
+                error,
+                event(AuditAction::AuthDenied, "anonymous").with("endpoint", "register"),
+            )
+            .await;
         }
         outcome
     }
@@ -68,8 +72,12 @@ impl Engine {
             .client(client.id.as_str())
             .with("source", "dcr")
             .with("name", &client.name);
-        self.store().put_client(client.clone(), false, vec![event]).await?;
-        self.metrics().clients_registered.add(RegistrationSource::Dcr);
+        self.store()
+            .put_client(client.clone(), false, vec![event])
+            .await?;
+        self.metrics()
+            .clients_registered
+            .add(RegistrationSource::Dcr);
         tracing::info!(client_id = %client.id, application_type = client.application_type.as_str(), "client registered");
         let secret = secret.map(|secret| secret.expose().to_owned());
         Ok(RegistrationResponse::new(
@@ -83,10 +91,11 @@ impl Engine {
 
     fn check_approved(&self, registration: &ClientRegistration) -> Result<()> {
         let approved = &self.config().dcr.approved_redirects;
-        let refused = registration
-            .redirect_uris
-            .iter()
-            .find(|uri| !approved.iter().any(|entry| approved_redirect(entry.as_str(), uri)));
+        let refused = registration.redirect_uris.iter().find(|uri| {
+            !approved
+                .iter()
+                .any(|entry| approved_redirect(entry.as_str(), uri))
+        });
         match refused {
             None => Ok(()),
             Some(uri) => Err(Error::new(

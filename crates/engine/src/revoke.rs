@@ -36,8 +36,9 @@ impl Engine {
         if let Err(error) = &outcome {
             let client_id = claimed.as_str();
             tracing::info!(client_id, error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, "revocation denied");
-            let event =
-                event(AuditAction::TokenDenied, client_id).client(client_id).with("endpoint", "revoke");
+            let event = event(AuditAction::TokenDenied, client_id)
+                .client(client_id)
+                .with("endpoint", "revoke");
             self.deny(error, event).await;
         }
         outcome
@@ -50,7 +51,11 @@ impl Engine {
         if access_first && let Some(claims) = self.own_token(text) {
             return self.revoke_access_token(client, &claims).await;
         }
-        if let Some(state) = self.store().refresh_token(&Digest::of(text.as_bytes())).await? {
+        if let Some(state) = self
+            .store()
+            .refresh_token(&Digest::of(text.as_bytes()))
+            .await?
+        {
             if state.family.client_id != client.id {
                 return self.not_the_holder(client).await;
             }
@@ -58,7 +63,10 @@ impl Engine {
                 .user(state.family.user_id.as_str())
                 .client(client.id.as_str())
                 .with("family", state.family.id.as_str());
-            let ended = self.store().revoke(Revoke::Family(state.family.id), vec![event]).await?;
+            let ended = self
+                .store()
+                .revoke(Revoke::Family(state.family.id), vec![event])
+                .await?;
             self.count_revoked(RevokeReason::Explicit, ended.any());
             tracing::info!(client_id = %client.id, families = ended.families, tokens = ended.tokens, "token revoked");
         }
@@ -78,7 +86,11 @@ impl Engine {
         }
         let jti = Jti::new(claims.jti.clone());
         let ended = self.store().revoke(Revoke::Token(jti), vec![event]).await?;
-        let reason = if machine { RevokeReason::ExplicitMachine } else { RevokeReason::Explicit };
+        let reason = if machine {
+            RevokeReason::ExplicitMachine
+        } else {
+            RevokeReason::Explicit
+        };
         self.count_revoked(reason, ended.any());
         tracing::info!(client_id = %client.id, jti = %claims.jti, tokens = ended.tokens, "token revoked");
         Ok(())
@@ -112,14 +124,25 @@ impl Engine {
         path: RevocationPath,
         reason: RevokeReason,
     ) {
-        let failed = AuditEvent { action: AuditAction::FamilyRevocationFailed, ..event.clone() };
-        match self.store().revoke(Revoke::Family(family.clone()), vec![event]).await {
+        let failed = AuditEvent {
+            action: AuditAction::FamilyRevocationFailed,
+            ..event.clone()
+        };
+        match self
+            .store()
+            .revoke(Revoke::Family(family.clone()), vec![event])
+            .await
+        {
             Ok(ended) => self.count_revoked(reason, ended.any()),
             Err(error) => {
                 tracing::error!(%family, %error, "a family that should be revoked could not be");
                 // One transaction holds both halves: neither has happened.
-                self.metrics().revocation_failures.add((path, RevocationHalf::Family));
-                self.metrics().revocation_failures.add((path, RevocationHalf::Jti));
+                self.metrics()
+                    .revocation_failures
+                    .add((path, RevocationHalf::Family));
+                self.metrics()
+                    .revocation_failures
+                    .add((path, RevocationHalf::Jti));
                 self.record(vec![failed]).await;
             }
         }

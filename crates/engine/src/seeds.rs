@@ -13,11 +13,19 @@ impl Engine {
     /// When the database is unavailable or a seed contradicts a resource that exists.
     pub async fn plant_seeds(&self) -> Result<()> {
         for seed in &self.config().resources {
-            if self.store().resources().await?.iter().any(|resource| resource.slug == seed.slug) {
+            if self
+                .store()
+                .resources()
+                .await?
+                .iter()
+                .any(|resource| resource.slug == seed.slug)
+            {
                 continue;
             }
             match self.create_resource(of_seed(seed)).await {
-                Ok(resource) => tracing::info!(slug = %resource.slug, "resource registered from the configuration"),
+                Ok(resource) => {
+                    tracing::info!(slug = %resource.slug, "resource registered from the configuration")
+                }
                 // Another instance was faster.
                 Err(_) if self.store().resources().await?.named(&seed.slug).is_some() => {}
                 Err(error) => return Err(error),
@@ -43,9 +51,15 @@ fn of_seed(seed: &ResourceSeed) -> NewResource {
             })
             .collect(),
         policy: Policy {
-            exchange: ExchangePolicy { allowed_client_ids: seed.policy.exchange.allowed_client_ids.clone() },
-            runtime: RuntimePolicy { client_ids: seed.policy.runtime.client_ids.clone() },
-            connect: ConnectPolicy { allowed_return_urls: seed.policy.connect.allowed_return_urls.clone() },
+            exchange: ExchangePolicy {
+                allowed_client_ids: seed.policy.exchange.allowed_client_ids.clone(),
+            },
+            runtime: RuntimePolicy {
+                client_ids: seed.policy.runtime.client_ids.clone(),
+            },
+            connect: ConnectPolicy {
+                allowed_return_urls: seed.policy.connect.allowed_return_urls.clone(),
+            },
         },
     }
 }

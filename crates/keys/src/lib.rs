@@ -12,7 +12,6 @@
 //! on one current key. The same directory holds [`secrets`]: random values that must survive a
 //! restart but are nobody's configuration.
 
-mod algorithm;
 mod directory;
 mod error;
 mod info;
@@ -23,7 +22,7 @@ pub mod secrets;
 mod signing;
 mod verify;
 
-pub use algorithm::Algorithm;
+pub use domain::SigningAlgorithm as Algorithm;
 pub use error::Error;
 pub use info::{KeyInfo, KeyStatus, ReloadSummary};
 pub use jwk::PublicJwk;

@@ -6,6 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::Word as _;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,32 +16,7 @@ pub const MAX_LENGTH: usize = 16 * 1024;
 /// How far the clocks of two machines may differ, in seconds.
 pub const LEEWAY_SECONDS: i64 = 30;
 
-/// The signature algorithms of access tokens (RFC 7518 §3.1). `none` and HMAC are not among
-/// them and never will be (RFC 8725 §3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// RSA PKCS #1 v1.5 with SHA-256.
-    Rs256,
-}
-
-impl Algorithm {
-    /// The `alg` value.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Es256, Self::Rs256]
-            .into_iter()
-            .find(|alg| alg.as_str() == name)
-    }
-}
+pub use domain::SigningAlgorithm as Algorithm;
 
 /// Why a text is not an acceptable access token. Callers of public endpoints are never told
 /// which; logs are.
@@ -299,7 +275,7 @@ pub fn parse(token: &str) -> Result<UnverifiedToken<'_>, JwtError> {
     if raw.crit {
         return Err(JwtError::Critical);
     }
-    let alg = Algorithm::from_name(&raw.alg).ok_or(JwtError::Algorithm)?;
+    let alg = Algorithm::from_word(&raw.alg).ok_or(JwtError::Algorithm)?;
     // RFC 9068 §4; a media type may be written with its prefix and in any case.
     let typ = raw.typ.to_ascii_lowercase();
     if typ.strip_prefix("application/").unwrap_or(&typ) != "at+jwt" {

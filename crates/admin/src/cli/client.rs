@@ -136,8 +136,15 @@ pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl 
             print_one(out, create.json, &CreatedClientView::from(&created))
         }
         ClientCommand::List(list) => {
-            let filter = ClientFilter { status: list.status, source: list.source, q: list.q };
-            let page = Page { limit: list.limit, offset: list.offset };
+            let filter = ClientFilter {
+                status: list.status,
+                source: list.source,
+                q: list.q,
+            };
+            let page = Page {
+                limit: list.limit,
+                offset: list.offset,
+            };
             let clients = engine.clients(&filter, &page).await?;
             let views: Vec<_> = clients.iter().map(ClientView::from).collect();
             if list.json {
@@ -146,9 +153,20 @@ pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl 
             }
             let rows: Vec<_> = views
                 .into_iter()
-                .map(|view| vec![view.id, view.status.into(), view.registration_source.into(), view.name])
+                .map(|view| {
+                    vec![
+                        view.id,
+                        view.status.into(),
+                        view.registration_source.into(),
+                        view.name,
+                    ]
+                })
                 .collect();
-            Ok(table::print(out, &["id", "status", "source", "name"], &rows)?)
+            Ok(table::print(
+                out,
+                &["id", "status", "source", "name"],
+                &rows,
+            )?)
         }
         ClientCommand::Get(one) => {
             let client = engine.client(&one.id).await?;
@@ -181,7 +199,12 @@ pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl 
     }
 }
 
-async fn set_status(engine: &Engine, out: &mut impl Write, one: One, status: ClientStatus) -> Result {
+async fn set_status(
+    engine: &Engine,
+    out: &mut impl Write,
+    one: One,
+    status: ClientStatus,
+) -> Result {
     engine.set_client_status(&one.id, status).await?;
     print_done(out, one.json, status.as_str(), &one.id)
 }

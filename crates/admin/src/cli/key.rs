@@ -33,13 +33,28 @@ pub(super) async fn run(command: KeyCommand, engine: &Engine, out: &mut impl Wri
             }
             let rows: Vec<_> = views
                 .into_iter()
-                .map(|view| vec![view.status.into(), view.alg.into(), view.created_at.rfc3339(), view.kid])
+                .map(|view| {
+                    vec![
+                        view.status.into(),
+                        view.alg.into(),
+                        view.created_at.rfc3339(),
+                        view.kid,
+                    ]
+                })
                 .collect();
-            Ok(table::print(out, &["status", "alg", "created", "kid"], &rows)?)
+            Ok(table::print(
+                out,
+                &["status", "alg", "created", "kid"],
+                &rows,
+            )?)
         }
         KeyCommand::Rotate { json } => {
             let key = engine.rotate_key().await?;
-            print_one(out, json, &serde_json::json!({ "kid": key.kid, "alg": key.alg }))
+            print_one(
+                out,
+                json,
+                &serde_json::json!({ "kid": key.kid, "alg": key.alg }),
+            )
         }
     }
 }

@@ -144,7 +144,11 @@ fn parse_scope(text: &str) -> CatalogScope {
     let name = parts.next().unwrap_or_default();
     let upstream = parts.next().unwrap_or_default();
     let description = parts.next().unwrap_or_default();
-    CatalogScope { name, description, upstream }
+    CatalogScope {
+        name,
+        description,
+        upstream,
+    }
 }
 
 pub(super) async fn run(command: ResourceCommand, engine: &Engine, out: &mut impl Write) -> Result {
@@ -167,17 +171,30 @@ pub(super) async fn run(command: ResourceCommand, engine: &Engine, out: &mut imp
         }
         ResourceCommand::List { json } => {
             let resources = engine.resources().await?;
-            let views: Vec<_> = resources.iter().map(|resource| ResourceView::from(&**resource)).collect();
+            let views: Vec<_> = resources
+                .iter()
+                .map(|resource| ResourceView::from(&**resource))
+                .collect();
             if json {
                 writeln!(out, "{:#}", serde_json::json!(views))?;
                 return Ok(());
             }
             let scopes = |view: &ResourceView| {
-                view.scopes.iter().map(|scope| scope.name.as_str()).collect::<Vec<_>>().join(" ")
+                view.scopes
+                    .iter()
+                    .map(|scope| scope.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" ")
             };
             let rows: Vec<_> = views
                 .iter()
-                .map(|view| vec![view.slug.clone(), view.uri.clone().unwrap_or_default(), scopes(view)])
+                .map(|view| {
+                    vec![
+                        view.slug.clone(),
+                        view.uri.clone().unwrap_or_default(),
+                        scopes(view),
+                    ]
+                })
                 .collect();
             Ok(table::print(out, &["slug", "uri", "scopes"], &rows)?)
         }
@@ -198,7 +215,11 @@ pub(super) async fn run(command: ResourceCommand, engine: &Engine, out: &mut imp
     }
 }
 
-async fn runtime_client(command: RuntimeClientCommand, engine: &Engine, out: &mut impl Write) -> Result {
+async fn runtime_client(
+    command: RuntimeClientCommand,
+    engine: &Engine,
+    out: &mut impl Write,
+) -> Result {
     let (resource, json) = match command {
         RuntimeClientCommand::Add(one) => {
             let (resource, client) = one.names();
@@ -212,7 +233,13 @@ async fn runtime_client(command: RuntimeClientCommand, engine: &Engine, out: &mu
         }
         RuntimeClientCommand::List(one) => (one.resource, one.json),
     };
-    let ids = engine.resource(&resource).await?.policy.runtime.client_ids.clone();
+    let ids = engine
+        .resource(&resource)
+        .await?
+        .policy
+        .runtime
+        .client_ids
+        .clone();
     if json {
         writeln!(out, "{}", serde_json::json!({ "client_ids": ids }))?;
         return Ok::<(), CliError>(());

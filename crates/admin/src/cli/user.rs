@@ -116,7 +116,12 @@ pub(super) async fn run(command: UserCommand, engine: &Engine, out: &mut impl Wr
             print_one(out, create.json, &UserView::from(&user))
         }
         UserCommand::List(list) => {
-            let users = engine.users(&Page { limit: list.limit, offset: list.offset }).await?;
+            let users = engine
+                .users(&Page {
+                    limit: list.limit,
+                    offset: list.offset,
+                })
+                .await?;
             let views: Vec<_> = users.iter().map(UserView::from).collect();
             if list.json {
                 writeln!(out, "{:#}", serde_json::json!(views))?;
@@ -126,7 +131,11 @@ pub(super) async fn run(command: UserCommand, engine: &Engine, out: &mut impl Wr
                 .into_iter()
                 .map(|view| vec![view.id, view.status.into(), view.email, view.name])
                 .collect();
-            Ok(table::print(out, &["id", "status", "email", "name"], &rows)?)
+            Ok(table::print(
+                out,
+                &["id", "status", "email", "name"],
+                &rows,
+            )?)
         }
         UserCommand::Get(one) => {
             let user = engine.user(&one.user).await?;
@@ -147,11 +156,15 @@ pub(super) async fn run(command: UserCommand, engine: &Engine, out: &mut impl Wr
             print_done(out, one.json, "deleted", &one.user)
         }
         UserCommand::Disable(one) => {
-            engine.set_user_status(&one.user, UserStatus::Disabled).await?;
+            engine
+                .set_user_status(&one.user, UserStatus::Disabled)
+                .await?;
             print_done(out, one.json, "disabled", &one.user)
         }
         UserCommand::Enable(one) => {
-            engine.set_user_status(&one.user, UserStatus::Active).await?;
+            engine
+                .set_user_status(&one.user, UserStatus::Active)
+                .await?;
             print_done(out, one.json, "enabled", &one.user)
         }
         UserCommand::ForceLogout(one) => {

@@ -37,8 +37,12 @@ impl AdminKey {
     fn opens_basic(&self, headers: &HeaderMap) -> bool {
         use base64::Engine as _;
         let decode = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).ok();
-        let Some(pair) = credentials(headers, "basic").and_then(decode) else { return false };
-        let Some(colon) = pair.iter().position(|byte| *byte == b':') else { return false };
+        let Some(pair) = credentials(headers, "basic").and_then(decode) else {
+            return false;
+        };
+        let Some(colon) = pair.iter().position(|byte| *byte == b':') else {
+            return false;
+        };
         self.is(&pair[colon + 1..])
     }
 

@@ -15,7 +15,10 @@ pub(crate) async fn list(State(app): State<App>) -> Response {
 }
 
 /// `POST /admin/keys/rotate`
-pub(crate) async fn rotate(State(app): State<App>, exchange: Option<Extension<Arc<Exchange>>>) -> Response {
+pub(crate) async fn rotate(
+    State(app): State<App>,
+    exchange: Option<Extension<Arc<Exchange>>>,
+) -> Response {
     match app.engine.rotate_key().await {
         Ok(key) => Json(serde_json::json!({ "kid": key.kid, "alg": key.alg })).into_response(),
         Err(error) => refuse(&error, exchange.as_deref().map(AsRef::as_ref)),

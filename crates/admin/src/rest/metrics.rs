@@ -23,5 +23,9 @@ pub(crate) async fn scrape(
     }
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let format = Format::negotiate(accept);
-    ([(CONTENT_TYPE, format.content_type())], app.engine.metrics().render(format)).into_response()
+    (
+        [(CONTENT_TYPE, format.content_type())],
+        app.engine.metrics().render(format),
+    )
+        .into_response()
 }

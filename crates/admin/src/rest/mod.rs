@@ -6,13 +6,13 @@ mod metrics;
 mod settings;
 
 use ::config::MetricsProvider;
-pub(crate) use settings::parse_mode;
 use access::{AdminKey, require_key};
 use axum::Router;
 use axum::routing::{get, post};
 use engine::Engine;
 use oauth::ErrorBody;
 use secrecy::SecretString;
+pub(crate) use settings::parse_mode;
 use std::sync::Arc;
 use web::shell::Exchange;
 
@@ -24,15 +24,23 @@ pub(crate) struct App {
 }
 
 /// All routes of the admin listener, behind `api_key`.
-#[must_use]
 pub fn router(engine: Engine, api_key: SecretString) -> Router {
-    let app = App { key: Arc::new(AdminKey::new(api_key)), engine };
+    let app = App {
+        key: Arc::new(AdminKey::new(api_key)),
+        engine,
+    };
     let api = Router::new()
         .route("/admin/auth/verify", post(access::verify))
         .route("/admin/keys", get(keys::list))
         .route("/admin/keys/rotate", post(keys::rotate))
-        .route("/admin/settings/dcr", get(settings::get_dcr).patch(settings::set_dcr))
-        .route_layer(axum::middleware::from_fn_with_state(app.clone(), require_key));
+        .route(
+            "/admin/settings/dcr",
+            get(settings::get_dcr).patch(settings::set_dcr),
+        )
+        .route_layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            require_key,
+        ));
     let metrics = &app.engine.config().observability.metrics;
     let router = match metrics.provider {
         MetricsProvider::Prometheus => api.route(&metrics.path, get(metrics::scrape)),

@@ -20,7 +20,10 @@ fn view(mode: DcrMode) -> Response {
 }
 
 /// `GET /admin/settings/dcr`
-pub(crate) async fn get_dcr(State(app): State<App>, exchange: Option<Extension<Arc<Exchange>>>) -> Response {
+pub(crate) async fn get_dcr(
+    State(app): State<App>,
+    exchange: Option<Extension<Arc<Exchange>>>,
+) -> Response {
     match app.engine.dcr_mode().await {
         Ok(mode) => view(mode),
         Err(error) => refuse(&error, exchange.as_deref().map(AsRef::as_ref)),
@@ -34,8 +37,9 @@ pub(crate) async fn set_dcr(
     body: axum::body::Bytes,
 ) -> Response {
     let set = async {
-        let settings: DcrSettings = serde_json::from_slice(&body)
-            .map_err(|error| Error::invalid_request(format!("the body is not {{\"mode\": …}}: {error}")))?;
+        let settings: DcrSettings = serde_json::from_slice(&body).map_err(|error| {
+            Error::invalid_request(format!("the body is not {{\"mode\": …}}: {error}"))
+        })?;
         let mode = parse_mode(&settings.mode)?;
         app.engine.set_dcr_mode(mode).await?;
         Ok::<_, Error>(mode)
@@ -48,8 +52,12 @@ pub(crate) async fn set_dcr(
 
 /// The mode a word stands for.
 pub(crate) fn parse_mode(word: &str) -> Result<DcrMode, Error> {
-    [DcrMode::Open, DcrMode::ApprovedRedirects, DcrMode::AdminOnly]
-        .into_iter()
-        .find(|mode| mode.as_str() == word)
-        .ok_or_else(|| Error::invalid_request("mode: choose open, approved_redirects or admin_only"))
+    [
+        DcrMode::Open,
+        DcrMode::ApprovedRedirects,
+        DcrMode::AdminOnly,
+    ]
+    .into_iter()
+    .find(|mode| mode.as_str() == word)
+    .ok_or_else(|| Error::invalid_request("mode: choose open, approved_redirects or admin_only"))
 }

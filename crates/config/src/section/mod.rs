@@ -29,5 +29,5 @@ pub(crate) use resource::{RESOURCE_SCOPES, RESOURCE_URI};
 pub use root::Config;
 pub use server::{Server, Tls};
 pub use session::{SameSite, Session};
-pub use signing::{KeyStore, Signing, SigningAlgorithm};
+pub use signing::{KeyStore, Signing};
 pub use storage::{Postgres, Sqlite, Storage, StorageDriver};

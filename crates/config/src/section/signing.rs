@@ -2,15 +2,20 @@
 
 use std::path::PathBuf;
 
-use crate::schema::{choice, section};
+use domain::{SigningAlgorithm, Word as _};
 
-choice! {
-    /// The algorithm of new signing keys (RFC 7518 §3.1).
-    pub enum SigningAlgorithm {
-        /// ECDSA on P-256 with SHA-256.
-        Es256 = "ES256",
-        /// RSASSA-PKCS1-v1_5 with SHA-256.
-        Rs256 = "RS256",
+use crate::schema::{Allowed, Kind, choice, section};
+use crate::value::{Value, kind};
+
+impl Value for SigningAlgorithm {
+    const KIND: Kind = kind(Allowed::OneOf(&["ES256", "RS256"]));
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::from_word(text).ok_or_else(|| "is not known".into())
+    }
+
+    fn render(&self) -> serde_json::Value {
+        self.as_str().into()
     }
 }
 
@@ -25,8 +30,8 @@ choice! {
 section! {
     /// The keys that sign access tokens.
     pub struct Signing at "signing." {
-        /// Algorithm of the keys this server generates. Changing it takes effect with the next
-        /// rotation; older keys still verify.
+        /// Algorithm of the keys this server makes. When the current key is of another kind, a new
+        /// one is made at the next start; the old one still verifies what it signed.
         algorithm: SigningAlgorithm = "ES256", "AUTHPLANE_SIGNING_ALGORITHM";
         /// Where the keys are kept.
         key_store: KeyStore = "keyfile", "AUTHPLANE_SIGNING_KEY_STORE";

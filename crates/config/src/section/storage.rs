@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::rule::{ABOVE_ZERO, AT_LEAST_ONE};
+use super::rule::{ABOVE_ZERO, AT_LEAST_THREE};
 use crate::schema::{choice, section};
 use crate::value::PostgresDsn;
 
@@ -22,8 +22,8 @@ section! {
     pub struct Storage at "storage." {
         /// `sqlite` for one server on one machine, `postgres` for several.
         driver: StorageDriver = "sqlite", "AUTHPLANE_STORAGE_DRIVER";
-        /// How often expired codes, sessions and tokens are removed.
-        purge_interval: Duration = "1h", "AUTHPLANE_STORAGE_PURGE_INTERVAL", ABOVE_ZERO;
+        /// How often expired codes, sessions and tokens are removed; `0s` for never.
+        purge_interval: Duration = "1h", "AUTHPLANE_STORAGE_PURGE_INTERVAL";
 
         sections {
             /// SQLite.
@@ -51,7 +51,7 @@ section! {
         /// Connection URL, `postgres://user:password@host:5432/database`. Needed with this driver.
         dsn: Option<PostgresDsn>, "AUTHPLANE_STORAGE_POSTGRES_DSN";
         /// Connections opened at most.
-        max_conns: u32 = "25", "AUTHPLANE_STORAGE_POSTGRES_MAX_CONNS", AT_LEAST_ONE;
+        max_conns: u32 = "25", "AUTHPLANE_STORAGE_POSTGRES_MAX_CONNS", AT_LEAST_THREE;
         /// Connections kept open when idle.
         min_conns: u32 = "5", "AUTHPLANE_STORAGE_POSTGRES_MIN_CONNS";
         /// Age at which a connection is replaced.

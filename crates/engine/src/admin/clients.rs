@@ -4,7 +4,8 @@ use super::ACTOR;
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
-    ApplicationType, AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus, GrantType, ScopeSet,
+    ApplicationType, AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus,
+    GrantType, ScopeSet,
 };
 use oauth::ErrorCode;
 use oauth::redirect_uri::{RedirectUri, infer_application_type};
@@ -63,12 +64,18 @@ pub struct ClientWithSecret {
 
 impl std::fmt::Debug for ClientWithSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientWithSecret").field("client", &self.client).finish_non_exhaustive()
+        f.debug_struct("ClientWithSecret")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
     }
 }
 
 fn metadata_error(description: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorCode::InvalidClientMetadata, DenyReason::InvalidClientMetadata, description)
+    Error::new(
+        ErrorCode::InvalidClientMetadata,
+        DenyReason::InvalidClientMetadata,
+        description,
+    )
 }
 
 fn parse_scope(scope: &str) -> Result<ScopeSet> {
@@ -84,17 +91,29 @@ fn check(client: &Client) -> Result<()> {
     if client.name.trim().is_empty() || client.name.chars().count() > 256 {
         return Err(metadata_error("name: give 1 to 256 characters"));
     }
-    if client.agent_description.as_ref().is_some_and(|text| text.chars().count() > MAX_AGENT_DESCRIPTION) {
-        return Err(metadata_error("agent_description: give at most 500 characters"));
+    if client
+        .agent_description
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > MAX_AGENT_DESCRIPTION)
+    {
+        return Err(metadata_error(
+            "agent_description: give at most 500 characters",
+        ));
     }
     for uri in &client.redirect_uris {
         RedirectUri::parse_for_registration(uri, client.application_type).map_err(|error| {
-            Error::new(ErrorCode::InvalidRedirectUri, DenyReason::InvalidRedirectUri, format!("{uri}: {error}"))
+            Error::new(
+                ErrorCode::InvalidRedirectUri,
+                DenyReason::InvalidRedirectUri,
+                format!("{uri}: {error}"),
+            )
         })?;
     }
     let interactive = client.may_use(GrantType::AuthorizationCode);
     if interactive && client.redirect_uris.is_empty() {
-        return Err(metadata_error("redirect_uris: the authorization_code grant needs at least one"));
+        return Err(metadata_error(
+            "redirect_uris: the authorization_code grant needs at least one",
+        ));
     }
     if client.may_use(GrantType::ClientCredentials) && !client.is_confidential() {
         return Err(metadata_error(
@@ -111,7 +130,9 @@ impl Engine {
     /// `invalid_client_metadata` or `invalid_redirect_uri`, naming the field.
     pub async fn create_client(&self, new: NewClient) -> Result<ClientWithSecret> {
         let now = self.now();
-        let method = new.token_endpoint_auth_method.unwrap_or(AuthMethod::ClientSecretBasic);
+        let method = new
+            .token_endpoint_auth_method
+            .unwrap_or(AuthMethod::ClientSecretBasic);
         let grant_types = match (new.grant_types.is_empty(), new.redirect_uris.is_empty()) {
             (false, _) => new.grant_types,
             (true, false) => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
@@ -131,7 +152,11 @@ impl Engine {
             secret_hash,
             application_type: infer_application_type(new.application_type, &new.redirect_uris),
             redirect_uris: new.redirect_uris,
-            response_types: if interactive { vec![String::from("code")] } else { Vec::new() },
+            response_types: if interactive {
+                vec![String::from("code")]
+            } else {
+                Vec::new()
+            },
             grant_types,
             token_endpoint_auth_method: method,
             status: ClientStatus::Active,
@@ -148,8 +173,12 @@ impl Engine {
         let event = event(AuditAction::ClientCreatedAdmin, ACTOR)
             .client(client.id.as_str())
             .with("name", &client.name);
-        self.store().put_client(client.clone(), false, vec![event]).await?;
-        self.metrics().clients_registered.add(RegistrationSource::Admin);
+        self.store()
+            .put_client(client.clone(), false, vec![event])
+            .await?;
+        self.metrics()
+            .clients_registered
+            .add(RegistrationSource::Admin);
         tracing::info!(client_id = %client.id, "client created");
         Ok(ClientWithSecret { client, secret })
     }
@@ -198,7 +227,9 @@ impl Engine {
         check(&client)?;
         client.updated_at = self.now();
         let event = event(AuditAction::ClientUpdated, ACTOR).client(id);
-        self.store().put_client(client.clone(), true, vec![event]).await?;
+        self.store()
+            .put_client(client.clone(), true, vec![event])
+            .await?;
         Ok(client)
     }
 
@@ -212,7 +243,9 @@ impl Engine {
             return Ok(());
         }
         if client.status == ClientStatus::Revoked {
-            return Err(Error::invalid_request(format!("the client {id} is revoked, which is for good")));
+            return Err(Error::invalid_request(format!(
+                "the client {id} is revoked, which is for good"
+            )));
         }
         let action = match status {
             ClientStatus::Active => AuditAction::ClientReactivated,
@@ -220,8 +253,14 @@ impl Engine {
             ClientStatus::Revoked => AuditAction::ClientRevoked,
         };
         let event = event(action, ACTOR).client(id);
-        self.store().set_client_status(id.to_owned(), status, vec![event]).await?;
-        tracing::info!(client_id = id, status = status.as_str(), "client status changed");
+        self.store()
+            .set_client_status(id.to_owned(), status, vec![event])
+            .await?;
+        tracing::info!(
+            client_id = id,
+            status = status.as_str(),
+            "client status changed"
+        );
         Ok(())
     }
 
@@ -232,13 +271,24 @@ impl Engine {
     pub async fn rotate_client_secret(&self, id: &str) -> Result<ClientWithSecret> {
         let client = self.client(id).await?;
         if !client.is_confidential() {
-            return Err(Error::invalid_request(format!("the client {id} is public and has no secret")));
+            return Err(Error::invalid_request(format!(
+                "the client {id} is public and has no secret"
+            )));
         }
         let (secret, hash) = self.inner().parts.client_secrets.generate(self.rng());
-        let client = Client { secret_hash: Some(hash), updated_at: self.now(), ..Client::clone(&client) };
+        let client = Client {
+            secret_hash: Some(hash),
+            updated_at: self.now(),
+            ..Client::clone(&client)
+        };
         let event = event(AuditAction::ClientSecretRotated, ACTOR).client(id);
-        self.store().put_client(client.clone(), true, vec![event]).await?;
-        Ok(ClientWithSecret { client, secret: Some(secret.expose().to_owned()) })
+        self.store()
+            .put_client(client.clone(), true, vec![event])
+            .await?;
+        Ok(ClientWithSecret {
+            client,
+            secret: Some(secret.expose().to_owned()),
+        })
     }
 
     /// Deletes a client with all its tokens and consents.
@@ -247,7 +297,11 @@ impl Engine {
     /// `not_found`.
     pub async fn delete_client(&self, id: &str) -> Result<()> {
         let event = event(AuditAction::ClientDeleted, ACTOR).client(id);
-        if self.store().delete_client(id.to_owned(), vec![event]).await? {
+        if self
+            .store()
+            .delete_client(id.to_owned(), vec![event])
+            .await?
+        {
             tracing::info!(client_id = id, "client deleted");
             return Ok(());
         }

@@ -4,7 +4,8 @@ use super::ACTOR;
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
-    AuditAction, BackendKind, CatalogScope, OFFLINE_ACCESS, Policy, Resource, ResourceId, Scope, is_valid_slug,
+    AuditAction, BackendKind, CatalogScope, OFFLINE_ACCESS, Policy, Resource, ResourceId, Scope,
+    is_valid_slug,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -44,9 +45,14 @@ fn check(resource: &Resource) -> Result<()> {
         ));
     }
     if let Some(uri) = &resource.uri {
-        let url = url::Url::parse(uri)
-            .map_err(|_| Error::invalid_request("uri: give an absolute URI, such as https://mcp.example.com/mcp"))?;
-        if url.fragment().is_some() || !url.username().is_empty() || url.cannot_be_a_base() || uri.len() > 2048 {
+        let url = url::Url::parse(uri).map_err(|_| {
+            Error::invalid_request("uri: give an absolute URI, such as https://mcp.example.com/mcp")
+        })?;
+        if url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.cannot_be_a_base()
+            || uri.len() > 2048
+        {
             return Err(Error::invalid_request(
                 "uri: give an absolute URI of at most 2048 bytes, without fragment and user name",
             ));
@@ -54,12 +60,18 @@ fn check(resource: &Resource) -> Result<()> {
     }
     let mut seen = HashSet::new();
     for scope in &resource.scopes {
-        Scope::parse(&scope.name).map_err(|error| Error::invalid_request(format!("scopes: {error}")))?;
+        Scope::parse(&scope.name)
+            .map_err(|error| Error::invalid_request(format!("scopes: {error}")))?;
         if scope.name == OFFLINE_ACCESS {
-            return Err(Error::invalid_request("scopes: offline_access is never part of a catalog"));
+            return Err(Error::invalid_request(
+                "scopes: offline_access is never part of a catalog",
+            ));
         }
         if !seen.insert(&scope.name) {
-            return Err(Error::invalid_request(format!("scopes: {} is named twice", scope.name)));
+            return Err(Error::invalid_request(format!(
+                "scopes: {} is named twice",
+                scope.name
+            )));
         }
     }
     Ok(())
@@ -85,7 +97,9 @@ impl Engine {
         };
         check(&resource)?;
         let event = event(AuditAction::ResourceCreated, ACTOR).resource(&resource.slug);
-        self.store().create_resource(resource.clone(), vec![event]).await?;
+        self.store()
+            .create_resource(resource.clone(), vec![event])
+            .await?;
         tracing::info!(resource = %resource.slug, "resource registered");
         Ok(resource)
     }
@@ -107,14 +121,20 @@ impl Engine {
         let found = catalog
             .iter()
             .find(|resource| resource.slug == reference || resource.id.as_str() == reference);
-        found.cloned().ok_or_else(|| Error::not_found(format!("there is no resource {reference}")))
+        found
+            .cloned()
+            .ok_or_else(|| Error::not_found(format!("there is no resource {reference}")))
     }
 
     /// Changes a resource.
     ///
     /// # Errors
     /// `not_found`; as [`Engine::create_resource`].
-    pub async fn update_resource(&self, reference: &str, change: ResourceChange) -> Result<Resource> {
+    pub async fn update_resource(
+        &self,
+        reference: &str,
+        change: ResourceChange,
+    ) -> Result<Resource> {
         let mut resource = Resource::clone(&*self.resource(reference).await?);
         if let Some(uri) = change.uri {
             resource.uri = Some(uri);
@@ -125,7 +145,8 @@ impl Engine {
         if let Some(scopes) = change.scopes {
             resource.scopes = scopes;
         }
-        self.write_resource(resource, AuditAction::ResourcePatched, None).await
+        self.write_resource(resource, AuditAction::ResourcePatched, None)
+            .await
     }
 
     /// Lets a client introspect tokens of the resource.
@@ -138,21 +159,35 @@ impl Engine {
         if resource.is_runtime_client(client_id) {
             return Ok(resource);
         }
-        resource.policy.runtime.client_ids.push(client_id.to_owned());
-        self.write_resource(resource, AuditAction::RuntimeClientAdded, Some(client_id)).await
+        resource
+            .policy
+            .runtime
+            .client_ids
+            .push(client_id.to_owned());
+        self.write_resource(resource, AuditAction::RuntimeClientAdded, Some(client_id))
+            .await
     }
 
     /// No longer lets a client introspect tokens of the resource.
     ///
     /// # Errors
     /// `not_found` for an unknown resource.
-    pub async fn remove_runtime_client(&self, reference: &str, client_id: &str) -> Result<Resource> {
+    pub async fn remove_runtime_client(
+        &self,
+        reference: &str,
+        client_id: &str,
+    ) -> Result<Resource> {
         let mut resource = Resource::clone(&*self.resource(reference).await?);
         if !resource.is_runtime_client(client_id) {
             return Ok(resource);
         }
-        resource.policy.runtime.client_ids.retain(|id| id != client_id);
-        self.write_resource(resource, AuditAction::RuntimeClientRemoved, Some(client_id)).await
+        resource
+            .policy
+            .runtime
+            .client_ids
+            .retain(|id| id != client_id);
+        self.write_resource(resource, AuditAction::RuntimeClientRemoved, Some(client_id))
+            .await
     }
 
     async fn write_resource(
@@ -162,15 +197,25 @@ impl Engine {
         client_id: Option<&str>,
     ) -> Result<Resource> {
         check(&resource)?;
-        let resource = Resource { updated_at: self.now(), ..resource };
+        let resource = Resource {
+            updated_at: self.now(),
+            ..resource
+        };
         let mut event = event(action, ACTOR).resource(&resource.slug);
         if let Some(client_id) = client_id {
             event = event.client(client_id);
         }
-        if self.store().update_resource(resource.clone(), vec![event]).await? {
+        if self
+            .store()
+            .update_resource(resource.clone(), vec![event])
+            .await?
+        {
             return Ok(resource);
         }
-        Err(Error::not_found(format!("there is no resource {}", resource.slug)))
+        Err(Error::not_found(format!(
+            "there is no resource {}",
+            resource.slug
+        )))
     }
 
     /// Deletes a resource with the consents for it.
@@ -180,10 +225,16 @@ impl Engine {
     pub async fn delete_resource(&self, reference: &str) -> Result<()> {
         let resource = self.resource(reference).await?;
         let event = event(AuditAction::ResourceDeleted, ACTOR).resource(&resource.slug);
-        if self.store().delete_resource(resource.id.to_string(), vec![event]).await? {
+        if self
+            .store()
+            .delete_resource(resource.id.to_string(), vec![event])
+            .await?
+        {
             tracing::info!(resource = %resource.slug, "resource deleted");
             return Ok(());
         }
-        Err(Error::not_found(format!("there is no resource {reference}")))
+        Err(Error::not_found(format!(
+            "there is no resource {reference}"
+        )))
     }
 }

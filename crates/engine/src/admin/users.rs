@@ -37,7 +37,8 @@ pub struct UserChange {
 }
 
 fn parse_email(email: &str) -> Result<String> {
-    normalize_email(email).ok_or_else(|| Error::invalid_request("email: that is not an e-mail address"))
+    normalize_email(email)
+        .ok_or_else(|| Error::invalid_request("email: that is not an e-mail address"))
 }
 
 fn not_found(who: &str) -> Error {
@@ -121,7 +122,8 @@ impl Engine {
         if let Some(password) = change.password {
             user.password_hash = Some(self.hash_password(&password).await?);
         }
-        self.write_user(user, AuditAction::UserUpdated, end_all).await
+        self.write_user(user, AuditAction::UserUpdated, end_all)
+            .await
     }
 
     /// Lets a user sign in, or no longer: a disabled user's sessions and tokens end at once.
@@ -138,13 +140,21 @@ impl Engine {
             UserStatus::Disabled => AuditAction::UserDisabled,
         };
         let end_all = status == UserStatus::Disabled;
-        self.write_user(User { status, ..user }, action, end_all).await
+        self.write_user(User { status, ..user }, action, end_all)
+            .await
     }
 
     async fn write_user(&self, user: User, action: AuditAction, end_all: bool) -> Result<User> {
-        let user = User { updated_at: self.now(), ..user };
+        let user = User {
+            updated_at: self.now(),
+            ..user
+        };
         let event = event(action, ACTOR).user(user.id.as_str());
-        if self.store().update_user(user.clone(), end_all, vec![event]).await? {
+        if self
+            .store()
+            .update_user(user.clone(), end_all, vec![event])
+            .await?
+        {
             tracing::info!(sub = %user.id, action = action.as_str(), "user changed");
             return Ok(user);
         }
@@ -158,8 +168,13 @@ impl Engine {
     pub async fn force_logout(&self, who: &str) -> Result<RevokeCount> {
         let user = self.user(who).await?;
         let event = event(AuditAction::UserForceLogout, ACTOR).user(user.id.as_str());
-        let ended = self.store().revoke(Revoke::User(user.id.to_string()), vec![event]).await?;
-        self.metrics().tokens_revoked.add_many(RevokeReason::Admin, ended.tokens);
+        let ended = self
+            .store()
+            .revoke(Revoke::User(user.id.to_string()), vec![event])
+            .await?;
+        self.metrics()
+            .tokens_revoked
+            .add_many(RevokeReason::Admin, ended.tokens);
         tracing::info!(sub = %user.id, sessions = ended.sessions, families = ended.families, tokens = ended.tokens, "user logged out everywhere");
         Ok(ended)
     }
@@ -171,7 +186,11 @@ impl Engine {
     pub async fn delete_user(&self, who: &str) -> Result<()> {
         let user = self.user(who).await?;
         let event = event(AuditAction::UserDeleted, ACTOR).user(user.id.as_str());
-        if self.store().delete_user(user.id.to_string(), vec![event]).await? {
+        if self
+            .store()
+            .delete_user(user.id.to_string(), vec![event])
+            .await?
+        {
             tracing::info!(sub = %user.id, "user deleted");
             return Ok(());
         }

@@ -61,7 +61,9 @@ impl Engine {
             now,
         };
         let minted = self.mint(&grant).await?;
-        let refresh = client.may_use(GrantType::RefreshToken).then(|| OpaqueToken::generate(self.rng()));
+        let refresh = client
+            .may_use(GrantType::RefreshToken)
+            .then(|| OpaqueToken::generate(self.rng()));
         let command = RedeemCode {
             digest,
             family: TokenFamily {
@@ -93,9 +95,11 @@ impl Engine {
             now,
         };
         match self.store().redeem_code(command).await? {
-            Redeemed::Yes => {
-                Ok(Issued::new(minted, &grant, refresh.map(|token| token.expose().to_owned())))
-            }
+            Redeemed::Yes => Ok(Issued::new(
+                minted,
+                &grant,
+                refresh.map(|token| token.expose().to_owned()),
+            )),
             Redeemed::AlreadySpent => Err(self.code_replayed(&code, client, verified).await),
             Redeemed::Gone => Err(Error::invalid_grant(DenyReason::CodeExpired)),
         }
@@ -103,8 +107,17 @@ impl Engine {
 
     /// A spent code came back (RFC 6749 §4.1.2). Whoever proved client and verifier holds all
     /// the client had, so what was born from the code dies.
-    async fn code_replayed(&self, code: &AuthorizationCode, client: &Client, verified: bool) -> Error {
-        let verifier = if verified { VerifierCheck::Valid } else { VerifierCheck::Invalid };
+    async fn code_replayed(
+        &self,
+        code: &AuthorizationCode,
+        client: &Client,
+        verified: bool,
+    ) -> Error {
+        let verifier = if verified {
+            VerifierCheck::Valid
+        } else {
+            VerifierCheck::Invalid
+        };
         self.metrics().auth_code_reuse.add(verifier);
         if verified {
             let event = event(AuditAction::FamilyRevoked, client.id.as_str())
@@ -165,7 +178,9 @@ pub(super) fn narrowed_scope(
         .filter(|scope| {
             resources.is_empty()
                 || scope.as_str() == domain::OFFLINE_ACCESS
-                || resources.iter().any(|resource| resource.has_scope(scope.as_str()))
+                || resources
+                    .iter()
+                    .any(|resource| resource.has_scope(scope.as_str()))
         })
         .cloned()
         .collect()

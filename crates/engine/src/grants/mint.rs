@@ -2,7 +2,8 @@
 
 use crate::{Engine, Result};
 use domain::{
-    Client, FamilyId, GrantType, Issuance, Jti, OFFLINE_ACCESS, Resource, ScopeSet, UnixMillis, UserId,
+    Client, FamilyId, GrantType, Issuance, Jti, OFFLINE_ACCESS, Resource, ScopeSet, UnixMillis,
+    UserId,
 };
 use oauth::jwt::{self, AccessTokenClaims};
 use oauth::token::{TokenResponse, TokenType};
@@ -34,8 +35,11 @@ impl Engine {
         let key = self.keys().current();
         let jti = Jti::generate(self.clock(), self.rng());
         let expires_at = grant.now.plus(grant.lifetime);
-        let mut audience: Vec<_> =
-            grant.resources.iter().map(|resource| resource.audience().to_owned()).collect();
+        let mut audience: Vec<_> = grant
+            .resources
+            .iter()
+            .map(|resource| resource.audience().to_owned())
+            .collect();
         if audience.is_empty() {
             audience.push(self.issuer().to_owned());
         }
@@ -56,7 +60,7 @@ impl Engine {
             agent_chain: Vec::new(),
             auth_time: Some(grant.auth_time.seconds()),
         };
-        let header = jwt::header(wire_algorithm(key.algorithm()), key.kid());
+        let header = jwt::header(key.algorithm(), key.kid());
         let signing_input = jwt::signing_input(&header, &claims);
         let signature = self.keys().sign(&key, signing_input.as_bytes()).await?;
         let token = jwt::assemble(signing_input, signature.as_ref());
@@ -81,14 +85,6 @@ impl Engine {
             revoked_at: None,
         };
         Ok(Minted { token, issuance })
-    }
-}
-
-/// The wire's name for a key's algorithm.
-pub(crate) fn wire_algorithm(algorithm: keys::Algorithm) -> jwt::Algorithm {
-    match algorithm {
-        keys::Algorithm::Es256 => jwt::Algorithm::Es256,
-        keys::Algorithm::Rs256 => jwt::Algorithm::Rs256,
     }
 }
 

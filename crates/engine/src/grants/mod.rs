@@ -7,7 +7,6 @@ mod refresh_token;
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{AuditAction, Client, GrantType};
-pub(crate) use mint::wire_algorithm;
 use mint::Issued;
 use oauth::Params;
 use oauth::client_auth::PresentedClient;
@@ -39,7 +38,9 @@ impl Engine {
         match outcome {
             Ok(issued) => {
                 self.metrics().tokens_issued.add(issued.grant_type);
-                self.metrics().token_issuance_duration.record(issued.grant_type, stopwatch.seconds());
+                self.metrics()
+                    .token_issuance_duration
+                    .record(issued.grant_type, stopwatch.seconds());
                 issued.log();
                 Ok(issued.response)
             }
@@ -53,7 +54,9 @@ impl Engine {
     async fn grant(&self, presented: &PresentedClient, params: &Params) -> Result<Issued> {
         let client = self.authenticate(presented).await?;
         match TokenRequest::parse(params)? {
-            TokenRequest::AuthorizationCode(request) => self.authorization_code(&client, request).await,
+            TokenRequest::AuthorizationCode(request) => {
+                self.authorization_code(&client, request).await
+            }
             TokenRequest::RefreshToken(request) => self.refresh_token(&client, request).await,
             _ => Err(Error::new(
                 oauth::ErrorCode::UnsupportedGrantType,

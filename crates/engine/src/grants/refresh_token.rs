@@ -11,7 +11,8 @@ use crate::audience::still_admitted;
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
-    AuditAction, Client, Digest, GrantType, OpaqueToken, RefreshToken, RefreshTokenState, ScopeSet, TokenFamily,
+    AuditAction, Client, Digest, GrantType, OpaqueToken, RefreshToken, RefreshTokenState, ScopeSet,
+    TokenFamily,
 };
 use oauth::ErrorCode;
 use oauth::token::RefreshTokenRequest;
@@ -28,7 +29,8 @@ impl Engine {
     ) -> Result<Issued> {
         check_grant_registered(client, GrantType::RefreshToken)?;
         let digest = Digest::of(request.refresh_token.expose_secret().as_bytes());
-        let Some(RefreshTokenState { token, family }) = self.store().refresh_token(&digest).await? else {
+        let Some(RefreshTokenState { token, family }) = self.store().refresh_token(&digest).await?
+        else {
             return Err(Error::invalid_grant(DenyReason::InvalidGrant));
         };
         if family.client_id != client.id {
@@ -120,9 +122,17 @@ fn check_alive(token: &RefreshToken, family: &TokenFamily, now: domain::UnixMill
 
 /// The request may narrow what was agreed to (RFC 6749 §6); what was agreed to but is no
 /// longer admitted cannot be had.
-fn asked_scope(family: &TokenFamily, admitted: &ScopeSet, asked: Option<ScopeSet>) -> Result<ScopeSet> {
+fn asked_scope(
+    family: &TokenFamily,
+    admitted: &ScopeSet,
+    asked: Option<ScopeSet>,
+) -> Result<ScopeSet> {
     let refuse = |description: String| {
-        Err(Error::new(ErrorCode::InvalidScope, DenyReason::InvalidScope, description))
+        Err(Error::new(
+            ErrorCode::InvalidScope,
+            DenyReason::InvalidScope,
+            description,
+        ))
     };
     match asked {
         Some(asked) => match asked.first_outside(|scope| admitted.contains(scope)) {

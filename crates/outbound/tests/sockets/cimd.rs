@@ -8,8 +8,8 @@ use crate::server::{Answer, Server, http};
 use domain::{ManualClock, UnixMillis};
 use oauth::registration::ClientRegistration;
 use outbound::cimd::{
-    CimdError, CimdObserver, CimdOptions, CimdResolver, DEFAULT_LIFETIME,
-    FAILURE_LIFETIME, FetchOutcome, MIN_LIFETIME, Suppression, TIMEOUT_LIFETIME,
+    CimdError, CimdObserver, CimdOptions, CimdResolver, DEFAULT_LIFETIME, FAILURE_LIFETIME,
+    FetchOutcome, MIN_LIFETIME, Suppression, TIMEOUT_LIFETIME,
 };
 use outbound::{GuardPolicy, GuardedClient};
 

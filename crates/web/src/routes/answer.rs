@@ -23,7 +23,9 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 
 impl Asked {
     pub fn request_id(&self) -> &str {
-        self.0.as_ref().map_or("", |exchange| &exchange.context.request_id)
+        self.0
+            .as_ref()
+            .map_or("", |exchange| &exchange.context.request_id)
     }
 
     /// The error answer of an endpoint at which clients authenticate (RFC 6749 §5.2).
@@ -36,7 +38,10 @@ impl Asked {
         let headers = response.headers_mut();
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         if error.code == ErrorCode::InvalidClient {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"authserver\""));
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"authserver\""),
+            );
         }
         if let Some(after) = error.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
@@ -48,7 +53,11 @@ impl Asked {
 
 /// JSON that no cache may keep (RFC 6749 §5.1).
 pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+        (PRAGMA, "no-cache"),
+    ];
     (status, headers, body.into()).into_response()
 }
 

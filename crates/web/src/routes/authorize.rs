@@ -38,7 +38,10 @@ pub(crate) async fn authorize(
         Authorization::Refused(error) => app.pages.error(&error, asked.request_id()),
         Authorization::Redirect(to) => see_other(&to),
         Authorization::Login(_) => see_other(&login_path(&app, &params)),
-        Authorization::Consent(_) => see_other(&app.pages.local(&format!("/consent?{}", carried(&app, &params, false)))),
+        Authorization::Consent(_) => see_other(
+            &app.pages
+                .local(&format!("/consent?{}", carried(&app, &params, false))),
+        ),
     }
 }
 
@@ -62,26 +65,36 @@ pub(crate) async fn consent_form(
         (Authorization::Refused(error), _) => app.pages.error(&error, asked.request_id()),
         (Authorization::Redirect(to), _) => see_other(&to),
         (Authorization::Consent(view), Some(user)) => page(&app, *view, &user, query),
-        (Authorization::Login(_) | Authorization::Consent(_), _) => see_other(&login_path(&app, &params)),
+        (Authorization::Login(_) | Authorization::Consent(_), _) => {
+            see_other(&login_path(&app, &params))
+        }
     }
 }
 
 /// `POST /consent`: the user's answer.
-pub(crate) async fn consent(State(app): State<App>, asked: Asked, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn consent(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let request_id = asked.request_id();
     match decide(&app, &headers, &body).await {
         Ok(Authorization::Redirect(to)) => see_other(&to),
         Ok(Authorization::Refused(error)) | Err(error) => app.pages.error(&error, request_id),
         // The session ended, or more is asked than was shown: back to the beginning.
-        Ok(Authorization::Login(_) | Authorization::Consent(_)) => {
-            app.pages.error(&expired(DenyReason::RequestExpired), request_id)
-        }
+        Ok(Authorization::Login(_) | Authorization::Consent(_)) => app
+            .pages
+            .error(&expired(DenyReason::RequestExpired), request_id),
     }
 }
 
 async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Authorization, Error> {
     let form = Params::parse(body)?;
-    let user = app.signed_in(headers).await?.ok_or_else(|| expired(DenyReason::SessionInvalid))?;
+    let user = app
+        .signed_in(headers)
+        .await?
+        .ok_or_else(|| expired(DenyReason::SessionInvalid))?;
     check_form_token(app, &form, &user).await?;
     let params = Params::parse(form.required("request")?.as_bytes())?;
     let decision = match form.required("decision")? {
@@ -93,9 +106,17 @@ async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Authoriza
 }
 
 /// A form of a signed-in browser must carry the token that was issued to its session.
-pub(crate) async fn check_form_token(app: &App, form: &Params, user: &SignedIn) -> Result<(), Error> {
+pub(crate) async fn check_form_token(
+    app: &App,
+    form: &Params,
+    user: &SignedIn,
+) -> Result<(), Error> {
     let token = form.get("csrf_token").unwrap_or_default();
-    if app.engine.form_tokens().accepts(token, SESSION_FORM, &user.cookie, "", app.engine.now()) {
+    if app
+        .engine
+        .form_tokens()
+        .accepts(token, SESSION_FORM, &user.cookie, "", app.engine.now())
+    {
         return Ok(());
     }
     let error = expired(DenyReason::Csrf);
@@ -124,8 +145,12 @@ async fn read(app: &App, query: &str) -> Result<Params, Error> {
 
 /// The login page, with the way back to this request.
 fn login_path(app: &App, params: &Params) -> String {
-    let next = app.pages.local(&format!("/oauth/authorize?{}", carried(app, params, true)));
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+    let next = app
+        .pages
+        .local(&format!("/oauth/authorize?{}", carried(app, params, true)));
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("next", &next)
+        .finish();
     app.pages.local(&format!("/login?{query}"))
 }
 
@@ -155,7 +180,9 @@ fn carried(app: &App, params: &Params, after_login: bool) -> String {
 fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Response {
     let nonce = nonce();
     let csrf_token =
-        app.engine.form_tokens().issue(SESSION_FORM, &user.cookie, "", app.engine.now());
+        app.engine
+            .form_tokens()
+            .issue(SESSION_FORM, &user.cookie, "", app.engine.now());
     let host = host_for_display(&view.redirect_uri);
     let destination = if host.is_custom_scheme {
         Destination::App { scheme: host.host }
@@ -200,5 +227,6 @@ fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Respons
         offline_access: view.offline_access,
         user_email: user.user.email.clone(),
     };
-    app.pages.render(StatusCode::OK, &page, &nonce, Some(&leads_to))
+    app.pages
+        .render(StatusCode::OK, &page, &nonce, Some(&leads_to))
 }

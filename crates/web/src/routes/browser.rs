@@ -32,8 +32,16 @@ impl App {
 
     fn set_cookie(&self, name: &str, value: &str, max_age: Duration) -> HeaderValue {
         let session = &self.engine.config().session;
-        let secure = if self.engine.config().secure_cookies() { "; Secure" } else { "" };
-        let path = if self.pages.base_path.is_empty() { "/" } else { &self.pages.base_path };
+        let secure = if self.engine.config().secure_cookies() {
+            "; Secure"
+        } else {
+            ""
+        };
+        let path = if self.pages.base_path.is_empty() {
+            "/"
+        } else {
+            &self.pages.base_path
+        };
         let same_site = match session.same_site {
             config::SameSite::Lax => "Lax",
             config::SameSite::Strict => "Strict",
@@ -72,7 +80,10 @@ impl App {
     pub(crate) fn login_form_of(&self, headers: &HeaderMap) -> Option<String> {
         let name = format!("{}{BEFORE_LOGIN}", self.cookie_name());
         let value = cookie(headers, &name)?;
-        self.engine.form_tokens().read_cookie(&name, value).map(str::to_owned)
+        self.engine
+            .form_tokens()
+            .read_cookie(&name, value)
+            .map(str::to_owned)
     }
 
     /// Binds login forms to this browser: a value, and the cookie to set if it is new.
@@ -104,8 +115,9 @@ pub(crate) fn see_other(location: &str) -> Response {
         }
         Err(_) => *response.status_mut() = StatusCode::BAD_REQUEST,
     }
-    response
-        .headers_mut()
-        .insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(
+        http::header::CACHE_CONTROL,
+        HeaderValue::from_static("no-store"),
+    );
     response
 }

@@ -12,7 +12,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 /// Public and the same for everybody; a change is seen within five minutes.
 fn document(body: impl Into<Body>) -> Response {
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "public, max-age=300"),
+    ];
     (StatusCode::OK, headers, body.into()).into_response()
 }
 
@@ -43,14 +46,20 @@ pub(crate) async fn any_resource(app: State<App>, asked: Asked) -> Response {
 }
 
 /// `/.well-known/oauth-protected-resource/{reference}` (RFC 9728 §3.1)
-pub(crate) async fn resource(app: State<App>, asked: Asked, Path(reference): Path<String>) -> Response {
+pub(crate) async fn resource(
+    app: State<App>,
+    asked: Asked,
+    Path(reference): Path<String>,
+) -> Response {
     describe(app, asked, Some(reference)).await
 }
 
 async fn describe(State(app): State<App>, asked: Asked, reference: Option<String>) -> Response {
     match app.engine.protected_resource(reference.as_deref()).await {
         Ok(Some(description)) => document(description),
-        Ok(None) => asked.refuse(&Error::not_found("no protected resource is registered under this name")),
+        Ok(None) => asked.refuse(&Error::not_found(
+            "no protected resource is registered under this name",
+        )),
         Err(error) => asked.refuse(&error),
     }
 }

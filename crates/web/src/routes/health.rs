@@ -18,9 +18,16 @@ pub(crate) async fn health(State(app): State<App>) -> Response {
     let (status, word, database) = if health.database {
         (StatusCode::OK, "ok", "ok")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "unreachable")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "unreachable",
+        )
     };
-    json(status, value!({ "status": word, "time": health.checked_at, "db": database }).to_string())
+    json(
+        status,
+        value!({ "status": word, "time": health.checked_at, "db": database }).to_string(),
+    )
 }
 
 /// `GET /ready`: requests can be served.

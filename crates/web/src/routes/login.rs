@@ -33,7 +33,12 @@ pub(crate) async fn home(State(app): State<App>, asked: Asked, headers: HeaderMa
         nonce: nonce.clone(),
         issuer_host: app.pages.issuer_host.to_string(),
         base_path: app.pages.base_path.to_string(),
-        csrf_token: app.engine.form_tokens().issue(SESSION_FORM, &user.cookie, "", app.engine.now()),
+        csrf_token: app.engine.form_tokens().issue(
+            SESSION_FORM,
+            &user.cookie,
+            "",
+            app.engine.now(),
+        ),
         user_email: user.user.email.clone(),
         connections_href: None,
     };
@@ -56,7 +61,12 @@ pub(crate) async fn form(
 }
 
 /// `POST /login`
-pub(crate) async fn submit(State(app): State<App>, asked: Asked, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn submit(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let form = match Params::parse(&body) {
         Ok(form) => form,
         Err(error) => return app.pages.error(&error.into(), asked.request_id()),
@@ -65,14 +75,26 @@ pub(crate) async fn submit(State(app): State<App>, asked: Asked, headers: Header
     let bound_to = app.login_form_of(&headers).unwrap_or_default();
     let token = form.get("csrf_token").unwrap_or_default();
     let email = form.get("email").unwrap_or_default().to_owned();
-    if !app.engine.form_tokens().accepts(token, LOGIN_FORM, &bound_to, &next, app.engine.now()) {
+    if !app
+        .engine
+        .form_tokens()
+        .accepts(token, LOGIN_FORM, &bound_to, &next, app.engine.now())
+    {
         let error = Error::new(
             ::oauth::ErrorCode::AccessDenied,
             DenyReason::Csrf,
             "the login form has expired or was not sent from this server's own page",
         );
         app.engine.refuse_authorization(&error).await;
-        return show(&app, &headers, next, Some(email), Some(LoginError::Expired), StatusCode::FORBIDDEN).await;
+        return show(
+            &app,
+            &headers,
+            next,
+            Some(email),
+            Some(LoginError::Expired),
+            StatusCode::FORBIDDEN,
+        )
+        .await;
     }
     let password = SecretString::from(form.get("password").unwrap_or_default());
     // A session store that does not answer must not keep anybody from trying to sign in.
@@ -86,14 +108,26 @@ pub(crate) async fn submit(State(app): State<App>, asked: Asked, headers: Header
         Err(error) => match error.reason {
             DenyReason::LoginFailed => {
                 let shown = Some(LoginError::InvalidCredentials);
-                show(&app, &headers, next, Some(email), shown, StatusCode::UNAUTHORIZED).await
+                show(
+                    &app,
+                    &headers,
+                    next,
+                    Some(email),
+                    shown,
+                    StatusCode::UNAUTHORIZED,
+                )
+                .await
             }
             DenyReason::LockedOut => {
                 let left = error.retry_after.unwrap_or_default().as_secs().max(1);
-                let shown = Some(LoginError::LockedOut { retry_after_minutes: left.div_ceil(60) });
+                let shown = Some(LoginError::LockedOut {
+                    retry_after_minutes: left.div_ceil(60),
+                });
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 let mut response = show(&app, &headers, next, Some(email), shown, status).await;
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(left));
+                response
+                    .headers_mut()
+                    .insert(RETRY_AFTER, HeaderValue::from(left));
                 response
             }
             _ => app.pages.error(&error, asked.request_id()),
@@ -102,7 +136,12 @@ pub(crate) async fn submit(State(app): State<App>, asked: Asked, headers: Header
 }
 
 /// `POST /logout`
-pub(crate) async fn sign_out(State(app): State<App>, asked: Asked, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn sign_out(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let ended = async {
         let form = Params::parse(&body)?;
         if let Some(user) = app.signed_in(&headers).await? {
@@ -127,7 +166,9 @@ pub(crate) async fn sign_out(State(app): State<App>, asked: Asked, headers: Head
 
 /// Where to go after the login: only ever a path of this server (RFC 9700 §4.11.1).
 fn local_next(app: &App, params: &Params) -> String {
-    let given = params.get("next").and_then(|next| LocalPath::parse(next).ok());
+    let given = params
+        .get("next")
+        .and_then(|next| LocalPath::parse(next).ok());
     given.map_or_else(|| app.pages.local("/"), |next| next.as_str().to_owned())
 }
 
@@ -141,7 +182,9 @@ async fn show(
 ) -> Response {
     let request = next.split_once('?').and_then(|(path, query)| {
         let authorize = app.pages.local("/oauth/authorize");
-        (path == authorize).then(|| Params::parse(query.as_bytes()).ok()).flatten()
+        (path == authorize)
+            .then(|| Params::parse(query.as_bytes()).ok())
+            .flatten()
     });
     let view = match &request {
         Some(params) => app.engine.login_view(params).await,
@@ -153,7 +196,10 @@ async fn show(
         nonce: nonce.clone(),
         issuer_host: app.pages.issuer_host.to_string(),
         base_path: app.pages.base_path.to_string(),
-        csrf_token: app.engine.form_tokens().issue(LOGIN_FORM, &bound_to, &next, app.engine.now()),
+        csrf_token: app
+            .engine
+            .form_tokens()
+            .issue(LOGIN_FORM, &bound_to, &next, app.engine.now()),
         next,
         email: email.or(view.login_hint).unwrap_or_default(),
         error,

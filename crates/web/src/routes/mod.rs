@@ -26,7 +26,6 @@ pub(crate) struct App {
 
 /// All routes of the public listener. An issuer with a path is served both below that path and
 /// at the root, so that a proxy in front may strip it or not.
-#[must_use]
 pub fn router(engine: Engine) -> Router {
     let pages = Pages::new(&engine);
     let app = App { pages, engine };
@@ -36,15 +35,20 @@ pub fn router(engine: Engine) -> Router {
         endpoints
     } else {
         let openid = format!("{base}/.well-known/openid-configuration");
-        Router::new().nest(&base, endpoints.clone()).merge(endpoints).route(&openid, get(discovery::openid))
+        Router::new()
+            .nest(&base, endpoints.clone())
+            .merge(endpoints)
+            .route(&openid, get(discovery::openid))
     };
     router.merge(well_known(&base)).with_state(app)
 }
 
 fn endpoints(app: &App) -> Router<App> {
     let dcr = &app.engine.config().dcr;
-    let register =
-        post(oauth::register).layer(RateLimitLayer::new(AddressLimiter::new(dcr.rate_limit, dcr.rate_limit_burst)));
+    let register = post(oauth::register).layer(RateLimitLayer::new(AddressLimiter::new(
+        dcr.rate_limit,
+        dcr.rate_limit_burst,
+    )));
     Router::new()
         .route("/", get(login::home))
         .route("/oauth/authorize", get(authorize::authorize))
@@ -54,7 +58,10 @@ fn endpoints(app: &App) -> Router<App> {
         .route("/oauth/introspect", post(oauth::introspect))
         .route("/login", get(login::form).post(login::submit))
         .route("/logout", post(login::sign_out))
-        .route("/consent", get(authorize::consent_form).post(authorize::consent))
+        .route(
+            "/consent",
+            get(authorize::consent_form).post(authorize::consent),
+        )
         .route("/livez", get(health::livez))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
@@ -65,14 +72,29 @@ fn endpoints(app: &App) -> Router<App> {
 /// RFC 9728 §3.1 let clients look for them.
 fn well_known(base: &str) -> Router<App> {
     let mut router = Router::new()
-        .route("/.well-known/oauth-authorization-server", get(discovery::oauth))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(discovery::oauth),
+        )
         .route("/.well-known/openid-configuration", get(discovery::openid))
-        .route("/.well-known/oauth-protected-resource", get(discovery::any_resource))
-        .route("/.well-known/oauth-protected-resource/{*reference}", get(discovery::resource));
+        .route(
+            "/.well-known/oauth-protected-resource",
+            get(discovery::any_resource),
+        )
+        .route(
+            "/.well-known/oauth-protected-resource/{*reference}",
+            get(discovery::resource),
+        );
     if !base.is_empty() {
         router = router
-            .route(&format!("/.well-known/oauth-authorization-server{base}"), get(discovery::oauth))
-            .route(&format!("/.well-known/openid-configuration{base}"), get(discovery::openid));
+            .route(
+                &format!("/.well-known/oauth-authorization-server{base}"),
+                get(discovery::oauth),
+            )
+            .route(
+                &format!("/.well-known/openid-configuration{base}"),
+                get(discovery::openid),
+            );
     }
     router
 }
@@ -81,5 +103,8 @@ fn well_known(base: &str) -> Router<App> {
 #[must_use]
 pub fn with_error_page(shell: ShellState, engine: &Engine) -> ShellState {
     let pages = Pages::new(engine);
-    ShellState { error_page: Some(Arc::new(move |body| pages.error_of_shell(body))), ..shell }
+    ShellState {
+        error_page: Some(Arc::new(move |body| pages.error_of_shell(body))),
+        ..shell
+    }
 }

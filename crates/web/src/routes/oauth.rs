@@ -14,19 +14,34 @@ fn check_form(headers: &HeaderMap) -> Result<(), Error> {
     let is_json = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/json"));
+        .is_some_and(|value| {
+            value
+                .trim_start()
+                .to_ascii_lowercase()
+                .starts_with("application/json")
+        });
     if is_json {
-        return Err(Error::invalid_request("the body is JSON; send application/x-www-form-urlencoded"));
+        return Err(Error::invalid_request(
+            "the body is JSON; send application/x-www-form-urlencoded",
+        ));
     }
     Ok(())
 }
 
 fn authorization(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    headers.get_all(AUTHORIZATION).iter().map(http::HeaderValue::as_bytes)
+    headers
+        .get_all(AUTHORIZATION)
+        .iter()
+        .map(http::HeaderValue::as_bytes)
 }
 
 /// `POST /oauth/token` (RFC 6749 §3.2)
-pub(crate) async fn token(State(app): State<App>, asked: Asked, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn token(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     if let Err(error) = check_form(&headers) {
         return asked.refuse(&error);
     }
@@ -37,7 +52,12 @@ pub(crate) async fn token(State(app): State<App>, asked: Asked, headers: HeaderM
 }
 
 /// `POST /oauth/revoke` (RFC 7009 §2)
-pub(crate) async fn revoke(State(app): State<App>, asked: Asked, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     if let Err(error) = check_form(&headers) {
         return asked.refuse(&error);
     }

@@ -32,23 +32,41 @@ impl Pages {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        Self { issuer_host: host.into(), base_path: issuer.path().into() }
+        Self {
+            issuer_host: host.into(),
+            base_path: issuer.path().into(),
+        }
     }
 
     /// A page. Forms on it may be sent here, and their answer may lead to `leads_to`: browsers
     /// hold `form-action` against the redirect that follows, too.
-    pub fn render(&self, status: StatusCode, page: &impl Template, nonce: &str, leads_to: Option<&str>) -> Response {
+    pub fn render(
+        &self,
+        status: StatusCode,
+        page: &impl Template,
+        nonce: &str,
+        leads_to: Option<&str>,
+    ) -> Response {
         let Ok(html) = page.render() else {
-            return (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be rendered").into_response();
+            return (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the page could not be rendered",
+            )
+                .into_response();
         };
-        let leads_to = leads_to.map(|source| format!(" {source}")).unwrap_or_default();
+        let leads_to = leads_to
+            .map(|source| format!(" {source}"))
+            .unwrap_or_default();
         let policy = format!(
             "default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'{leads_to}; \
              frame-ancestors 'none'; base-uri 'none'"
         );
         let mut response = (status, html).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             headers.insert(CONTENT_SECURITY_POLICY, policy);
@@ -61,7 +79,9 @@ impl Pages {
         let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
         let mut response = self.error_page(status, &error.description, request_id);
         if let Some(after) = error.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
         }
         response
     }

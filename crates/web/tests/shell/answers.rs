@@ -152,7 +152,7 @@ async fn a_browser_gets_a_page_and_an_endpoint_never_gives_one() {
                     "<h1>{}</h1>",
                     body.status
                 )))
-            });
+            }));
         }),
         ..Setup::default()
     };
