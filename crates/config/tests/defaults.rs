@@ -14,7 +14,7 @@ fn keys() -> Vec<&'static Key> {
 }
 
 /// The specification's table: key, default as shown, variable.
-const TABLE: [(&str, &str, &str); 52] = [
+const TABLE: [(&str, &str, &str); 63] = [
     (
         "client_secret_pepper",
         "-",
@@ -190,6 +190,49 @@ const TABLE: [(&str, &str, &str); 52] = [
         "oauth.default_client_scope",
         "-",
         "AUTHPLANE_OAUTH_DEFAULT_CLIENT_SCOPE",
+    ),
+    (
+        "client_credentials.enabled",
+        "true",
+        "AUTHPLANE_CLIENT_CREDENTIALS_ENABLED",
+    ),
+    (
+        "client_credentials.token_expiry",
+        "1h",
+        "AUTHPLANE_CLIENT_CREDENTIALS_TOKEN_EXPIRY",
+    ),
+    ("dpop.enabled", "true", "AUTHPLANE_DPOP_ENABLED"),
+    ("dpop.proof_lifetime", "1m", "AUTHPLANE_DPOP_PROOF_LIFETIME"),
+    ("dpop.nonce_ttl", "1m", "AUTHPLANE_DPOP_NONCE_TTL"),
+    (
+        "dpop.require_nonce",
+        "false",
+        "AUTHPLANE_DPOP_REQUIRE_NONCE",
+    ),
+    (
+        "token_exchange.enabled",
+        "true",
+        "AUTHPLANE_TOKEN_EXCHANGE_ENABLED",
+    ),
+    (
+        "token_exchange.token_expiry",
+        "1h",
+        "AUTHPLANE_TOKEN_EXCHANGE_TOKEN_EXPIRY",
+    ),
+    (
+        "token_exchange.max_chain_depth",
+        "5",
+        "AUTHPLANE_TOKEN_EXCHANGE_MAX_CHAIN_DEPTH",
+    ),
+    (
+        "token_exchange.allow_self_exchange",
+        "false",
+        "AUTHPLANE_TOKEN_EXCHANGE_ALLOW_SELF_EXCHANGE",
+    ),
+    (
+        "agents.agent_identity_enabled",
+        "true",
+        "AUTHPLANE_AGENTS_AGENT_IDENTITY_ENABLED",
     ),
 ];
 

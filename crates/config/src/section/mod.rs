@@ -1,8 +1,11 @@
 //! The keys, section by section. Each file declares the keys of one section and nothing else.
 
 mod admin;
+mod agents;
 mod cimd;
+mod client_credentials;
 mod dcr;
+mod dpop;
 mod oauth;
 mod observability;
 mod rate_limit;
@@ -13,10 +16,14 @@ mod server;
 mod session;
 mod signing;
 mod storage;
+mod token_exchange;
 
 pub use admin::Admin;
+pub use agents::Agents;
 pub use cimd::Cimd;
+pub use client_credentials::ClientCredentials;
 pub use dcr::{Dcr, DcrMode};
+pub use dpop::Dpop;
 pub use oauth::OAuth;
 pub use observability::{
     LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider, Observability,
@@ -31,3 +38,4 @@ pub use server::{Server, Tls};
 pub use session::{SameSite, Session};
 pub use signing::{KeyStore, Signing};
 pub use storage::{Postgres, Sqlite, Storage, StorageDriver};
+pub use token_exchange::TokenExchange;

@@ -3,7 +3,7 @@
 //! docs/reference/metrics.md is generated from it; after a change run the tests with
 //! `UPDATE_REFERENCE=1` to write the page again.
 
-use domain::{AuditAction, GrantType};
+use domain::{AuditAction, BackendKind, GrantType};
 
 use super::definition::{Definition, catalog};
 use super::deny_reason::DenyReason;
@@ -13,9 +13,9 @@ use super::instrument::{
     SparseHistogram,
 };
 use super::labels::{
-    ConnectionState, ConsentDecision, DbOp, FetchOutcome, LoginOutcome, RegistrationSource,
-    RevocationHalf, RevocationPath, RevokeReason, Signal, StoreKind, SuppressReason, TokenActive,
-    VerifierCheck,
+    AllowlistOp, ConnectionState, ConsentDecision, DbOp, DpopRejection, ExchangeKind, FetchOutcome,
+    LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf, RevocationPath, RevokeReason,
+    Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
 };
 
 catalog! {
@@ -109,6 +109,69 @@ catalog! {
         unit: "{fetch}",
         help: "Client ID metadata documents that were needed and not fetched.",
         worry: "capacity grows: somebody makes the server fetch documents.",
+    }
+    client_credentials_issued: Counter<()> {
+        name: "authplane_client_credentials_issued_total",
+        labels: [],
+        unit: "{token}",
+        help: "Tokens that clients got for themselves.",
+        worry: "It falls to zero while machines are at work, or multiplies: a client asks for a token on every call.",
+    }
+    client_credentials_denied: Counter<DenyReason> {
+        name: "authplane_client_credentials_denied_total",
+        labels: ["reason"],
+        unit: "{request}",
+        help: "Requests for such tokens that were refused.",
+        worry: "invalid_client grows: somebody guesses secrets, or a rotated secret was not rolled out.",
+    }
+    dpop_proofs_validated: Counter<()> {
+        name: "authplane_dpop_proofs_validated_total",
+        labels: [],
+        unit: "{proof}",
+        help: "DPoP proofs accepted.",
+        worry: "It falls while tokens are issued: clients fell back to bearer tokens.",
+    }
+    dpop_proofs_rejected: Counter<DpopRejection> {
+        name: "authplane_dpop_proofs_rejected_total",
+        labels: ["reason"],
+        unit: "{proof}",
+        help: "DPoP proofs refused.",
+        worry: "More than 5 a second: htu means a proxy that changes the URL, iat a clock, replay an attack.",
+    }
+    token_exchange: Counter<(ExchangeKind, BackendKind, BackendKind)> {
+        name: "authplane_token_exchange_total",
+        labels: ["kind", "source", "target"],
+        unit: "{token}",
+        help: "Tokens exchanged.",
+        worry: "delegation grows without new agents: a token wanders further than it should.",
+    }
+    token_exchange_denied: Counter<DenyReason> {
+        name: "authplane_token_exchange_denied_total",
+        labels: ["reason"],
+        unit: "{request}",
+        help: "Token exchanges refused.",
+        worry: "exchange_foreign_token or exchange_client_not_allowed grow: a client tries what it may not.",
+    }
+    agent_tokens_issued: Counter<()> {
+        name: "authplane_agent_tokens_issued_total",
+        labels: [],
+        unit: "{token}",
+        help: "Tokens that name an agent.",
+        worry: "It grows much faster than the work of your agents.",
+    }
+    resource_server_ops: Counter<ResourceOp> {
+        name: "authplane_resource_server_ops_total",
+        labels: ["op"],
+        unit: "{operation}",
+        help: "Changes to registered resources.",
+        worry: "Any increase that no operator made.",
+    }
+    allowlist_ops: Counter<AllowlistOp> {
+        name: "authplane_allowlist_ops_total",
+        labels: ["op"],
+        unit: "{operation}",
+        help: "Changes to the lists of clients that may exchange for, or run, a resource.",
+        worry: "Any increase that no operator made.",
     }
     audit_events_dropped: Counter<AuditAction> {
         name: "authserver_audit_events_dropped_total",
