@@ -103,7 +103,7 @@ mod tests {
             "content",
             now.plus(FORM_LIFETIME)
         ));
-        let later = token.replacen('1', "9", 1);
+        let later = format!("9{token}");
         assert!(!tokens.accepts(&later, "consent", "browser", "content", now));
         assert!(!tokens.accepts("", "consent", "browser", "content", now));
     }
