@@ -12,6 +12,12 @@ pub(super) const ABOVE_ZERO: Rule<Duration> = Rule {
     holds: |duration| !duration.is_zero(),
 };
 
+/// A listener, a writer and a reader.
+pub(super) const AT_LEAST_THREE: Rule<u32> = Rule {
+    allowed: "a whole number from 3 to 4294967295",
+    holds: |number| *number >= 3,
+};
+
 pub(super) const AT_LEAST_ONE: Rule<u32> = Rule {
     allowed: "a whole number from 1 to 4294967295",
     holds: |number| *number > 0,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::rule::{ABOVE_ZERO, AT_LEAST_ONE};
+use super::rule::{ABOVE_ZERO, AT_LEAST_THREE};
 use crate::schema::{choice, section};
 use crate::value::PostgresDsn;
 
@@ -51,7 +51,7 @@ section! {
         /// Connection URL, `postgres://user:password@host:5432/database`. Needed with this driver.
         dsn: Option<PostgresDsn>, "AUTHPLANE_STORAGE_POSTGRES_DSN";
         /// Connections opened at most.
-        max_conns: u32 = "25", "AUTHPLANE_STORAGE_POSTGRES_MAX_CONNS", AT_LEAST_ONE;
+        max_conns: u32 = "25", "AUTHPLANE_STORAGE_POSTGRES_MAX_CONNS", AT_LEAST_THREE;
         /// Connections kept open when idle.
         min_conns: u32 = "5", "AUTHPLANE_STORAGE_POSTGRES_MIN_CONNS";
         /// Age at which a connection is replaced.
