@@ -181,7 +181,7 @@ impl PurgeTarget {
             Self::AuthorizationCodes => "authorization-codes",
             Self::RefreshTokens => "refresh-tokens",
             Self::Sessions => "sessions",
-            Self::DpopProofs => "dpop-proofs",
+            Self::DpopProofs => "dpop-nonces",
         }
     }
 }
