@@ -29,7 +29,11 @@ fn redirected_error(reply: &Reply) -> String {
     let location = reply.location();
     assert!(location.starts_with(&format!("{REDIRECT}?")), "{location}");
     let mut answer = query_of(location);
-    assert_eq!(answer.remove("state").as_deref(), Some("a state"), "{location}");
+    assert_eq!(
+        answer.remove("state").as_deref(),
+        Some("a state"),
+        "{location}"
+    );
     assert_eq!(answer.remove("iss").as_deref(), Some(ISSUER), "{location}");
     assert!(answer.remove("error_description").is_some(), "{location}");
     let error = answer.remove("error").expect("an error");
@@ -41,7 +45,12 @@ fn redirected_error(reply: &Reply) -> String {
 fn is_page(reply: &Reply) {
     assert_eq!(reply.status, 400, "{reply:?}");
     assert_eq!(reply.header("location"), None);
-    assert!(reply.header("content-type").unwrap().starts_with("text/html"));
+    assert!(
+        reply
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let policy = reply.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'"), "{policy}");
@@ -84,26 +93,74 @@ async fn once_it_is_proven_an_error_goes_to_the_client_with_state_and_issuer() {
     let good = app.authorize(&Pkce::fresh());
     let wrong = [
         (good.clone().without("response_type"), "invalid_request"),
-        (good.clone().with("response_type", "token"), "unsupported_response_type"),
-        (good.clone().with("response_type", "code token"), "unsupported_response_type"),
-        (good.clone().with("response_mode", "fragment"), "invalid_request"),
+        (
+            good.clone().with("response_type", "token"),
+            "unsupported_response_type",
+        ),
+        (
+            good.clone().with("response_type", "code token"),
+            "unsupported_response_type",
+        ),
+        (
+            good.clone().with("response_mode", "fragment"),
+            "invalid_request",
+        ),
         (good.clone().without("code_challenge"), "invalid_request"),
-        (good.clone().without("code_challenge_method"), "invalid_request"),
-        (good.clone().with("code_challenge_method", "plain"), "invalid_request"),
-        (good.clone().with("code_challenge_method", "s256"), "invalid_request"),
-        (good.clone().with("code_challenge", "short"), "invalid_request"),
-        (good.clone().with("code_challenge", &"a".repeat(200)), "invalid_request"),
-        (good.clone().with("code_challenge", &"+".repeat(43)), "invalid_request"),
-        (good.clone().with("resource", "https://nowhere.example/"), "invalid_target"),
-        (good.clone().with("resource", &RESOURCE.to_uppercase()), "invalid_target"),
-        (good.clone().with("resource", &format!("{RESOURCE}/")), "invalid_target"),
-        (good.clone().with("resource", &format!("{RESOURCE}#x")), "invalid_target"),
-        (good.clone().and("resource", "https://nowhere.example/"), "invalid_target"),
+        (
+            good.clone().without("code_challenge_method"),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge_method", "plain"),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge_method", "s256"),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge", "short"),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge", &"a".repeat(200)),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge", &"+".repeat(43)),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("resource", "https://nowhere.example/"),
+            "invalid_target",
+        ),
+        (
+            good.clone().with("resource", &RESOURCE.to_uppercase()),
+            "invalid_target",
+        ),
+        (
+            good.clone().with("resource", &format!("{RESOURCE}/")),
+            "invalid_target",
+        ),
+        (
+            good.clone().with("resource", &format!("{RESOURCE}#x")),
+            "invalid_target",
+        ),
+        (
+            good.clone().and("resource", "https://nowhere.example/"),
+            "invalid_target",
+        ),
         (good.clone().without("scope"), "invalid_scope"),
         (good.clone().with("scope", " "), "invalid_scope"),
         (good.clone().with("scope", "mail/read"), "invalid_scope"),
-        (good.clone().with("scope", "notes/read admin"), "invalid_scope"),
-        (good.clone().with("scope", "notes/read \"quoted\""), "invalid_scope"),
+        (
+            good.clone().with("scope", "notes/read admin"),
+            "invalid_scope",
+        ),
+        (
+            good.clone().with("scope", "notes/read \"quoted\""),
+            "invalid_scope",
+        ),
         (good.clone().with("prompt", "none login"), "invalid_request"),
         (good.clone().with("prompt", "dance"), "invalid_request"),
         (good.clone().with("prompt", "none"), "login_required"),
@@ -156,16 +213,29 @@ async fn consent_is_asked_once_and_again_when_more_is_asked(database: Database) 
     assert_eq!(server.audit(AuditAction::ConsentGranted).await.len(), 1);
 
     let asks = async |browser: &mut Browser, scope: &str| {
-        browser.send(request(scope)).await.location().starts_with("/consent")
+        browser
+            .send(request(scope))
+            .await
+            .location()
+            .starts_with("/consent")
     };
     assert!(!asks(&mut browser, "notes/read").await, "remembered");
-    assert!(!asks(&mut Browser::signed_in(&server).await, "notes/read").await, "everywhere");
+    assert!(
+        !asks(&mut Browser::signed_in(&server).await, "notes/read").await,
+        "everywhere"
+    );
     assert!(asks(&mut browser, "notes/write").await);
-    app.tokens_for(&mut browser, |request| request.with("scope", "notes/write")).await;
-    assert!(!asks(&mut browser, "notes/read notes/write").await, "one widens the other");
+    app.tokens_for(&mut browser, |request| request.with("scope", "notes/write"))
+        .await;
+    assert!(
+        !asks(&mut browser, "notes/read notes/write").await,
+        "one widens the other"
+    );
     // Another client, and another user, are asked for themselves.
     let other = server.public_app().await;
-    let reply = browser.send(other.authorize(&Pkce::fresh()).request()).await;
+    let reply = browser
+        .send(other.authorize(&Pkce::fresh()).request())
+        .await;
     assert!(reply.location().starts_with("/consent"));
     server.add_user("grace@example.com").await;
     let mut grace = Browser::signed_in_as(&server, "grace@example.com").await;
@@ -196,26 +266,40 @@ async fn prompt_decides_what_the_user_is_asked(database: Database) {
     app.tokens(&mut browser).await;
     let reply = browser.send(silent.request()).await;
     assert!(query_of(reply.location()).contains_key("code"));
-    let reply = browser.send(request.clone().with("prompt", "consent").request()).await;
+    let reply = browser
+        .send(request.clone().with("prompt", "consent").request())
+        .await;
     let page = browser.get(reply.location()).await.expect(200);
     let reply = browser.decide(&page, "allow").await;
     assert!(query_of(reply.location()).contains_key("code"));
 
-    let reply = browser.send(request.with("prompt", "login").request()).await;
+    let reply = browser
+        .send(request.with("prompt", "login").request())
+        .await;
     assert!(reply.location().starts_with("/login?next="), "{reply:?}");
     let next = query_of(reply.location()).remove("next").unwrap();
     let reply = browser.sign_in_for(&next, USER, PASSWORD).await.expect(303);
     let next = reply.location().to_owned();
     let reply = browser.get(&next).await;
-    assert!(query_of(reply.location()).contains_key("code"), "asked to sign in once: {reply:?}");
+    assert!(
+        query_of(reply.location()).contains_key("code"),
+        "asked to sign in once: {reply:?}"
+    );
 }
 
 async fn a_request_without_resource_is_for_the_one_that_has_its_scopes(database: Database) {
     let (_server, app, mut browser) = stage(&database).await;
-    let audience = |tokens: &Tokens| crate::harness::Jwt::read(&tokens.access).claims["aud"].clone();
-    let tokens = app.tokens_for(&mut browser, |request| request.without("resource")).await;
+    let audience =
+        |tokens: &Tokens| crate::harness::Jwt::read(&tokens.access).claims["aud"].clone();
+    let tokens = app
+        .tokens_for(&mut browser, |request| request.without("resource"))
+        .await;
     assert_eq!(audience(&tokens), serde_json::json!([RESOURCE]));
-    let across = |request: Authorize| request.without("resource").with("scope", "notes/read mail/read");
+    let across = |request: Authorize| {
+        request
+            .without("resource")
+            .with("scope", "notes/read mail/read")
+    };
     let tokens = app.tokens_for(&mut browser, across).await;
     assert_eq!(audience(&tokens), serde_json::json!([ISSUER]));
     let by_slug = |request: Authorize| request.with("resource", "notes");
@@ -227,7 +311,10 @@ async fn a_request_without_resource_is_for_the_one_that_has_its_scopes(database:
 async fn a_code_for_several_resources_is_narrowed_by_the_token_request() {
     let (server, app, mut browser) = stage(&Database::sqlite()).await;
     let pkce = Pkce::fresh();
-    let request = app.authorize(&pkce).and("resource", SECOND).with("scope", "notes/read mail/read");
+    let request = app
+        .authorize(&pkce)
+        .and("resource", SECOND)
+        .with("scope", "notes/read mail/read");
     let code = app.code(&mut browser, &request).await;
     let pairs = [
         ("grant_type", "authorization_code"),
@@ -240,7 +327,10 @@ async fn a_code_for_several_resources_is_narrowed_by_the_token_request() {
     let jwt = crate::harness::Jwt::read(&tokens.access);
     assert_eq!(jwt.claims["aud"], serde_json::json!([SECOND]));
     let all = Tokens::of(&app.refresh(&server, &tokens.refresh).await);
-    assert_eq!(all.scope, "notes/read mail/read", "the family still covers both");
+    assert_eq!(
+        all.scope, "notes/read mail/read",
+        "the family still covers both"
+    );
 }
 
 #[tokio::test]
@@ -249,7 +339,9 @@ async fn without_require_scope_silence_means_all_scopes_of_the_resource() {
     let server = Server::with(&database, &[("AUTHPLANE_OAUTH_REQUIRE_SCOPE", "false")]).await;
     let app = server.public_app().await;
     let mut browser = Browser::signed_in(&server).await;
-    let tokens = app.tokens_for(&mut browser, |request| request.without("scope")).await;
+    let tokens = app
+        .tokens_for(&mut browser, |request| request.without("scope"))
+        .await;
     assert_eq!(tokens.scope, "notes/read notes/write");
 }
 
@@ -266,10 +358,20 @@ async fn a_consent_form_works_only_in_the_session_that_was_asked() {
     let foreign = crate::harness::field(&elsewhere, "csrf_token");
     let (_, mac) = token.split_once('.').unwrap();
     let form = |token: &str| {
-        let pairs = [("csrf_token", token), ("request", &own), ("decision", "allow")];
+        let pairs = [
+            ("csrf_token", token),
+            ("request", &own),
+            ("decision", "allow"),
+        ];
         crate::harness::Request::post("/consent", &pairs)
     };
-    for token in ["", "x", &foreign, &format!("99999999999999.{mac}"), &format!("{token}A")] {
+    for token in [
+        "",
+        "x",
+        &foreign,
+        &format!("99999999999999.{mac}"),
+        &format!("{token}A"),
+    ] {
         let reply = browser.send(form(token)).await;
         assert_eq!(reply.status, 403, "{token}: {reply:?}");
     }
@@ -278,7 +380,11 @@ async fn a_consent_form_works_only_in_the_session_that_was_asked() {
     assert_eq!(browser.decide(&page, "maybe").await.status, 400);
     // What is sent back is checked like any request.
     let tampered = own.replace("app.example", "evil.example");
-    let pairs = [("csrf_token", token.as_str()), ("request", &tampered), ("decision", "allow")];
+    let pairs = [
+        ("csrf_token", token.as_str()),
+        ("request", &tampered),
+        ("decision", "allow"),
+    ];
     is_page(&browser.post("/consent", &pairs).await);
     assert!(server.audit(AuditAction::ConsentGranted).await.is_empty());
     let reply = browser.decide(&page, "allow").await;

@@ -1,8 +1,6 @@
 //! Signing in and out: who a browser belongs to, and what it takes to take it over.
 
-use crate::harness::{
-    Browser, Database, PASSWORD, Request, Server, USER, field, on_both,
-};
+use crate::harness::{Browser, Database, PASSWORD, Request, Server, USER, field, on_both};
 use domain::AuditAction;
 use std::time::Duration;
 
@@ -22,7 +20,11 @@ async fn a_login_replaces_the_session_that_the_browser_held(database: Database) 
     browser.sign_in(USER, PASSWORD).await.expect(303);
     assert_ne!(browser.cookies[COOKIE], before.cookies[COOKIE]);
     assert_eq!(browser.get("/").await.status, 200);
-    assert_eq!(before.clone().get("/").await.location(), "/login", "the old one is dead");
+    assert_eq!(
+        before.clone().get("/").await.location(),
+        "/login",
+        "the old one is dead"
+    );
 }
 
 async fn logout_ends_the_session_on_the_server(database: Database) {
@@ -71,13 +73,19 @@ async fn the_session_cookie_is_http_only_lax_and_secure_on_https() {
     for flag in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=86400"] {
         assert!(cookie.contains(flag), "{flag}: {cookie}");
     }
-    assert!(!cookie.contains("Secure"), "a browser would not send it back over http");
+    assert!(
+        !cookie.contains("Secure"),
+        "a browser would not send it back over http"
+    );
     assert!(!cookie.contains("Domain"), "for this host alone");
 
     let database = Database::sqlite();
     let https = [
         ("AUTHPLANE_SERVER_ISSUER", "https://auth.example"),
-        ("AUTHPLANE_SESSION_SECRET", "0c4f1b9e8d7a6c5b4f3e2d1c0b9a8f7e"),
+        (
+            "AUTHPLANE_SESSION_SECRET",
+            "0c4f1b9e8d7a6c5b4f3e2d1c0b9a8f7e",
+        ),
         ("AUTHPLANE_ADMIN_API_KEY", crate::harness::ADMIN_KEY),
         ("AUTHPLANE_SESSION_SAME_SITE", "strict"),
     ];
@@ -97,7 +105,8 @@ async fn the_session_cookie_is_http_only_lax_and_secure_on_https() {
 fn session_cookie(reply: &crate::harness::Reply) -> String {
     let mut cookies = reply.all("set-cookie");
     let own = cookies.find(|cookie| cookie.starts_with(&format!("{COOKIE}=")));
-    own.unwrap_or_else(|| panic!("a session: {reply:?}")).to_owned()
+    own.unwrap_or_else(|| panic!("a session: {reply:?}"))
+        .to_owned()
 }
 
 #[tokio::test]
@@ -144,7 +153,11 @@ async fn a_login_form_works_only_in_the_browser_that_opened_it() {
     let denied = r#"authserver_auth_denied_total{reason="csrf"}"#;
     assert_eq!(server.metric(denied).await, 0.0);
     let reply = victim.post("/login", &form).await.expect(403);
-    assert!(!reply.all("set-cookie").any(|cookie| cookie.starts_with("authserver_session=")));
+    assert!(
+        !reply
+            .all("set-cookie")
+            .any(|cookie| cookie.starts_with("authserver_session="))
+    );
     assert_eq!(server.metric(denied).await, 1.0);
     // Nor without any cookie, nor without a token, nor for another place to go to.
     server.post("/login", &form).await.expect(403);
@@ -225,12 +238,21 @@ async fn too_many_failures_lock_the_identity_out_known_or_not() {
             let reply = browser.sign_in(&spelling, PASSWORD).await.expect(429);
             let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=900).contains(&seconds), "{seconds}");
-            assert!(reply.header("content-type").unwrap().starts_with("text/html"));
+            assert!(
+                reply
+                    .header("content-type")
+                    .unwrap()
+                    .starts_with("text/html")
+            );
         }
     }
     assert_eq!(pages[0], pages[1], "known and unknown read the same");
     assert_eq!(server.metric(attempts).await, 10.0);
-    assert_eq!(server.audit(AuditAction::AuthLockedOut).await.len(), 2, "recorded once each");
+    assert_eq!(
+        server.audit(AuditAction::AuthLockedOut).await.len(),
+        2,
+        "recorded once each"
+    );
     server.wait(Duration::from_secs(900));
     let mut browser = Browser::new(&server);
     browser.sign_in(USER, PASSWORD).await.expect(303);

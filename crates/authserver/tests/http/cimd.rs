@@ -62,7 +62,11 @@ impl Site {
     }
 
     fn publish(&self, document: &Value) {
-        self.say("200 OK", "content-type: application/json", &document.to_string());
+        self.say(
+            "200 OK",
+            "content-type: application/json",
+            &document.to_string(),
+        );
     }
 
     fn say(&self, status: &str, header: &str, body: &str) {
@@ -85,7 +89,9 @@ impl Site {
 }
 
 async fn ask(server: &Server, app: &App, redirect_uri: &str) -> Reply {
-    let request = app.authorize(&Pkce::fresh()).with("redirect_uri", redirect_uri);
+    let request = app
+        .authorize(&Pkce::fresh())
+        .with("redirect_uri", redirect_uri);
     server.send(&request.with("prompt", "none").request()).await
 }
 
@@ -139,7 +145,11 @@ async fn a_suspended_client_stays_suspended_whatever_its_document_says(database:
     let app = site.app();
     let tokens = app.tokens(&mut Browser::signed_in(&server).await).await;
     let suspended = ClientStatus::Suspended;
-    server.engine.set_client_status(&app.client_id, suspended).await.unwrap();
+    server
+        .engine
+        .set_client_status(&app.client_id, suspended)
+        .await
+        .unwrap();
     for name in ["Site", "Renamed"] {
         let mut document = site.document();
         document["client_name"] = json!(name);
@@ -161,16 +171,34 @@ async fn a_document_that_breaks_a_rule_is_refused() {
         move |document: &mut Value| document[name.as_str()] = value.clone()
     };
     let wrong: [(&str, Box<dyn Fn(&mut Value)>); 7] = [
-        ("another id", Box::new(changed("client_id", json!("https://evil.example/c")))),
+        (
+            "another id",
+            Box::new(changed("client_id", json!("https://evil.example/c"))),
+        ),
         ("no id", Box::new(changed("client_id", Value::Null))),
-        ("no redirect URI", Box::new(changed("redirect_uris", json!([])))),
-        ("a bad redirect URI", Box::new(changed("redirect_uris", json!(["javascript:x"])))),
+        (
+            "no redirect URI",
+            Box::new(changed("redirect_uris", json!([]))),
+        ),
+        (
+            "a bad redirect URI",
+            Box::new(changed("redirect_uris", json!(["javascript:x"]))),
+        ),
         (
             "a secret",
-            Box::new(changed("token_endpoint_auth_method", json!("client_secret_basic"))),
+            Box::new(changed(
+                "token_endpoint_auth_method",
+                json!("client_secret_basic"),
+            )),
         ),
-        ("not an object", Box::new(|document| *document = json!([document.clone()]))),
-        ("too large", Box::new(changed("padding", json!("x".repeat(64 * 1024))))),
+        (
+            "not an object",
+            Box::new(|document| *document = json!([document.clone()])),
+        ),
+        (
+            "too large",
+            Box::new(changed("padding", json!("x".repeat(64 * 1024)))),
+        ),
     ];
     for (what, change) in wrong {
         let site = Site::open().await;
@@ -180,10 +208,18 @@ async fn a_document_that_breaks_a_rule_is_refused() {
         assert!(!is_known(&server, &site.app(), REDIRECT).await, "{what}");
     }
     let site = Site::open().await;
-    site.say("200 OK", "content-type: application/json", "{\"client_id\":");
+    site.say(
+        "200 OK",
+        "content-type: application/json",
+        "{\"client_id\":",
+    );
     assert!(!is_known(&server, &site.app(), REDIRECT).await);
     let site = Site::open().await;
-    site.say("404 Not Found", "content-type: application/json", &site.document().to_string());
+    site.say(
+        "404 Not Found",
+        "content-type: application/json",
+        &site.document().to_string(),
+    );
     assert!(!is_known(&server, &site.app(), REDIRECT).await);
 }
 
@@ -203,9 +239,21 @@ async fn private_addresses_are_refused_by_literal_and_by_name() {
     let blocked = r#"authserver_auth_denied_total{reason="cimd_blocked"}"#;
     assert_eq!(server.metric(blocked).await, 0.0);
     let private = [
-        "127.0.0.1", "127.0.0.2:8443", "10.0.0.1", "172.16.0.1", "192.168.1.1",
-        "169.254.169.254", "100.64.0.1", "0.0.0.0", "[::1]", "[fe80::1]", "[fc00::1]",
-        "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "localhost", "localhost:8443",
+        "127.0.0.1",
+        "127.0.0.2:8443",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "[::1]",
+        "[fe80::1]",
+        "[fc00::1]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "localhost",
+        "localhost:8443",
     ];
     for (count, host) in private.iter().enumerate() {
         let app = App {

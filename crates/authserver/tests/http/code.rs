@@ -90,7 +90,10 @@ async fn a_replay_with_the_verifier_ends_the_family_on_every_instance(database: 
     refreshed.refused(400, "invalid_grant");
     assert_eq!(stage.server.metric(reused).await, 1.0);
     assert_eq!(stage.server.metric(revoked).await, 1.0);
-    assert_eq!(stage.server.audit(AuditAction::FamilyRevoked).await.len(), 1);
+    assert_eq!(
+        stage.server.audit(AuditAction::FamilyRevoked).await.len(),
+        1
+    );
 }
 
 async fn a_replay_without_the_verifier_ends_nothing(database: Database) {
@@ -100,17 +103,31 @@ async fn a_replay_without_the_verifier_ends_nothing(database: Database) {
     let wrong = stage.app.redemption(&code, &Pkce::fresh().verifier);
     let reused = r#"authserver_auth_code_reuse_total{verifier="invalid"}"#;
     assert_eq!(stage.server.metric(reused).await, 0.0);
-    stage.server.send(&wrong).await.refused(400, "invalid_grant");
+    stage
+        .server
+        .send(&wrong)
+        .await
+        .refused(400, "invalid_grant");
     assert_eq!(stage.server.metric(reused).await, 1.0);
     // Nor does another client that has stolen code and verifier.
     let thief = stage.server.public_app().await;
     let stolen = thief.redemption(&code, &stage.pkce.verifier);
-    stage.server.send(&stolen).await.refused(400, "invalid_grant");
+    stage
+        .server
+        .send(&stolen)
+        .await
+        .refused(400, "invalid_grant");
 
     assert!(stage.app.is_active(&stage.server, &tokens.access).await);
     let refreshed = stage.app.refresh(&stage.server, &tokens.refresh).await;
     refreshed.expect(200);
-    assert!(stage.server.audit(AuditAction::FamilyRevoked).await.is_empty());
+    assert!(
+        stage
+            .server
+            .audit(AuditAction::FamilyRevoked)
+            .await
+            .is_empty()
+    );
 }
 
 async fn a_code_is_not_spent_by_whoever_cannot_redeem_it(database: Database) {
@@ -154,7 +171,9 @@ async fn a_code_is_not_spent_by_whoever_cannot_redeem_it(database: Database) {
         secret: Some(String::from("not the secret")),
         ..app.clone()
     };
-    send(&wrong_secret, &[]).await.refused(401, "invalid_client");
+    send(&wrong_secret, &[])
+        .await
+        .refused(401, "invalid_client");
 
     Tokens::of(&stage.redeem(&code).await);
 }
@@ -173,6 +192,9 @@ async fn a_disabled_user_gets_no_tokens_for_a_code(database: Database) {
     let code = stage.code().await;
     let disabled = domain::UserStatus::Disabled;
     let engine = &stage.server.engine;
-    engine.set_user_status(crate::harness::USER, disabled).await.unwrap();
+    engine
+        .set_user_status(crate::harness::USER, disabled)
+        .await
+        .unwrap();
     stage.redeem(&code).await.refused(400, "invalid_grant");
 }

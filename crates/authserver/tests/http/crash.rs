@@ -1,8 +1,6 @@
 //! `kill -9` in the middle of the work: what a client was told is true afterwards.
 
-use crate::harness::{
-    App, Browser, Database, Instance, Pkce, Process, Tokens, on_both,
-};
+use crate::harness::{App, Browser, Database, Instance, Pkce, Process, Tokens, on_both};
 use crate::races::furnish;
 use domain::{Rng as _, SystemRng};
 use std::sync::{Arc, Mutex};
@@ -26,12 +24,17 @@ async fn work(app: App, mut browser: Browser, told: Arc<Mutex<Told>>) {
     loop {
         let pkce = Pkce::fresh();
         let request = app.authorize(&pkce).request();
-        let cookie = format!("authserver_session={}", browser.cookies["authserver_session"]);
+        let cookie = format!(
+            "authserver_session={}",
+            browser.cookies["authserver_session"]
+        );
         let reply = browser.at.try_send(&request.header("cookie", cookie)).await;
         let Some(reply) = reply else { return };
         let code = crate::harness::query_of(reply.location())["code"].clone();
         let redemption = app.redemption(&code, &pkce.verifier);
-        let Some(reply) = browser.at.try_send(&redemption).await else { return };
+        let Some(reply) = browser.at.try_send(&redemption).await else {
+            return;
+        };
         let tokens = Tokens::of(&reply);
         {
             let mut told = told.lock().unwrap();
@@ -82,13 +85,18 @@ async fn check(database: &Database, app: &App, server: &Instance, told: Told, ki
     let store = database.look().await;
     for jti in &told.issued {
         let issuance = store.issuance(jti).await.unwrap();
-        assert!(issuance.is_some(), "kill {kill}: {jti} was issued and is not recorded");
+        assert!(
+            issuance.is_some(),
+            "kill {kill}: {jti} was issued and is not recorded"
+        );
     }
     for (code, pkce) in told.spent {
         let again = server.send(&app.redemption(&code, &pkce.verifier)).await;
         again.refused(400, "invalid_grant");
     }
     for refresh in told.rotated {
-        app.refresh(server, &refresh).await.refused(400, "invalid_grant");
+        app.refresh(server, &refresh)
+            .await
+            .refused(400, "invalid_grant");
     }
 }

@@ -7,18 +7,35 @@ use crate::harness::{App, Database, Reply, Request, Server};
 fn check(reply: &Reply, status: u16) {
     assert_eq!(reply.status, status, "{reply:?}");
     let body = reply.json();
-    let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("{name}: {reply:?}")).to_owned();
+    let text = |name: &str| {
+        body[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("{name}: {reply:?}"))
+            .to_owned()
+    };
     assert_eq!(body["status"], status);
-    assert_eq!(text("type"), format!("urn:authplane:error:{}", text("error")));
+    assert_eq!(
+        text("type"),
+        format!("urn:authplane:error:{}", text("error"))
+    );
     assert_eq!(text("detail"), text("error_description"));
     assert!(!text("title").is_empty());
-    assert_eq!(reply.header("x-request-id"), Some(text("request_id").as_str()));
+    assert_eq!(
+        reply.header("x-request-id"),
+        Some(text("request_id").as_str())
+    );
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
     let plain = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
-    assert!(text("error_description").chars().all(plain), "RFC 6749 §5.2: {reply:?}");
+    assert!(
+        text("error_description").chars().all(plain),
+        "RFC 6749 §5.2: {reply:?}"
+    );
     if status == 401 {
-        assert_eq!(reply.header("www-authenticate"), Some("Basic realm=\"authserver\""));
+        assert_eq!(
+            reply.header("www-authenticate"),
+            Some("Basic realm=\"authserver\"")
+        );
     }
 }
 
@@ -29,13 +46,28 @@ async fn refusals(server: &Server, app: &App) -> Vec<(u16, Request)> {
         refusals.extend([
             (401, Request::post(path, &[])),
             (401, Request::post(path, &unknown)),
-            (401, Request::post(path, &[("token", "x")]).basic(&app.client_id, "wrong")),
-            (401, Request::post(path, &[("token", "x")]).basic("unknown", "wrong")),
-            (400, Request::post(path, &[("client_id", "a"), ("client_id", "b")])),
+            (
+                401,
+                Request::post(path, &[("token", "x")]).basic(&app.client_id, "wrong"),
+            ),
+            (
+                401,
+                Request::post(path, &[("token", "x")]).basic("unknown", "wrong"),
+            ),
+            (
+                400,
+                Request::post(path, &[("client_id", "a"), ("client_id", "b")]),
+            ),
             (400, Request::post(path, &[]).body("client_id=%ff&token=x")),
             (400, Request::post(path, &[]).body("client_id=%00&token=x")),
-            (400, app.call(path, &[("token", "x"), ("client_secret", "twice")])),
-            (400, Request::json(path, &serde_json::json!({ "client_id": app.client_id }))),
+            (
+                400,
+                app.call(path, &[("token", "x"), ("client_secret", "twice")]),
+            ),
+            (
+                400,
+                Request::json(path, &serde_json::json!({ "client_id": app.client_id })),
+            ),
             (413, Request::post(path, &[("token", &"x".repeat(70_000))])),
             (405, Request::get(path)),
             (405, Request::new("PUT", path)),
@@ -46,13 +78,25 @@ async fn refusals(server: &Server, app: &App) -> Vec<(u16, Request)> {
         (400, token(&[])),
         (400, token(&[("grant_type", "password")])),
         (400, token(&[("grant_type", "authorization_code")])),
-        (400, token(&[("grant_type", "authorization_code"), ("code", "x")])),
+        (
+            400,
+            token(&[("grant_type", "authorization_code"), ("code", "x")]),
+        ),
         (400, token(&[("grant_type", "refresh_token")])),
-        (400, token(&[("grant_type", "refresh_token"), ("refresh_token", "x\"\\é")])),
+        (
+            400,
+            token(&[("grant_type", "refresh_token"), ("refresh_token", "x\"\\é")]),
+        ),
         (400, Request::new("POST", "/oauth/register").body("é")),
-        (413, Request::new("POST", "/oauth/register").body("x".repeat(70_000))),
+        (
+            413,
+            Request::new("POST", "/oauth/register").body("x".repeat(70_000)),
+        ),
         (404, Request::get("/nowhere")),
-        (404, Request::get("/.well-known/oauth-protected-resource/nowhere")),
+        (
+            404,
+            Request::get("/.well-known/oauth-protected-resource/nowhere"),
+        ),
     ]);
     let _ = server;
     refusals
@@ -65,11 +109,18 @@ async fn every_refusal_speaks_both_vocabularies() {
     for (status, request) in refusals(&server, &app).await {
         let reply = server.send(&request).await;
         check(&reply, status);
-        assert_eq!(reply.header("content-type"), Some("application/json"), "{reply:?}");
+        assert_eq!(
+            reply.header("content-type"),
+            Some("application/json"),
+            "{reply:?}"
+        );
         let request = request.header("accept", "application/problem+json, application/json;q=0.5");
         let reply = server.send(&request).await;
         check(&reply, status);
-        assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            reply.header("content-type"),
+            Some("application/problem+json")
+        );
     }
 }
 
@@ -84,10 +135,21 @@ async fn a_sane_request_id_is_kept_and_any_other_is_replaced() {
     };
     assert_eq!(ask(b"abc-123_DEF").await, "abc-123_DEF");
     let long = "x".repeat(1000);
-    for odd in [&b"a b"[..], b"\"quoted\"", b"<script>", b"\xff\xfe", b"a\tb", long.as_bytes()] {
+    for odd in [
+        &b"a b"[..],
+        b"\"quoted\"",
+        b"<script>",
+        b"\xff\xfe",
+        b"a\tb",
+        long.as_bytes(),
+    ] {
         let own = ask(odd).await;
         assert_ne!(own.as_bytes(), odd);
-        assert!(own.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'), "{own}");
+        assert!(
+            own.chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'),
+            "{own}"
+        );
     }
 }
 
@@ -99,7 +161,11 @@ async fn an_unknown_client_and_a_wrong_secret_read_the_same() {
         let request = Request::post("/oauth/token", &[("grant_type", "refresh_token")])
             .basic(id, "wrong")
             .header("x-request-id", "same");
-        server.send(&request).await.refused(401, "invalid_client").body
+        server
+            .send(&request)
+            .await
+            .refused(401, "invalid_client")
+            .body
     };
     assert_eq!(ask("unknown").await, ask(&app.client_id).await);
 }
@@ -112,10 +178,24 @@ async fn credentials_in_the_authorization_header_are_form_decoded() {
     let encoded: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
     use base64::Engine as _;
     let pair = format!("{}:{encoded}", app.client_id);
-    let header = format!("bAsIc {}", base64::engine::general_purpose::STANDARD.encode(pair));
+    let header = format!(
+        "bAsIc {}",
+        base64::engine::general_purpose::STANDARD.encode(pair)
+    );
     let request = Request::post("/oauth/introspect", &[("token", "x")]);
-    server.send(&request.header("authorization", header)).await.expect(200);
-    for broken in ["Basic", "Basic !!!", "Basic Og==", "Basic eA==", "Bearer x", "Digest x", ""] {
+    server
+        .send(&request.header("authorization", header))
+        .await
+        .expect(200);
+    for broken in [
+        "Basic",
+        "Basic !!!",
+        "Basic Og==",
+        "Basic eA==",
+        "Bearer x",
+        "Digest x",
+        "",
+    ] {
         let request = Request::post("/oauth/introspect", &[("token", "x")]);
         let reply = server.send(&request.header("authorization", broken)).await;
         assert!(matches!(reply.status, 400 | 401), "{broken}: {reply:?}");

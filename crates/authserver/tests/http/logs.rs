@@ -32,7 +32,10 @@ async fn no_secret_reaches_the_log_at_any_level(database: Database) {
         "redirect_uris": [REDIRECT],
         "token_endpoint_auth_method": "client_secret_post",
     });
-    let registered = server.send(&Request::json("/oauth/register", &registered)).await.json();
+    let registered = server
+        .send(&Request::json("/oauth/register", &registered))
+        .await
+        .json();
     secrets.push(registered["client_secret"].as_str().unwrap().to_owned());
 
     let pkce = Pkce::fresh();
@@ -40,15 +43,29 @@ async fn no_secret_reaches_the_log_at_any_level(database: Database) {
     let tokens = Tokens::of(&server.send(&app.redemption(&code, &pkce.verifier)).await);
     let next = Tokens::of(&app.refresh(&server, &tokens.refresh).await);
     assert!(app.is_active(&server, &next.access).await);
-    secrets.extend([code.clone(), pkce.verifier.clone(), tokens.refresh.clone(), next.refresh.clone()]);
+    secrets.extend([
+        code.clone(),
+        pkce.verifier.clone(),
+        tokens.refresh.clone(),
+        next.refresh.clone(),
+    ]);
     for token in [&tokens.access, &next.access] {
         secrets.extend(token.split('.').skip(1).map(str::to_owned));
     }
     // Refused in all sorts of ways, and with secrets where none belong.
-    server.send(&app.redemption(&code, &pkce.verifier)).await.expect(400);
+    server
+        .send(&app.redemption(&code, &pkce.verifier))
+        .await
+        .expect(400);
     app.refresh(&server, &next.refresh).await.expect(400);
     app.revoke(&server, &next.access).await.expect(200);
-    for path in ["/oauth/authorize", "/oauth/token", "/login", "/nowhere", "/consent"] {
+    for path in [
+        "/oauth/authorize",
+        "/oauth/token",
+        "/login",
+        "/nowhere",
+        "/consent",
+    ] {
         let pairs = [
             ("code", code.as_str()),
             ("access_token", &tokens.access),
@@ -62,8 +79,12 @@ async fn no_secret_reaches_the_log_at_any_level(database: Database) {
     app.secret = Some(String::from("a-wrong-client-secret"));
     app.refresh(&server, &next.refresh).await.expect(401);
     for key in [ADMIN_KEY, "a-wrong-admin-key"] {
-        server.send_admin(&Request::get("/admin/keys").bearer(key)).await;
-        server.send_admin(&Request::get(format!("/admin/keys?key={key}"))).await;
+        server
+            .send_admin(&Request::get("/admin/keys").bearer(key))
+            .await;
+        server
+            .send_admin(&Request::get(format!("/admin/keys?key={key}")))
+            .await;
     }
     browser.sign_out().await.expect(200);
     let last = Request::get("/livez").header("x-request-id", "the-last-of-all");
@@ -74,7 +95,12 @@ async fn no_secret_reaches_the_log_at_any_level(database: Database) {
     })
     .await;
     let log = server.log();
-    for said in ["token issued", "token denied", "user signed in", &app.client_id] {
+    for said in [
+        "token issued",
+        "token denied",
+        "user signed in",
+        &app.client_id,
+    ] {
         assert!(log.contains(said), "the log says {said}:\n{log}");
     }
     assert!(log.lines().count() > 30);
@@ -89,7 +115,8 @@ async fn no_secret_reaches_the_log_at_any_level(database: Database) {
 /// Every line is one JSON object; those of requests carry their ids.
 fn check_lines(log: &str, app: &App) {
     for line in log.lines() {
-        let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let value: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         for name in ["time", "level", "msg"] {
             assert!(value[name].is_string(), "{name}: {line}");
         }

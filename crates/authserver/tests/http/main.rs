@@ -9,13 +9,13 @@
 
 mod admin_listener;
 mod authorize;
+mod browser_session;
 mod cimd;
 mod code;
 mod commands;
 mod crash;
 mod errors;
 mod harness;
-mod browser_session;
 mod logs;
 mod odd_bytes;
 mod outage;

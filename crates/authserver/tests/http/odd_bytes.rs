@@ -7,13 +7,38 @@ use proptest::test_runner::{Config, TestRunner};
 
 /// The parameters that anything here reads.
 const NAMES: [&str; 24] = [
-    "response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge",
-    "code_challenge_method", "resource", "prompt", "login_hint", "flow_started", "next",
-    "csrf_token", "request", "decision", "email", "password", "grant_type", "code",
-    "code_verifier", "refresh_token", "token", "token_type_hint", "client_secret",
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "resource",
+    "prompt",
+    "login_hint",
+    "flow_started",
+    "next",
+    "csrf_token",
+    "request",
+    "decision",
+    "email",
+    "password",
+    "grant_type",
+    "code",
+    "code_verifier",
+    "refresh_token",
+    "token",
+    "token_type_hint",
+    "client_secret",
 ];
 
-const GRANTS: [&str; 4] = ["authorization_code", "refresh_token", "client_credentials", "code"];
+const GRANTS: [&str; 4] = [
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "code",
+];
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -45,7 +70,9 @@ fn form(client_id: String) -> impl Strategy<Value = Vec<u8>> {
     ];
     let pair = (proptest::sample::select(&NAMES[..]), value);
     let pairs = vec(pair, 0..12).prop_map(|pairs| {
-        let pairs = pairs.iter().map(|(name, value)| format!("{name}={}", percent(value)));
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={}", percent(value)));
         pairs.collect::<Vec<_>>().join("&").into_bytes()
     });
     prop_oneof![4 => pairs, 1 => bytes()]
@@ -60,7 +87,8 @@ fn header() -> impl Strategy<Value = Vec<u8>> {
     });
     prop_oneof![
         any.clone(),
-        any.clone().prop_map(|rest| [&b"Basic "[..], &rest].concat()),
+        any.clone()
+            .prop_map(|rest| [&b"Basic "[..], &rest].concat()),
         any.clone().prop_map(|rest| {
             use base64::Engine as _;
             let text = base64::engine::general_purpose::STANDARD.encode(rest);
@@ -72,39 +100,65 @@ fn header() -> impl Strategy<Value = Vec<u8>> {
 
 fn request(client_id: String) -> impl Strategy<Value = Request> {
     let posts = [
-        "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/register", "/login",
-        "/logout", "/consent",
+        "/oauth/token",
+        "/oauth/revoke",
+        "/oauth/introspect",
+        "/oauth/register",
+        "/login",
+        "/logout",
+        "/consent",
     ];
     let gets = [
-        "/oauth/authorize", "/login", "/consent", "/", "/health", "/.well-known/jwks.json",
-        "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server",
+        "/oauth/authorize",
+        "/login",
+        "/consent",
+        "/",
+        "/health",
+        "/.well-known/jwks.json",
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-authorization-server",
     ];
-    let post = (proptest::sample::select(posts.to_vec()), form(client_id.clone())).prop_map(
-        |(path, body)| {
+    let post = (
+        proptest::sample::select(posts.to_vec()),
+        form(client_id.clone()),
+    )
+        .prop_map(|(path, body)| {
             let request = Request::new("POST", path);
-            request.header("content-type", "application/x-www-form-urlencoded").body(body)
-        },
-    );
-    let get = (proptest::sample::select(gets.to_vec()), form(client_id)).prop_map(|(path, query)| {
-        // Bytes that RFC 3986 does not allow end at the parser of HTTP; here they are encoded.
-        let query = query.iter().map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(*byte).to_string(),
-            other if b"%&=+;:/?@!$'()*,.~_-".contains(other) => char::from(*other).to_string(),
-            other => format!("%{other:02x}"),
+            request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(body)
         });
-        Request::get(format!("{path}?{}", query.collect::<String>()))
-    });
+    let get =
+        (proptest::sample::select(gets.to_vec()), form(client_id)).prop_map(|(path, query)| {
+            // Bytes that RFC 3986 does not allow end at the parser of HTTP; here they are encoded.
+            let query = query.iter().map(|byte| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(*byte).to_string(),
+                other if b"%&=+;:/?@!$'()*,.~_-".contains(other) => char::from(*other).to_string(),
+                other => format!("%{other:02x}"),
+            });
+            Request::get(format!("{path}?{}", query.collect::<String>()))
+        });
     let reference = bytes().prop_map(|bytes| {
-        Request::get(format!("/.well-known/oauth-protected-resource/{}", percent(&bytes)))
+        Request::get(format!(
+            "/.well-known/oauth-protected-resource/{}",
+            percent(&bytes)
+        ))
     });
-    let json = ("(client_name|redirect_uris|grant_types|scope|agent|client_uri)", any::<String>());
+    let json = (
+        "(client_name|redirect_uris|grant_types|scope|agent|client_uri)",
+        any::<String>(),
+    );
     let registration = json.prop_map(|(name, value)| {
         let metadata = serde_json::json!({ "redirect_uris": [value], name: [value] });
         Request::json("/oauth/register", &metadata)
     });
     let request = prop_oneof![4 => post, 4 => get, 1 => reference, 1 => registration];
-    (request, proptest::option::of(header()), proptest::option::of(header())).prop_map(
-        |(request, authorization, cookie)| {
+    (
+        request,
+        proptest::option::of(header()),
+        proptest::option::of(header()),
+    )
+        .prop_map(|(request, authorization, cookie)| {
             let request = match authorization {
                 Some(value) => request.header("authorization", value),
                 None => request,
@@ -113,8 +167,7 @@ fn request(client_id: String) -> impl Strategy<Value = Request> {
                 Some(value) => request.header("cookie", value),
                 None => request,
             }
-        },
-    )
+        })
 }
 
 #[test]

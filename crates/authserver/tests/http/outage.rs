@@ -21,7 +21,10 @@ async fn a_server_whose_database_is_gone_says_so_and_recovers_by_itself() {
         } else {
             database.server().kill();
         }
-        within(NOTICE, "health tells", async || server.get("/health").await.status == 503).await;
+        within(NOTICE, "health tells", async || {
+            server.get("/health").await.status == 503
+        })
+        .await;
         assert_eq!(server.get("/ready").await.status, 503);
         for path in [
             "/livez",
@@ -30,7 +33,11 @@ async fn a_server_whose_database_is_gone_says_so_and_recovers_by_itself() {
         ] {
             server.get(path).await.expect(200);
         }
-        let grant = [("grant_type", "authorization_code"), ("code", "x"), ("code_verifier", "x")];
+        let grant = [
+            ("grant_type", "authorization_code"),
+            ("code", "x"),
+            ("code_verifier", "x"),
+        ];
         let calls = [
             app.refreshing(&tokens.refresh),
             app.redemption("x", &"x".repeat(43)),
@@ -39,7 +46,10 @@ async fn a_server_whose_database_is_gone_says_so_and_recovers_by_itself() {
             Request::post("/oauth/token", &grant).basic("unknown", "unknown"),
         ];
         for call in calls {
-            let reply = server.send(&call).await.refused(503, "temporarily_unavailable");
+            let reply = server
+                .send(&call)
+                .await
+                .refused(503, "temporarily_unavailable");
             let after = reply.header("retry-after").unwrap();
             assert!(after.parse::<u64>().unwrap() >= 1);
             assert_eq!(reply.header("cache-control"), Some("no-store"));
@@ -53,7 +63,10 @@ async fn a_server_whose_database_is_gone_says_so_and_recovers_by_itself() {
         } else {
             database.server().restart().await;
         }
-        within(NOTICE, "health tells", async || server.get("/health").await.status == 200).await;
+        within(NOTICE, "health tells", async || {
+            server.get("/health").await.status == 200
+        })
+        .await;
         server.get("/ready").await.expect(200);
         within(NOTICE, "tokens are known", async || {
             app.introspect(&server, &tokens.access).await.status == 200

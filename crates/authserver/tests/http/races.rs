@@ -27,12 +27,35 @@ pub fn cli(database: &Database, arguments: &[&str]) -> serde_json::Value {
 /// A user, a resource and a client, made from the command line.
 pub fn furnish(database: &Database) -> App {
     let scope = "notes/read||Read your notes";
-    let resource = ["admin", "resource", "create", "--slug", "notes", "--uri", RESOURCE];
-    cli(database, &[&resource[..], &["--scopes", scope, "--json"]].concat());
-    let user = ["admin", "user", "create", "--email", USER, "--password", PASSWORD];
+    let resource = [
+        "admin", "resource", "create", "--slug", "notes", "--uri", RESOURCE,
+    ];
+    cli(
+        database,
+        &[&resource[..], &["--scopes", scope, "--json"]].concat(),
+    );
+    let user = [
+        "admin",
+        "user",
+        "create",
+        "--email",
+        USER,
+        "--password",
+        PASSWORD,
+    ];
     cli(database, &[&user[..], &["--json"]].concat());
-    let client = ["admin", "client", "create", "--name", "Notebook", "--redirect-uri"];
-    let client = cli(database, &[&client[..], &[crate::harness::REDIRECT, "--json"]].concat());
+    let client = [
+        "admin",
+        "client",
+        "create",
+        "--name",
+        "Notebook",
+        "--redirect-uri",
+    ];
+    let client = cli(
+        database,
+        &[&client[..], &[crate::harness::REDIRECT, "--json"]].concat(),
+    );
     let text = |name: &str| client[name].as_str().unwrap().to_owned();
     App {
         client_id: text("client_id"),
@@ -68,7 +91,10 @@ async fn of_two_simultaneous_redemptions_exactly_one_wins(database: Database) {
         action: Some(AuditAction::TokenIssued),
         ..store::AuditFilter::default()
     };
-    let all = store::Page { limit: 1000, offset: 0 };
+    let all = store::Page {
+        limit: 1000,
+        offset: 0,
+    };
     let issued = store.audit(&filter, &all).await.unwrap();
     assert_eq!(issued.len(), ROUNDS, "one issuance for each code");
 }
@@ -80,7 +106,10 @@ async fn of_two_simultaneous_refreshes_exactly_one_wins_and_the_family_dies(data
         let [one, two] = &processes;
         let refreshing = app.refreshing(&tokens.refresh);
         let (a, b) = tokio::join!(one.send(&refreshing), two.send(&refreshing));
-        let won: Vec<_> = [&a, &b].into_iter().filter(|reply| reply.status == 200).collect();
+        let won: Vec<_> = [&a, &b]
+            .into_iter()
+            .filter(|reply| reply.status == 200)
+            .collect();
         assert_eq!(won.len(), 1, "round {round}: {a:?} {b:?}");
         let next = Tokens::of(won[0]);
         // Whoever lost has revoked the family before the answer left.

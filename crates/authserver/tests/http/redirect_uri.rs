@@ -5,7 +5,9 @@ use serde_json::json;
 
 async fn register(server: &Server, redirect_uri: &str) -> App {
     let metadata = json!({ "redirect_uris": [redirect_uri], "client_name": "App" });
-    let reply = server.send(&Request::json("/oauth/register", &metadata)).await;
+    let reply = server
+        .send(&Request::json("/oauth/register", &metadata))
+        .await;
     let reply = reply.expect(201).json();
     App {
         client_id: reply["client_id"].as_str().unwrap().to_owned(),
@@ -14,7 +16,9 @@ async fn register(server: &Server, redirect_uri: &str) -> App {
 }
 
 async fn is_accepted(server: &Server, app: &App, redirect_uri: &str) -> bool {
-    let request = app.authorize(&Pkce::fresh()).with("redirect_uri", redirect_uri);
+    let request = app
+        .authorize(&Pkce::fresh())
+        .with("redirect_uri", redirect_uri);
     // An error that is redirected shows that the redirect URI was taken for good.
     let reply = server.send(&request.with("prompt", "none").request()).await;
     match reply.header("location") {
@@ -131,7 +135,11 @@ async fn a_custom_scheme_is_compared_like_any_other() {
     let server = Server::start(&Database::sqlite()).await;
     let app = register(&server, "com.example.app:/callback").await;
     assert!(is_accepted(&server, &app, "com.example.app:/callback").await);
-    for trick in ["com.example.app:/callback2", "com.example.app://callback", "com.example:/callback"] {
+    for trick in [
+        "com.example.app:/callback2",
+        "com.example.app://callback",
+        "com.example:/callback",
+    ] {
         assert!(!is_accepted(&server, &app, trick).await, "{trick}");
     }
 }
@@ -155,14 +163,22 @@ async fn uris_that_are_never_a_clients_cannot_be_registered() {
     for uri in refused {
         for kind in ["web", "native"] {
             let metadata = json!({ "redirect_uris": [uri], "application_type": kind });
-            let reply = server.send(&Request::json("/oauth/register", &metadata)).await;
+            let reply = server
+                .send(&Request::json("/oauth/register", &metadata))
+                .await;
             assert_eq!(reply.status, 400, "{kind} {uri:?}: {reply:?}");
         }
     }
-    for uri in ["http://127.0.0.1:1/cb", "http://localhost/cb", "com.example:/cb"] {
+    for uri in [
+        "http://127.0.0.1:1/cb",
+        "http://localhost/cb",
+        "com.example:/cb",
+    ] {
         for (kind, status) in [("web", 400), ("native", 201)] {
             let metadata = json!({ "redirect_uris": [uri], "application_type": kind });
-            let reply = server.send(&Request::json("/oauth/register", &metadata)).await;
+            let reply = server
+                .send(&Request::json("/oauth/register", &metadata))
+                .await;
             assert_eq!(reply.status, status, "{kind} {uri}: {reply:?}");
         }
     }

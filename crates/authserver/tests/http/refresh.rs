@@ -64,21 +64,29 @@ async fn refresh_reuse_is_counted_recorded_and_told_to_every_instance(database: 
     }
     let recorded = server.audit(AuditAction::FamilyRevoked).await;
     assert_eq!(recorded.len(), 1);
-    assert_eq!(recorded[0].event.client_id.as_deref(), Some(app.client_id.as_str()));
+    assert_eq!(
+        recorded[0].event.client_id.as_deref(),
+        Some(app.client_id.as_str())
+    );
     let told = denied.json()["request_id"].as_str().map(str::to_owned);
     assert_eq!(recorded[0].event.request_id, told);
     within(A_SECOND, "the other instance knows", async || {
         !app.is_active(&other, &second.access).await
     })
     .await;
-    assert!(app.is_active(&server, &unrelated.access).await, "only that family");
+    assert!(
+        app.is_active(&server, &unrelated.access).await,
+        "only that family"
+    );
     app.refresh(&server, &unrelated.refresh).await.expect(200);
 }
 
 async fn a_scope_may_be_narrowed_and_never_widened(database: Database) {
     let (server, app, mut browser) = stage(&database).await;
     let both = "notes/read notes/write";
-    let first = app.tokens_for(&mut browser, |request| request.with("scope", both)).await;
+    let first = app
+        .tokens_for(&mut browser, |request| request.with("scope", both))
+        .await;
     let ask = async |refresh: &str, scope: &str| {
         let pairs = [
             ("grant_type", "refresh_token"),
@@ -95,19 +103,28 @@ async fn a_scope_may_be_narrowed_and_never_widened(database: Database) {
     let narrowed = Tokens::of(&ask(&first.refresh, "notes/read").await);
     assert_eq!(narrowed.scope, "notes/read");
     let again = Tokens::of(&app.refresh(&server, &narrowed.refresh).await);
-    assert_eq!(again.scope, both, "what was agreed to is still the limit (RFC 6749 §6)");
+    assert_eq!(
+        again.scope, both,
+        "what was agreed to is still the limit (RFC 6749 §6)"
+    );
 }
 
 async fn the_ceiling_of_the_client_is_read_again_at_each_refresh(database: Database) {
     let (server, app, mut browser) = stage(&database).await;
     let both = "notes/read notes/write";
-    let first = app.tokens_for(&mut browser, |request| request.with("scope", both)).await;
+    let first = app
+        .tokens_for(&mut browser, |request| request.with("scope", both))
+        .await;
     let lower = async |scope: &str| {
         let change = ClientChange {
             scope: Some(scope.into()),
             ..ClientChange::default()
         };
-        server.engine.update_client(&app.client_id, change).await.unwrap();
+        server
+            .engine
+            .update_client(&app.client_id, change)
+            .await
+            .unwrap();
     };
     lower("notes/read").await;
     let second = Tokens::of(&app.refresh(&server, &first.refresh).await);
@@ -155,7 +172,10 @@ async fn a_disabled_user_gets_no_tokens_and_keeps_none(database: Database) {
     let tokens = app.tokens(&mut browser).await;
     assert!(app.is_active(&other, &tokens.access).await);
     let engine = &server.engine;
-    engine.set_user_status(USER, UserStatus::Disabled).await.unwrap();
+    engine
+        .set_user_status(USER, UserStatus::Disabled)
+        .await
+        .unwrap();
     assert!(!app.is_active(&server, &tokens.access).await);
     within(A_SECOND, "the other instance knows", async || {
         !app.is_active(&other, &tokens.access).await
@@ -164,10 +184,22 @@ async fn a_disabled_user_gets_no_tokens_and_keeps_none(database: Database) {
     for instance in [&*server, &*other] {
         let refused = app.refresh(instance, &tokens.refresh).await;
         refused.refused(400, "invalid_grant");
-        let elsewhere = Browser { at: *instance, ..browser.clone() }.get("/").await;
-        assert_eq!(elsewhere.location(), "/login", "the session is dead at once");
+        let elsewhere = Browser {
+            at: *instance,
+            ..browser.clone()
+        }
+        .get("/")
+        .await;
+        assert_eq!(
+            elsewhere.location(),
+            "/login",
+            "the session is dead at once"
+        );
     }
-    engine.set_user_status(USER, UserStatus::Active).await.unwrap();
+    engine
+        .set_user_status(USER, UserStatus::Active)
+        .await
+        .unwrap();
     let enabled = app.refresh(&server, &tokens.refresh).await;
     enabled.refused(400, "invalid_grant");
     assert_eq!(browser.get("/").await.location(), "/login");
@@ -177,12 +209,18 @@ async fn a_suspended_client_is_refused_everywhere_and_what_it_issued_lives(datab
     let (server, app, mut browser) = stage(&database).await;
     let other = server.beside(&database).await;
     let witness = server.confidential_app().await;
-    let runtime = server.engine.add_runtime_client("notes", &witness.client_id).await;
+    let runtime = server
+        .engine
+        .add_runtime_client("notes", &witness.client_id)
+        .await;
     runtime.unwrap();
     let tokens = app.tokens(&mut browser).await;
     assert!(app.is_active(&other, &tokens.access).await);
     let set = async |status| {
-        let changed = server.engine.set_client_status(&app.client_id, status).await;
+        let changed = server
+            .engine
+            .set_client_status(&app.client_id, status)
+            .await;
         changed.unwrap();
     };
     set(ClientStatus::Suspended).await;
@@ -205,9 +243,11 @@ async fn a_suspended_client_is_refused_everywhere_and_what_it_issued_lives(datab
         .await;
     }
     set(ClientStatus::Active).await;
-    within(A_SECOND, "the other instance lets it act again", async || {
-        app.introspect(&other, &tokens.access).await.status == 200
-    })
+    within(
+        A_SECOND,
+        "the other instance lets it act again",
+        async || app.introspect(&other, &tokens.access).await.status == 200,
+    )
     .await;
     app.refresh(&other, &tokens.refresh).await.expect(200);
 }
@@ -215,12 +255,19 @@ async fn a_suspended_client_is_refused_everywhere_and_what_it_issued_lives(datab
 async fn a_revoked_client_takes_its_tokens_with_it(database: Database) {
     let (server, app, mut browser) = stage(&database).await;
     let witness = server.confidential_app().await;
-    let runtime = server.engine.add_runtime_client("notes", &witness.client_id).await;
+    let runtime = server
+        .engine
+        .add_runtime_client("notes", &witness.client_id)
+        .await;
     runtime.unwrap();
     let tokens = app.tokens(&mut browser).await;
     assert!(witness.is_active(&server, &tokens.access).await);
     let revoked = ClientStatus::Revoked;
-    server.engine.set_client_status(&app.client_id, revoked).await.unwrap();
+    server
+        .engine
+        .set_client_status(&app.client_id, revoked)
+        .await
+        .unwrap();
     assert!(!witness.is_active(&server, &tokens.access).await);
     let refused = app.refresh(&server, &tokens.refresh).await;
     refused.refused(401, "invalid_client");

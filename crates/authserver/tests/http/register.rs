@@ -1,7 +1,8 @@
 //! Dynamic client registration, in its three modes.
 
 use crate::harness::{
-    A_SECOND, App, Browser, Database, Pkce, REDIRECT, Reply, Request, Server, Tokens, on_both, within,
+    A_SECOND, App, Browser, Database, Pkce, REDIRECT, Reply, Request, Server, Tokens, on_both,
+    within,
 };
 use config::DcrMode;
 use domain::AuditAction;
@@ -14,7 +15,9 @@ on_both!(
 );
 
 async fn register(server: &Server, metadata: Value) -> Reply {
-    server.send(&Request::json("/oauth/register", &metadata)).await
+    server
+        .send(&Request::json("/oauth/register", &metadata))
+        .await
 }
 
 async fn a_registered_client_works_with_its_method_and_no_other(database: Database) {
@@ -23,7 +26,10 @@ async fn a_registered_client_works_with_its_method_and_no_other(database: Databa
     let registered = r#"authserver_clients_registered_total{source="dcr"}"#;
     assert_eq!(server.metric(registered).await, 0.0);
     let mut secrets = Vec::new();
-    for (count, method) in ["none", "client_secret_basic", "client_secret_post"].iter().enumerate() {
+    for (count, method) in ["none", "client_secret_basic", "client_secret_post"]
+        .iter()
+        .enumerate()
+    {
         let metadata = json!({
             "redirect_uris": [REDIRECT],
             "token_endpoint_auth_method": method,
@@ -36,14 +42,24 @@ async fn a_registered_client_works_with_its_method_and_no_other(database: Databa
         assert_eq!(view["token_endpoint_auth_method"], *method);
         assert_ne!(view["scope"], "everything", "ignored");
         let id = view["client_id"].as_str().unwrap().to_owned();
-        let secret = view["client_secret"].as_str().unwrap_or_default().to_owned();
+        let secret = view["client_secret"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         assert_eq!(secret.is_empty(), *method == "none");
         secrets.push(secret.clone());
 
         // A client without a secret may still try one.
-        let secret = if secret.is_empty() { String::from("made up") } else { secret };
+        let secret = if secret.is_empty() {
+            String::from("made up")
+        } else {
+            secret
+        };
         let pkce = Pkce::fresh();
-        let app = App { client_id: id.clone(), secret: None };
+        let app = App {
+            client_id: id.clone(),
+            secret: None,
+        };
         let code = app.code(&mut browser, &app.authorize(&pkce)).await;
         let grant = [
             ("grant_type", "authorization_code"),
@@ -79,7 +95,10 @@ async fn a_registered_client_works_with_its_method_and_no_other(database: Databa
     assert_eq!(recorded.len(), 3);
     // A secret is shown once; what is kept of it is not the secret.
     for (event, secret) in recorded.iter().rev().zip(&secrets) {
-        let stored = server.engine.client(event.event.client_id.as_deref().unwrap()).await;
+        let stored = server
+            .engine
+            .client(event.event.client_id.as_deref().unwrap())
+            .await;
         let kept = format!("{event:?} {:?}", stored.unwrap());
         assert!(secret.is_empty() || !kept.contains(secret.as_str()));
     }
@@ -90,7 +109,11 @@ async fn the_mode_set_at_run_time_holds_on_every_instance(database: Database) {
     let other = server.beside(&database).await;
     let metadata = json!({ "redirect_uris": [REDIRECT] });
     register(&other, metadata.clone()).await.expect(201);
-    server.engine.set_dcr_mode(DcrMode::AdminOnly).await.unwrap();
+    server
+        .engine
+        .set_dcr_mode(DcrMode::AdminOnly)
+        .await
+        .unwrap();
     let refused = register(&server, metadata.clone()).await;
     refused.refused(403, "access_denied");
     within(A_SECOND, "the other instance refuses", async || {
@@ -98,7 +121,9 @@ async fn the_mode_set_at_run_time_holds_on_every_instance(database: Database) {
     })
     .await;
     for instance in [&server, &other] {
-        let documents = instance.get("/.well-known/oauth-authorization-server").await;
+        let documents = instance
+            .get("/.well-known/oauth-authorization-server")
+            .await;
         assert_eq!(documents.json().get("registration_endpoint"), None);
     }
     server.engine.set_dcr_mode(DcrMode::Open).await.unwrap();
@@ -114,9 +139,18 @@ async fn a_rotated_secret_replaces_the_old_one(database: Database) {
     let mut browser = Browser::signed_in(&server).await;
     let tokens = app.tokens(&mut browser).await;
     assert!(app.is_active(&other, &tokens.access).await);
-    let rotated = server.engine.rotate_client_secret(&app.client_id).await.unwrap();
-    let renewed = App { secret: rotated.secret, ..app.clone() };
-    app.introspect(&server, &tokens.access).await.refused(401, "invalid_client");
+    let rotated = server
+        .engine
+        .rotate_client_secret(&app.client_id)
+        .await
+        .unwrap();
+    let renewed = App {
+        secret: rotated.secret,
+        ..app.clone()
+    };
+    app.introspect(&server, &tokens.access)
+        .await
+        .refused(401, "invalid_client");
     assert!(renewed.is_active(&server, &tokens.access).await);
     within(A_SECOND, "the other instance knows", async || {
         app.introspect(&other, &tokens.access).await.status == 401

@@ -44,7 +44,16 @@ async fn an_active_answer_says_what_the_token_says(database: Database) {
     assert_eq!(answer["active"], true);
     assert_eq!(answer["username"], USER);
     assert_eq!(answer["token_type"], "Bearer");
-    for claim in ["scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti"] {
+    for claim in [
+        "scope",
+        "client_id",
+        "exp",
+        "iat",
+        "sub",
+        "aud",
+        "iss",
+        "jti",
+    ] {
         assert_eq!(answer[claim], jwt.claims[claim], "{claim}");
         assert!(!answer[claim].is_null(), "{claim}");
     }
@@ -60,21 +69,41 @@ async fn only_the_holder_and_runtime_clients_learn_about_a_token(database: Datab
     let (other, public) = (server.confidential_app().await, server.public_app().await);
     let refused = r#"authserver_auth_denied_total{reason="introspection_refused"}"#;
     assert_eq!(server.metric(refused).await, 0.0);
-    assert_eq!(other.introspect(&server, &tokens.access).await.body, INACTIVE);
+    assert_eq!(
+        other.introspect(&server, &tokens.access).await.body,
+        INACTIVE
+    );
     assert_eq!(server.metric(refused).await, 1.0);
     let recorded = server.audit(AuditAction::TokenIntrospectDenied).await;
     assert_eq!(recorded.len(), 1);
 
     let answer = public.introspect(&server, &tokens.access).await;
     let answer = answer.refused(401, "invalid_client");
-    assert!(answer.header("www-authenticate").unwrap().starts_with("Basic"));
+    assert!(
+        answer
+            .header("www-authenticate")
+            .unwrap()
+            .starts_with("Basic")
+    );
 
     let engine = &server.engine;
-    engine.add_runtime_client("mail", &other.client_id).await.unwrap();
-    assert!(!other.is_active(&server, &tokens.access).await, "of another resource");
-    engine.add_runtime_client("notes", &other.client_id).await.unwrap();
+    engine
+        .add_runtime_client("mail", &other.client_id)
+        .await
+        .unwrap();
+    assert!(
+        !other.is_active(&server, &tokens.access).await,
+        "of another resource"
+    );
+    engine
+        .add_runtime_client("notes", &other.client_id)
+        .await
+        .unwrap();
     assert!(other.is_active(&server, &tokens.access).await);
-    engine.remove_runtime_client("notes", &other.client_id).await.unwrap();
+    engine
+        .remove_runtime_client("notes", &other.client_id)
+        .await
+        .unwrap();
     assert!(!other.is_active(&server, &tokens.access).await);
 }
 
@@ -103,7 +132,10 @@ async fn revoking_a_refresh_token_ends_its_family(database: Database) {
     let (server, app, mut browser) = stage(&database).await;
     for hint in ["", "refresh_token", "access_token", "nonsense"] {
         let tokens = app.tokens(&mut browser).await;
-        let pairs = [("token", tokens.refresh.as_str()), ("token_type_hint", hint)];
+        let pairs = [
+            ("token", tokens.refresh.as_str()),
+            ("token_type_hint", hint),
+        ];
         let request = app.call("/oauth/revoke", &pairs);
         server.send(&request).await.expect(200);
         assert!(!app.is_active(&server, &tokens.access).await, "{hint}");
@@ -160,7 +192,10 @@ async fn garbage_is_inactive_to_introspection_and_nothing_to_revocation() {
     for token in garbage {
         let reply = app.introspect(&server, token).await;
         let answer = (reply.status, reply.body.as_str());
-        assert!(answer == (200, INACTIVE) || reply.status == 400, "{token}: {reply:?}");
+        assert!(
+            answer == (200, INACTIVE) || reply.status == 400,
+            "{token}: {reply:?}"
+        );
         let reply = app.revoke(&server, token).await;
         assert!(matches!(reply.status, 200 | 400), "{token}: {reply:?}");
     }
@@ -182,10 +217,8 @@ async fn forged_and_altered_tokens_are_inactive_and_cannot_be_revoked() {
     let stranger = {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
-        let key = EcdsaKeyPair::from_pkcs8(
-            &ECDSA_P256_SHA256_FIXED_SIGNING,
-            pkcs8.unwrap().as_ref(),
-        );
+        let key =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.unwrap().as_ref());
         let key = key.unwrap();
         move |input: &[u8]| key.sign(&random, input).unwrap().as_ref().to_vec()
     };
@@ -202,23 +235,36 @@ async fn forged_and_altered_tokens_are_inactive_and_cannot_be_revoked() {
         ("alg NONE", unsigned(jwt.clone().header("alg", "NONE"))),
         (
             "HS256 under the public key",
-            jwt.clone().header("alg", "HS256").signed(|input| hmac(jwks.as_bytes(), input)),
+            jwt.clone()
+                .header("alg", "HS256")
+                .signed(|input| hmac(jwks.as_bytes(), input)),
         ),
         ("HS256, signature kept", jwt.clone().header("alg", "HS256")),
         ("RS256 with an EC key", jwt.clone().header("alg", "RS256")),
         ("ES384 with a P-256 key", jwt.clone().header("alg", "ES384")),
-        ("unknown kid", jwt.clone().header("kid", "other").signed(&stranger)),
+        (
+            "unknown kid",
+            jwt.clone().header("kid", "other").signed(&stranger),
+        ),
         ("empty kid", jwt.clone().header("kid", "")),
         ("kid as a path", jwt.clone().header("kid", "../../dev/null")),
         ("kid as a number", jwt.clone().header("kid", 1)),
-        ("its own jwk", jwt.clone().header("jwk", own_jwk).signed(&stranger)),
+        (
+            "its own jwk",
+            jwt.clone().header("jwk", own_jwk).signed(&stranger),
+        ),
         (
             "its own jku",
-            jwt.clone().header("jku", "https://evil.example/").signed(&stranger),
+            jwt.clone()
+                .header("jku", "https://evil.example/")
+                .signed(&stranger),
         ),
         ("crit", jwt.clone().header("crit", serde_json::json!(["x"]))),
         ("typ JWT", jwt.clone().header("typ", "JWT")),
-        ("wider scope", jwt.clone().claim("scope", "notes/read notes/write")),
+        (
+            "wider scope",
+            jwt.clone().claim("scope", "notes/read notes/write"),
+        ),
         ("later exp", jwt.clone().claim("exp", 9_999_999_999_i64)),
         ("other aud", jwt.clone().claim("aud", SECOND)),
     ];
@@ -226,7 +272,11 @@ async fn forged_and_altered_tokens_are_inactive_and_cannot_be_revoked() {
         let token = forged.assemble();
         assert_ne!(token, tokens.access, "{what}");
         let reply = app.introspect(&server, &token).await;
-        assert_eq!((reply.status, reply.body.as_str()), (200, INACTIVE), "{what}");
+        assert_eq!(
+            (reply.status, reply.body.as_str()),
+            (200, INACTIVE),
+            "{what}"
+        );
         app.revoke(&server, &token).await.expect(200);
         assert!(app.is_active(&server, &tokens.access).await, "{what}");
     }

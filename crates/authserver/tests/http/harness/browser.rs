@@ -33,7 +33,9 @@ impl Browser {
 
     pub async fn send(&mut self, request: Request) -> Reply {
         let pairs = self.cookies.iter();
-        let cookies: Vec<_> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<_> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let request = if cookies.is_empty() {
             request
         } else {

@@ -68,7 +68,9 @@ impl Authorize {
 
     pub fn pairs(&self) -> Vec<(&str, &str)> {
         let pairs = self.0.iter();
-        pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+        pairs
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
     }
 
     pub fn request(&self) -> Request {
@@ -102,7 +104,10 @@ impl Tokens {
     }
 
     pub fn jti(&self) -> String {
-        Jwt::read(&self.access).claims["jti"].as_str().expect("a jti").to_owned()
+        Jwt::read(&self.access).claims["jti"]
+            .as_str()
+            .expect("a jti")
+            .to_owned()
     }
 }
 
@@ -148,7 +153,10 @@ impl App {
             reply = browser.decide(&page, "allow").await;
         }
         let answer = query_of(reply.location());
-        answer.get("code").unwrap_or_else(|| panic!("a code: {reply:?}")).clone()
+        answer
+            .get("code")
+            .unwrap_or_else(|| panic!("a code: {reply:?}"))
+            .clone()
     }
 
     /// The request that redeems `code`.
@@ -192,11 +200,13 @@ impl App {
     }
 
     pub async fn revoke(&self, at: &Instance, token: &str) -> Reply {
-        at.send(&self.call("/oauth/revoke", &[("token", token)])).await
+        at.send(&self.call("/oauth/revoke", &[("token", token)]))
+            .await
     }
 
     pub async fn introspect(&self, at: &Instance, token: &str) -> Reply {
-        at.send(&self.call("/oauth/introspect", &[("token", token)])).await
+        at.send(&self.call("/oauth/introspect", &[("token", token)]))
+            .await
     }
 
     /// Whether introspection calls the token active.

@@ -13,7 +13,7 @@ mod wire;
 pub use browser::{Browser, field};
 pub use database::Database;
 pub use flow::{
-    App, Authorize, PASSWORD, Pkce, REDIRECT, RESOURCE, SECOND, USER, Tokens, query_of,
+    App, Authorize, PASSWORD, Pkce, REDIRECT, RESOURCE, SECOND, Tokens, USER, query_of,
 };
 pub use instance::{ADMIN_KEY, Instance};
 pub use jwt::Jwt;

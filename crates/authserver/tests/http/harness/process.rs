@@ -62,7 +62,11 @@ impl Process {
     async fn until_ready(&mut self) {
         let give_up = Instant::now() + PATIENCE;
         let probe = Request::get("/ready");
-        while self.try_send(&probe).await.is_none_or(|reply| reply.status != 200) {
+        while self
+            .try_send(&probe)
+            .await
+            .is_none_or(|reply| reply.status != 200)
+        {
             let ended = self.child.try_wait().expect("a child process");
             assert!(
                 ended.is_none() && Instant::now() < give_up,

@@ -73,7 +73,10 @@ impl Server {
         let calm = CALM.iter().chain(variables);
         let calm = calm.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let environment = database.environment().into_iter().chain(calm);
-        let loaded = config::load(None, environment.collect::<std::collections::HashMap<_, _>>());
+        let loaded = config::load(
+            None,
+            environment.collect::<std::collections::HashMap<_, _>>(),
+        );
         let config = loaded.expect("a valid configuration").config;
         let engine = engine(config, database, &clock).await;
         tokio::spawn(engine.clone().maintain());
@@ -228,7 +231,12 @@ fn serve(engine: &Engine) -> Instance {
         admin: admin_listener.local_addr(),
     };
     let (options, forever) = (ServeOptions::default(), std::future::pending::<()>);
-    tokio::spawn(web::serve::serve(public_listener, public, options.clone(), forever()));
+    tokio::spawn(web::serve::serve(
+        public_listener,
+        public,
+        options.clone(),
+        forever(),
+    ));
     tokio::spawn(web::serve::serve(admin_listener, admin, options, forever()));
     instance
 }

@@ -192,7 +192,11 @@ impl Reply {
     /// An OAuth error answer with this code.
     #[track_caller]
     pub fn refused(self, status: u16, error: &str) -> Self {
-        assert_eq!((self.status, self.error().as_str()), (status, error), "{self:?}");
+        assert_eq!(
+            (self.status, self.error().as_str()),
+            (status, error),
+            "{self:?}"
+        );
         self
     }
 
