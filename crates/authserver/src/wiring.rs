@@ -5,6 +5,7 @@ use config::{Config, ExposeSecret as _, LogFormat, StorageDriver};
 use domain::{Clock, Rng, SystemClock, SystemRng};
 use engine::{ClientSecrets, Engine, EngineParts, FormTokens};
 use keys::{Keyring, KeyringOptions, secrets};
+use oauth::dpop::NonceKeeper;
 use outbound::cimd::{CimdObserver, CimdOptions, CimdResolver, FetchOutcome, Suppression};
 use outbound::{GuardPolicy, GuardedClient};
 use std::io::IsTerminal as _;
@@ -154,6 +155,7 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
         rng,
         client_secrets: ClientSecrets::new(&pepper),
         form_tokens: FormTokens::new(&session),
+        dpop_nonces: NonceKeeper::new(&session),
     }))
 }
 
@@ -161,10 +163,18 @@ async fn open_keys(config: &Config, clock: &Arc<dyn Clock>) -> Result<Keyring> {
     let options = KeyringOptions {
         directory: config.signing.key_path.clone(),
         algorithm: config.signing.algorithm,
-        max_token_lifetime: config.dcr.default_token_expiry,
+        max_token_lifetime: longest_token_lifetime(config),
         clock: Arc::clone(clock),
     };
     Keyring::open(options).await.map_err(Failure::new)
+}
+
+/// No token outlives this, whatever it was asked for with.
+fn longest_token_lifetime(config: &Config) -> Duration {
+    config
+        .dcr
+        .default_token_expiry
+        .max(config.client_credentials.token_expiry)
 }
 
 /// The configured secret, or one that is kept beside the signing keys.

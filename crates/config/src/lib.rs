@@ -34,10 +34,10 @@ pub use problem::{Problem, Problems};
 pub use reference::reference;
 pub use schema::{Allowed, Key, Kind, SectionSpec};
 pub use section::{
-    Admin, BackendKind, Cimd, Config, ConnectPolicy, Dcr, DcrMode, ExchangePolicy, KeyStore,
-    LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider, OAuth, Observability,
-    Policy, Postgres, RateLimit, ResourceSeed, RuntimePolicy, SameSite, ScopeSeed, Server, Session,
-    Signing, Sqlite, Storage, StorageDriver, Tls,
+    Admin, Agents, BackendKind, Cimd, ClientCredentials, Config, ConnectPolicy, Dcr, DcrMode, Dpop,
+    ExchangePolicy, KeyStore, LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider,
+    OAuth, Observability, Policy, Postgres, RateLimit, ResourceSeed, RuntimePolicy, SameSite,
+    ScopeSeed, Server, Session, Signing, Sqlite, Storage, StorageDriver, Tls,
 };
 pub use show::Format;
 pub use value::{Issuer, ListenAddress, Origin, PostgresDsn, RedirectPattern, Secret};

@@ -14,7 +14,7 @@ fn keys() -> Vec<&'static Key> {
 }
 
 /// The specification's table: key, default as shown, variable.
-const TABLE: [(&str, &str, &str); 52] = [
+const TABLE: [(&str, &str, &str); 59] = [
     (
         "client_secret_pepper",
         "-",
@@ -190,6 +190,29 @@ const TABLE: [(&str, &str, &str); 52] = [
         "oauth.default_client_scope",
         "-",
         "AUTHPLANE_OAUTH_DEFAULT_CLIENT_SCOPE",
+    ),
+    (
+        "client_credentials.enabled",
+        "true",
+        "AUTHPLANE_CLIENT_CREDENTIALS_ENABLED",
+    ),
+    (
+        "client_credentials.token_expiry",
+        "1h",
+        "AUTHPLANE_CLIENT_CREDENTIALS_TOKEN_EXPIRY",
+    ),
+    ("dpop.enabled", "true", "AUTHPLANE_DPOP_ENABLED"),
+    ("dpop.proof_lifetime", "1m", "AUTHPLANE_DPOP_PROOF_LIFETIME"),
+    ("dpop.nonce_ttl", "1m", "AUTHPLANE_DPOP_NONCE_TTL"),
+    (
+        "dpop.require_nonce",
+        "false",
+        "AUTHPLANE_DPOP_REQUIRE_NONCE",
+    ),
+    (
+        "agents.agent_identity_enabled",
+        "true",
+        "AUTHPLANE_AGENTS_AGENT_IDENTITY_ENABLED",
     ),
 ];
 

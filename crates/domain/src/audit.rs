@@ -15,6 +15,10 @@ crate::words! {
         TokenDenied = "token.denied",
         /// An introspection request was refused or answered for nobody.
         TokenIntrospectDenied = "token.introspect_denied",
+        /// A client got a token for itself.
+        ClientCredentialsIssued = "client_credentials.issued",
+        /// A client was refused a token for itself.
+        ClientCredentialsDenied = "client_credentials.denied",
         /// A token family was revoked because one of its spent tokens or its code came back.
         FamilyRevoked = "family.revoked",
         /// A token family should have been revoked and could not be.

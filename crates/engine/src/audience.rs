@@ -119,6 +119,27 @@ impl Engine {
         Ok(all)
     }
 
+    /// The resources of a machine's request; without one, what its scopes imply.
+    ///
+    /// # Errors
+    /// `invalid_target`.
+    pub(crate) async fn machine_audience(
+        &self,
+        identifiers: &[String],
+        scope: &ScopeSet,
+    ) -> Result<Vec<Arc<Resource>>> {
+        if identifiers.is_empty() {
+            let catalog = self.store().resources().await?;
+            return Ok(implied_resource(&catalog, Some(scope))
+                .into_iter()
+                .collect());
+        }
+        let mut resources = self.resources_of_grant(identifiers).await?;
+        let mut seen = std::collections::HashSet::new();
+        resources.retain(|resource| seen.insert(resource.id.clone()));
+        Ok(resources)
+    }
+
     /// The resources behind the `aud` values that a code or family remembers.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::password::Passwords;
 use config::Config;
 use domain::{Clock, Rng, UnixMillis};
 use keys::Keyring;
+use oauth::dpop::{Htu, NonceKeeper};
 use outbound::cimd::CimdResolver;
 use std::sync::Arc;
 use store::Store;
@@ -35,6 +36,8 @@ pub struct EngineParts {
     pub client_secrets: ClientSecrets,
     /// Signs cookies and form tokens.
     pub form_tokens: FormTokens,
+    /// Makes and knows DPoP nonces; instances of one issuer share its secret.
+    pub dpop_nonces: NonceKeeper,
 }
 
 /// All use cases. Cheap to clone.
@@ -43,6 +46,8 @@ pub struct Engine(Arc<Inner>);
 
 /// The shared insides of an [`Engine`].
 pub(crate) struct Inner {
+    /// The token endpoint as proofs of possession name it.
+    pub token_endpoint: Htu,
     pub parts: EngineParts,
     pub passwords: Passwords,
     pub lockout: Lockout,
@@ -56,12 +61,15 @@ impl Engine {
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
         let lockout = Lockout::new(&parts.config.rate_limit);
+        let token_endpoint = format!("{}/oauth/token", parts.config.server.issuer.as_str());
+        let token_endpoint = Htu::parse(&token_endpoint).expect("an issuer is an absolute URL");
         Self(Arc::new(Inner {
             passwords: Passwords::new(&*parts.rng),
             lockout,
             health: HealthProbe::default(),
             metadata: MetadataCache::default(),
             introspections: IntrospectionCache::new(),
+            token_endpoint,
             parts,
         }))
     }

@@ -35,6 +35,7 @@ pub use client_secret::ClientSecrets;
 pub use csrf::FormTokens;
 pub use engine::{Engine, EngineParts};
 pub use error::{Error, Result};
+pub use grants::TokenAnswer;
 pub use health::Health;
 pub use login::{Cookie, SignIn, SignedIn};
 pub use maintenance::PurgeReport;

@@ -71,6 +71,10 @@ impl Engine {
         };
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
         let password_matches = self.inner().passwords.verify(hash, password).await;
+        // Guesses that were sent together, and waited to be hashed, get no more tries than others.
+        if let Some(left) = self.inner().lockout.locked_for(&known_as, ip, self.now()) {
+            return Err(self.locked_out(&known_as, left, false).await);
+        }
         match user.filter(|user| password_matches && user.status == UserStatus::Active) {
             Some(user) => {
                 self.inner().lockout.succeeded(&known_as, ip);

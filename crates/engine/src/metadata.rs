@@ -5,6 +5,7 @@ use crate::{Engine, Result};
 use arc_swap::ArcSwapOption;
 use config::DcrMode;
 use domain::{GrantType, OFFLINE_ACCESS, Resource};
+use oauth::dpop::SIGNING_ALG_VALUES_SUPPORTED;
 use oauth::jwt::Algorithm;
 use oauth::metadata::{AuthorizationServerMetadata, MetadataInput, ProtectedResourceMetadata};
 use std::collections::BTreeSet;
@@ -60,15 +61,26 @@ impl Engine {
             .flat_map(|resource| resource.scopes.iter().map(|scope| scope.name.clone()))
             .chain([OFFLINE_ACCESS.to_owned()])
             .collect();
+        let mut grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
+        if self.config().client_credentials.enabled {
+            grant_types.push(GrantType::ClientCredentials);
+        }
+        let dpop_algorithms = match self.config().dpop.enabled {
+            true => SIGNING_ALG_VALUES_SUPPORTED
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            false => Vec::new(),
+        };
         let metadata = AuthorizationServerMetadata::build(MetadataInput {
             issuer: self.issuer().to_owned(),
             registration_open: mode != DcrMode::AdminOnly,
-            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            grant_types,
             scopes: scopes.into_iter().collect(),
             cimd: self.inner().parts.cimd.is_some(),
-            dpop_algorithms: Vec::new(),
+            dpop_algorithms,
             grant_profiles: Vec::new(),
-            agent_identity: false,
+            agent_identity: self.config().agents.agent_identity_enabled,
             service_documentation: None,
         });
         Documents {

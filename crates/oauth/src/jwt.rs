@@ -4,6 +4,12 @@
 //! ([`header`]), the claims are written as JSON straight from the struct, and signing is left
 //! to `keys`. Reading believes nothing: what [`parse`] returns still has to be verified.
 
+mod actor;
+
+pub use actor::{
+    Actor, ActorChain, ActorChainError, ActorType, MAX_ACTOR_DEPTH, MAX_AGENT_CHAIN, push_agent,
+};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::Word as _;

@@ -10,11 +10,13 @@
 //! | requests | [`params`], [`client_auth`], [`authorize`], [`token`], [`presented_token`], [`registration`] |
 //! | responses | [`error`], [`token`], [`introspection`], [`metadata`], [`registration`] |
 //! | tokens | [`jwt`] |
+//! | proofs | [`dpop`] |
 //! | values | [`pkce`], [`redirect_uri`], [`approved_redirect`], [`local_path`] |
 
 pub mod approved_redirect;
 pub mod authorize;
 pub mod client_auth;
+pub mod dpop;
 pub mod error;
 pub mod introspection;
 pub mod jwt;

@@ -27,6 +27,35 @@ pub struct NewConsent {
     pub scopes: ScopeSet,
 }
 
+/// The use of a DPoP proof, remembered until it would be too old anyway (RFC 9449 §11.1).
+#[derive(Debug, Clone)]
+pub struct ProofUse {
+    /// What makes the proof unique.
+    pub proof: Digest,
+    /// When it need not be remembered any longer.
+    pub expires_at: UnixMillis,
+}
+
+/// Records a token that founds on nothing but the request for it.
+#[derive(Debug, Clone)]
+pub struct Issue {
+    /// The record of the token.
+    pub issuance: Issuance,
+    /// What to record.
+    pub audit: AuditEvent,
+    /// The proof that came with the request.
+    pub proof: Option<ProofUse>,
+}
+
+/// How recording a token ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Issued {
+    /// It is recorded and may be handed out.
+    Yes,
+    /// The proof was used before; nothing is recorded.
+    ProofReplayed,
+}
+
 /// Redeems an authorization code.
 #[derive(Debug, Clone)]
 pub struct RedeemCode {
@@ -40,6 +69,8 @@ pub struct RedeemCode {
     pub issuance: Issuance,
     /// What to record.
     pub audit: AuditEvent,
+    /// The proof that came with the request.
+    pub proof: Option<ProofUse>,
     /// The present time.
     pub now: UnixMillis,
 }
@@ -53,6 +84,8 @@ pub enum Redeemed {
     AlreadySpent,
     /// It has expired or was withdrawn.
     Gone,
+    /// The proof was used before; the code is not spent.
+    ProofReplayed,
 }
 
 /// Exchanges a refresh token for the next.
@@ -68,6 +101,8 @@ pub struct RotateRefresh {
     pub issuance: Issuance,
     /// What to record.
     pub audit: AuditEvent,
+    /// The proof that came with the request.
+    pub proof: Option<ProofUse>,
     /// The present time.
     pub now: UnixMillis,
 }
@@ -81,6 +116,8 @@ pub enum Rotated {
     AlreadySpent,
     /// Its family is revoked, or it has expired.
     Gone,
+    /// The proof was used before; the token is not spent.
+    ProofReplayed,
 }
 
 /// What a revocation is to end.
@@ -124,14 +161,17 @@ pub enum PurgeTarget {
     RefreshTokens,
     /// Browser sessions that have ended.
     Sessions,
+    /// Uses of DPoP proofs that are too old to be accepted again.
+    DpopProofs,
 }
 
 impl PurgeTarget {
     /// All targets.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::AuthorizationCodes,
         Self::RefreshTokens,
         Self::Sessions,
+        Self::DpopProofs,
     ];
 
     /// The name on the command line.
@@ -141,6 +181,7 @@ impl PurgeTarget {
             Self::AuthorizationCodes => "authorization-codes",
             Self::RefreshTokens => "refresh-tokens",
             Self::Sessions => "sessions",
+            Self::DpopProofs => "dpop-nonces",
         }
     }
 }

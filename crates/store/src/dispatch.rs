@@ -1,6 +1,6 @@
 //! How a method of [`crate::Store`] reaches the code of whichever database is open.
 
-use crate::{Authorize, PurgeTarget, RedeemCode, Revoke, RotateRefresh};
+use crate::{Authorize, Issue, PurgeTarget, RedeemCode, Revoke, RotateRefresh};
 use domain::{AuditEvent, Client, ClientStatus, Digest, Resource, Session, UnixMillis, User};
 
 /// Asks a question on a reading connection. An answer that does not come in time counts as an
@@ -100,7 +100,7 @@ macro_rules! lend {
 lend! {
     copy: UnixMillis, bool, ClientStatus, PurgeTarget;
     borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
-    Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize,
+    Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize, Issue => Issue,
     RedeemCode => RedeemCode, RotateRefresh => RotateRefresh, Revoke => Revoke,
 }
 

@@ -24,8 +24,8 @@ mod verify;
 pub use cache::ResourceCatalog;
 pub use change::Change;
 pub use commands::{
-    AuditFilter, Authorize, ClientFilter, NewConsent, Page, PurgeTarget, RedeemCode, Redeemed,
-    Revoke, RevokeCount, RotateRefresh, Rotated,
+    AuditFilter, Authorize, ClientFilter, Issue, Issued, NewConsent, Page, ProofUse, PurgeTarget,
+    RedeemCode, Redeemed, Revoke, RevokeCount, RotateRefresh, Rotated,
 };
 pub use error::{Result, StoreError};
 pub use open::Location;

@@ -50,15 +50,27 @@ fn open_error(error: impl std::fmt::Display) -> StoreError {
     StoreError::Open(error.to_string())
 }
 
+/// The schema's history, oldest first. What has been released never changes.
+const MIGRATIONS: [(&str, &str); 2] = [
+    (
+        "foundation",
+        include_str!("../migrations/0001_foundation.sql"),
+    ),
+    (
+        "machine tokens",
+        include_str!("../migrations/0002_machine_tokens.sql"),
+    ),
+];
+
 fn migrator() -> Migrator {
-    let foundation = Migration::new(
-        1,
-        "foundation".into(),
-        MigrationType::Simple,
-        include_str!("../migrations/0001_foundation.sql").into_sql_str(),
-        false,
-    );
-    let mut migrator = Migrator::with_migrations(vec![foundation]);
+    let migrations = MIGRATIONS
+        .into_iter()
+        .zip(1..)
+        .map(|((name, text), version)| {
+            let text = text.into_sql_str();
+            Migration::new(version, name.into(), MigrationType::Simple, text, false)
+        });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
     // A newer version may have added migrations; while both run, the older must still start.
     migrator.set_ignore_missing(true);
     migrator

@@ -4,9 +4,9 @@ use crate::cache::Caches;
 use crate::dispatch::{Lend as _, read, write};
 use crate::open::{self, Location};
 use crate::{
-    AuditFilter, Authorize, ChainReport, ClientFilter, Page, PurgeTarget, RedeemCode, Redeemed,
-    ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, listen,
-    postgres, sqlite,
+    AuditFilter, Authorize, ChainReport, ClientFilter, Issue, Issued, Page, PurgeTarget,
+    RedeemCode, Redeemed, ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated,
+    StoreError, listen, postgres, sqlite,
 };
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ClientStatus, Clock, ConsentGrant, Digest,
@@ -314,6 +314,11 @@ impl Store {
     /// Spends a code and founds its family; see [`Redeemed`].
     pub async fn redeem_code(&self, command: RedeemCode) -> Result<Redeemed> {
         write!(self, CodeSpend, key command.family.id.as_str(), authorizations::redeem(command))
+    }
+
+    /// Records a token that founds on nothing but the request for it; see [`Issued`].
+    pub async fn issue(&self, command: Issue) -> Result<Issued> {
+        write!(self, LedgerCommit, key command.issuance.jti.as_str(), proofs::issue(command))
     }
 
     /// The refresh token with this digest, and its family.

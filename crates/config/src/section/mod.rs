@@ -1,8 +1,11 @@
 //! The keys, section by section. Each file declares the keys of one section and nothing else.
 
 mod admin;
+mod agents;
 mod cimd;
+mod client_credentials;
 mod dcr;
+mod dpop;
 mod oauth;
 mod observability;
 mod rate_limit;
@@ -15,8 +18,11 @@ mod signing;
 mod storage;
 
 pub use admin::Admin;
+pub use agents::Agents;
 pub use cimd::Cimd;
+pub use client_credentials::ClientCredentials;
 pub use dcr::{Dcr, DcrMode};
+pub use dpop::Dpop;
 pub use oauth::OAuth;
 pub use observability::{
     LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider, Observability,

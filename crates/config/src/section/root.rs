@@ -6,8 +6,8 @@ use crate::value::Secret;
 
 use super::rule::SIGNING_SECRET;
 use super::{
-    Admin, Cimd, Dcr, OAuth, Observability, RateLimit, ResourceSeed, Server, Session, Signing,
-    Storage,
+    Admin, Agents, Cimd, ClientCredentials, Dcr, Dpop, OAuth, Observability, RateLimit,
+    ResourceSeed, Server, Session, Signing, Storage,
 };
 
 section! {
@@ -37,6 +37,12 @@ section! {
             admin: Admin;
             /// Rules of the OAuth endpoints.
             oauth: OAuth;
+            /// Tokens for machines.
+            client_credentials: ClientCredentials;
+            /// Tokens bound to a key.
+            dpop: Dpop;
+            /// Agents.
+            agents: Agents;
             /// Metrics and logs.
             observability: Observability;
         }

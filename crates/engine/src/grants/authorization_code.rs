@@ -5,14 +5,15 @@
 //! redirect URI, was asked for by whoever knows the verifier, covers the resources, and its
 //! user may sign in.
 
-use super::check_grant_registered;
-use super::mint::{Grant, Issued};
+use super::mint::{Grant, Issued, Subject};
+use super::{Requester, check_grant_registered};
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
     AuditAction, AuthorizationCode, Client, Digest, GrantType, OpaqueToken, RefreshToken, ScopeSet,
     TokenFamily, UserStatus,
 };
+use oauth::dpop::DpopError;
 use oauth::pkce::CodeChallenge;
 use oauth::token::AuthorizationCodeRequest;
 use secrecy::ExposeSecret as _;
@@ -23,9 +24,10 @@ use telemetry::metrics::labels::{RevocationPath, RevokeReason, VerifierCheck};
 impl Engine {
     pub(super) async fn authorization_code(
         &self,
-        client: &Client,
+        requester: Requester<'_>,
         request: AuthorizationCodeRequest,
     ) -> Result<Issued> {
+        let client = requester.client;
         check_grant_registered(client, GrantType::AuthorizationCode)?;
         let digest = Digest::of(request.code.expose_secret().as_bytes());
         let Some((code, spent)) = self.store().code(&digest).await? else {
@@ -36,7 +38,7 @@ impl Engine {
         if spent {
             return Err(self.code_replayed(&code, client, verified).await);
         }
-        let now = self.now();
+        let now = requester.now;
         if code.expires_at <= now {
             return Err(Error::invalid_grant(DenyReason::CodeExpired));
         }
@@ -49,14 +51,21 @@ impl Engine {
         self.check_user(code.user_id.as_str()).await?;
 
         let scope = narrowed_scope(&code.scope, &resources);
+        let jkt = requester
+            .possession
+            .as_ref()
+            .map(|possession| possession.jkt.as_str());
         let grant = Grant {
             grant_type: GrantType::AuthorizationCode,
             client,
-            user_id: &code.user_id,
+            subject: Subject::User {
+                id: &code.user_id,
+                family_id: &code.family_id,
+                auth_time: code.auth_time,
+            },
             resources: &resources,
             scope: &scope,
-            family_id: &code.family_id,
-            auth_time: code.auth_time,
+            jkt,
             lifetime: self.config().dcr.default_token_expiry,
             now,
         };
@@ -79,7 +88,7 @@ impl Engine {
             refresh: refresh.as_ref().map(|token| RefreshToken {
                 digest: token.digest(),
                 family_id: code.family_id.clone(),
-                dpop_jkt: None,
+                dpop_jkt: bound_refresh(client, jkt),
                 created_at: now,
                 expires_at: now.plus(self.config().dcr.default_refresh_expiry),
                 spent_at: None,
@@ -92,16 +101,24 @@ impl Engine {
                 .with("grant_type", GrantType::AuthorizationCode.as_str())
                 .with("scope", scope.to_string())
                 .with("jti", minted.issuance.jti.as_str()),
+            proof: requester
+                .possession
+                .as_ref()
+                .map(|possession| possession.proof.clone()),
             now,
         };
         match self.store().redeem_code(command).await? {
-            Redeemed::Yes => Ok(Issued::new(
-                minted,
-                &grant,
-                refresh.map(|token| token.expose().to_owned()),
-            )),
+            Redeemed::Yes => {
+                self.proof_used(requester.possession.as_ref());
+                Ok(Issued::new(
+                    minted,
+                    &grant,
+                    refresh.map(|token| token.expose().to_owned()),
+                ))
+            }
             Redeemed::AlreadySpent => Err(self.code_replayed(&code, client, verified).await),
             Redeemed::Gone => Err(Error::invalid_grant(DenyReason::CodeExpired)),
+            Redeemed::ProofReplayed => Err(self.proof_rejected(DpopError::Replay)),
         }
     }
 
@@ -143,6 +160,12 @@ impl Engine {
             _ => Err(Error::invalid_grant(DenyReason::UserDisabled)),
         }
     }
+}
+
+/// A public client has nothing but its key to show for a refresh token, so the token is bound to
+/// it (RFC 9449 §5). A confidential one has its secret, and may change keys.
+fn bound_refresh(client: &Client, jkt: Option<&str>) -> Option<String> {
+    jkt.filter(|_| !client.is_confidential()).map(str::to_owned)
 }
 
 fn check_client(code: &AuthorizationCode, client: &Client) -> Result<()> {

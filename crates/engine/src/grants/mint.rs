@@ -5,22 +5,44 @@ use domain::{
     Client, FamilyId, GrantType, Issuance, Jti, OFFLINE_ACCESS, Resource, ScopeSet, UnixMillis,
     UserId,
 };
-use oauth::jwt::{self, AccessTokenClaims};
+use oauth::jwt::{self, AccessTokenClaims, Confirmation};
 use oauth::token::{TokenResponse, TokenType};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Whom a token speaks for.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// A user, by an authorization that founded `family_id`.
+    User {
+        id: &'a UserId,
+        family_id: &'a FamilyId,
+        auth_time: UnixMillis,
+    },
+    /// The client itself: `sub` is its `client_id`.
+    Client,
+}
 
 /// What an access token is to say.
 pub(super) struct Grant<'a> {
     pub grant_type: GrantType,
     pub client: &'a Client,
-    pub user_id: &'a UserId,
+    pub subject: Subject<'a>,
     pub resources: &'a [Arc<Resource>],
     pub scope: &'a ScopeSet,
-    pub family_id: &'a FamilyId,
-    pub auth_time: UnixMillis,
+    /// Thumbprint of the key that the token is bound to (RFC 9449 §6).
+    pub jkt: Option<&'a str>,
     pub lifetime: Duration,
     pub now: UnixMillis,
+}
+
+impl Grant<'_> {
+    fn sub(&self) -> &str {
+        match self.subject {
+            Subject::User { id, .. } => id.as_str(),
+            Subject::Client => self.client.id.as_str(),
+        }
+    }
 }
 
 /// A signed token and its record, not yet stored.
@@ -44,21 +66,36 @@ impl Engine {
             audience.push(self.issuer().to_owned());
         }
         let scope = grant.scope.without(OFFLINE_ACCESS);
-        let agent_id = grant.client.agent.then(|| grant.client.id.to_string());
+        let names_agent = grant.client.agent && self.config().agents.agent_identity_enabled;
+        let agent_id = names_agent.then(|| grant.client.id.to_string());
+        let (user_id, family_id, auth_time) = match grant.subject {
+            Subject::User {
+                id,
+                family_id,
+                auth_time,
+            } => (
+                Some(id.clone()),
+                Some(family_id.clone()),
+                Some(auth_time.seconds()),
+            ),
+            Subject::Client => (None, None, None),
+        };
         let claims = AccessTokenClaims {
             iss: self.issuer().to_owned(),
-            sub: grant.user_id.to_string(),
+            sub: grant.sub().to_owned(),
             aud: audience.clone(),
             exp: expires_at.seconds(),
             iat: grant.now.seconds(),
             jti: jti.to_string(),
             client_id: grant.client.id.to_string(),
             scope: scope.to_string(),
-            cnf: None,
+            cnf: grant.jkt.map(|jkt| Confirmation {
+                jkt: jkt.to_owned(),
+            }),
             act: None,
             agent_id: agent_id.clone(),
             agent_chain: Vec::new(),
-            auth_time: Some(grant.auth_time.seconds()),
+            auth_time,
         };
         let header = jwt::header(key.algorithm(), key.kid());
         let signing_input = jwt::signing_input(&header, &claims);
@@ -66,7 +103,7 @@ impl Engine {
         let token = jwt::assemble(signing_input, signature.as_ref());
         let issuance = Issuance {
             jti,
-            subject_user_id: Some(grant.user_id.clone()),
+            subject_user_id: user_id,
             client_id: grant.client.id.clone(),
             resource_id: match grant.resources {
                 [only] => Some(only.id.clone()),
@@ -74,10 +111,10 @@ impl Engine {
             },
             audience,
             scopes: scope,
-            family_id: Some(grant.family_id.clone()),
+            family_id,
             parent_jti: None,
             consent_client_id: None,
-            dpop_jkt: None,
+            dpop_jkt: grant.jkt.map(str::to_owned),
             agent_id,
             agent_chain: Vec::new(),
             issued_at: grant.now,
@@ -103,12 +140,16 @@ impl Issued {
         Self {
             grant_type: grant.grant_type,
             client_id: grant.client.id.to_string(),
-            sub: grant.user_id.to_string(),
+            sub: grant.sub().to_owned(),
             resource: minted.issuance.audience.join(" "),
             jti: minted.issuance.jti.into_string(),
             response: TokenResponse {
                 access_token: minted.token,
-                token_type: TokenType::Bearer,
+                token_type: if grant.jkt.is_some() {
+                    TokenType::Dpop
+                } else {
+                    TokenType::Bearer
+                },
                 expires_in: grant.lifetime.as_secs(),
                 refresh_token,
                 scope: grant.scope.to_string(),

@@ -1,41 +1,71 @@
 //! The token endpoint: one file per grant, and what they share.
 
 mod authorization_code;
+mod client_credentials;
 mod mint;
+mod possession;
 mod refresh_token;
 
 use crate::observe::event;
 use crate::{Engine, Error, Result};
-use domain::{AuditAction, Client, GrantType};
+use domain::{AuditAction, Client, GrantType, UnixMillis};
 use mint::Issued;
-use oauth::Params;
 use oauth::client_auth::PresentedClient;
 use oauth::token::{TokenRequest, TokenResponse, named_grant_type};
+use oauth::{ErrorCode, Params};
+use possession::Possession;
 use telemetry::Stopwatch;
+use telemetry::metrics::DenyReason;
+
+/// The answer to a token request.
+#[derive(Debug)]
+pub struct TokenAnswer {
+    /// The tokens, or why there are none.
+    pub outcome: Result<TokenResponse>,
+    /// For the `DPoP-Nonce` header (RFC 9449 §8); only a request with a proof gets one.
+    pub dpop_nonce: Option<String>,
+}
+
+/// What every grant knows of the request.
+struct Requester<'a> {
+    client: &'a Client,
+    possession: Option<Possession>,
+    now: UnixMillis,
+}
 
 impl Engine {
-    /// Answers a token request (RFC 6749 §3.2). `authorization` are the values of all
-    /// `Authorization` headers. Logs `token issued` or `token denied`.
+    /// Answers a token request (RFC 6749 §3.2). `authorization` and `dpop` are the values of all
+    /// headers of that name. Logs `token issued` or `token denied`.
     ///
-    /// # Errors
-    /// What RFC 6749 §5.2 and RFC 8707 §2 prescribe.
+    /// Refusals are what RFC 6749 §5.2, RFC 8707 §2 and RFC 9449 §5 and §8 prescribe.
     pub async fn token<'h>(
         &self,
         authorization: impl IntoIterator<Item = &'h [u8]>,
+        dpop: impl IntoIterator<Item = &'h [u8]>,
         body: &[u8],
-    ) -> Result<TokenResponse> {
+    ) -> TokenAnswer {
         let stopwatch = Stopwatch::start();
         let mut claimed = String::from("-");
         let mut grant_type = None;
+        let mut dpop = dpop.into_iter().peekable();
+        let dpop_nonce = dpop.peek().and_then(|_| self.dpop_nonce());
         let outcome = async {
             let params = Params::parse(body)?;
             grant_type = named_grant_type(&params);
             let presented = PresentedClient::parse(authorization, &params)?;
             presented.client_id.as_str().clone_into(&mut claimed);
-            self.grant(&presented, &params).await
+            let client = self.authenticate(&presented).await?;
+            let now = self.now();
+            let possession = self.proven_possession(dpop, now)?;
+            let requester = Requester {
+                client: &client,
+                possession,
+                now,
+            };
+            self.grant(requester, TokenRequest::parse(&params)?).await
         };
         let outcome: Result<Issued> = outcome.await;
-        match outcome {
+        let outcome = match outcome {
             Ok(issued) => {
                 self.metrics().tokens_issued.add(issued.grant_type);
                 self.metrics()
@@ -48,25 +78,28 @@ impl Engine {
                 self.token_denied(&claimed, grant_type, &error).await;
                 Err(error)
             }
+        };
+        TokenAnswer {
+            outcome,
+            dpop_nonce,
         }
     }
 
-    async fn grant(&self, presented: &PresentedClient, params: &Params) -> Result<Issued> {
-        let client = self.authenticate(presented).await?;
-        match TokenRequest::parse(params)? {
+    async fn grant(&self, requester: Requester<'_>, request: TokenRequest) -> Result<Issued> {
+        match request {
             TokenRequest::AuthorizationCode(request) => {
-                self.authorization_code(&client, request).await
+                self.authorization_code(requester, request).await
             }
-            TokenRequest::RefreshToken(request) => self.refresh_token(&client, request).await,
-            _ => Err(Error::new(
-                oauth::ErrorCode::UnsupportedGrantType,
-                telemetry::metrics::DenyReason::UnsupportedGrantType,
-                "this grant type is not enabled",
-            )),
+            TokenRequest::RefreshToken(request) => self.refresh_token(requester, request).await,
+            TokenRequest::ClientCredentials(request) => {
+                self.client_credentials(requester, request).await
+            }
+            _ => Err(unsupported("this grant type is not offered")),
         }
     }
 
     async fn token_denied(&self, client_id: &str, grant_type: Option<GrantType>, error: &Error) {
+        let machine = grant_type == Some(GrantType::ClientCredentials);
         let grant_type = grant_type.map_or("-", GrantType::as_str);
         let (code, reason) = (error.code.as_str(), error.reason.as_str());
         if error.is_server_fault() {
@@ -74,11 +107,25 @@ impl Engine {
         } else {
             tracing::info!(grant_type, client_id, error = code, reason, "token denied");
         }
-        let event = event(AuditAction::TokenDenied, client_id)
+        let action = if machine {
+            self.metrics().client_credentials_denied.add(error.reason);
+            AuditAction::ClientCredentialsDenied
+        } else {
+            AuditAction::TokenDenied
+        };
+        let event = event(action, client_id)
             .client(client_id)
             .with("grant_type", grant_type);
         self.deny(error, event).await;
     }
+}
+
+fn unsupported(description: &'static str) -> Error {
+    Error::new(
+        ErrorCode::UnsupportedGrantType,
+        DenyReason::UnsupportedGrantType,
+        description,
+    )
 }
 
 /// The client must have registered the grant it uses (RFC 6749 §5.2, `unauthorized_client`).
@@ -87,8 +134,8 @@ fn check_grant_registered(client: &Client, grant: GrantType) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(
-        oauth::ErrorCode::UnauthorizedClient,
-        telemetry::metrics::DenyReason::UnauthorizedClient,
+        ErrorCode::UnauthorizedClient,
+        DenyReason::UnauthorizedClient,
         format!("the client is not registered for the {grant} grant"),
     ))
 }

@@ -5,8 +5,9 @@
 //! within what was agreed to and what the client may still have.
 
 use super::authorization_code::narrowed_scope;
-use super::check_grant_registered;
-use super::mint::{Grant, Issued};
+use super::mint::{Grant, Issued, Subject};
+use super::possession::Possession;
+use super::{Requester, check_grant_registered};
 use crate::audience::still_admitted;
 use crate::observe::event;
 use crate::{Engine, Error, Result};
@@ -15,6 +16,7 @@ use domain::{
     TokenFamily,
 };
 use oauth::ErrorCode;
+use oauth::dpop::DpopError;
 use oauth::token::RefreshTokenRequest;
 use secrecy::ExposeSecret as _;
 use store::{RotateRefresh, Rotated};
@@ -24,9 +26,10 @@ use telemetry::metrics::labels::{RevocationPath, RevokeReason};
 impl Engine {
     pub(super) async fn refresh_token(
         &self,
-        client: &Client,
+        requester: Requester<'_>,
         request: RefreshTokenRequest,
     ) -> Result<Issued> {
+        let client = requester.client;
         check_grant_registered(client, GrantType::RefreshToken)?;
         let digest = Digest::of(request.refresh_token.expose_secret().as_bytes());
         let Some(RefreshTokenState { token, family }) = self.store().refresh_token(&digest).await?
@@ -39,8 +42,9 @@ impl Engine {
         if token.spent_at.is_some() {
             return Err(self.refresh_reused(&family, client).await);
         }
-        let now = self.now();
+        let now = requester.now;
         check_alive(&token, &family, now)?;
+        self.check_binding(&token, requester.possession.as_ref())?;
         self.check_user(family.user_id.as_str()).await?;
         let granted = self.resources_of_grant(&family.resources).await?;
         let resources = self.narrow(&granted, &request.resources).await?;
@@ -50,11 +54,17 @@ impl Engine {
         let grant = Grant {
             grant_type: GrantType::RefreshToken,
             client,
-            user_id: &family.user_id,
+            subject: Subject::User {
+                id: &family.user_id,
+                family_id: &family.id,
+                auth_time: family.auth_time,
+            },
             resources: &resources,
             scope: &scope,
-            family_id: &family.id,
-            auth_time: family.auth_time,
+            jkt: requester
+                .possession
+                .as_ref()
+                .map(|possession| possession.jkt.as_str()),
             lifetime: self.config().dcr.default_token_expiry,
             now,
         };
@@ -78,15 +88,31 @@ impl Engine {
                 .resource(minted.issuance.audience.join(" "))
                 .with("scope", scope.to_string())
                 .with("jti", minted.issuance.jti.as_str()),
+            proof: requester
+                .possession
+                .as_ref()
+                .map(|possession| possession.proof.clone()),
             now,
         };
         match self.store().rotate_refresh(command).await? {
             Rotated::Yes => {
                 self.metrics().tokens_refreshed.inc();
+                self.proof_used(requester.possession.as_ref());
                 Ok(Issued::new(minted, &grant, Some(next.expose().to_owned())))
             }
             Rotated::AlreadySpent => Err(self.refresh_reused(&family, client).await),
             Rotated::Gone => Err(Error::invalid_grant(DenyReason::RefreshRevoked)),
+            Rotated::ProofReplayed => Err(self.proof_rejected(DpopError::Replay)),
+        }
+    }
+
+    /// A bound refresh token is worth nothing without its key (RFC 9449 §5).
+    fn check_binding(&self, token: &RefreshToken, possession: Option<&Possession>) -> Result<()> {
+        match &token.dpop_jkt {
+            Some(jkt) if possession.is_none_or(|proven| proven.jkt != *jkt) => {
+                Err(self.proof_rejected(DpopError::Binding))
+            }
+            _ => Ok(()),
         }
     }
 

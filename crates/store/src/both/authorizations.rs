@@ -2,6 +2,7 @@
 
 use super::Conn;
 use super::ledger::Tx;
+use super::proofs;
 use crate::rows::{
     AuthorizationCodeRow, ConsentGrantRow, RefreshTokenRow, TokenFamilyRow, to_json,
 };
@@ -117,6 +118,9 @@ pub(crate) async fn find_code(
 }
 
 pub(crate) async fn redeem(tx: &mut Tx, command: &RedeemCode) -> Result<Redeemed> {
+    if !proofs::use_once(tx, command.proof.as_ref()).await? {
+        return Ok(Redeemed::ProofReplayed);
+    }
     let spent = sqlx::query(
         "UPDATE authorization_codes SET spent_at = $2 WHERE digest = $1 AND spent_at IS NULL AND expires_at > $2",
     )
@@ -186,6 +190,9 @@ async fn spend_refresh(tx: &mut Tx, digest: &Digest, now: UnixMillis) -> Result<
 }
 
 pub(crate) async fn rotate(tx: &mut Tx, command: &RotateRefresh) -> Result<Rotated> {
+    if !proofs::use_once(tx, command.proof.as_ref()).await? {
+        return Ok(Rotated::ProofReplayed);
+    }
     // The family's row is taken first: a revocation either comes before and is seen here,
     // or waits, and then sees the tokens added here. A token that is no good leaves it alone.
     let alive = sqlx::query(

@@ -9,6 +9,7 @@ pub(crate) mod backend;
 pub(crate) mod clients;
 pub(crate) mod lane;
 pub(crate) mod ledger;
+pub(crate) mod proofs;
 pub(crate) mod records;
 pub(crate) mod resources;
 pub(crate) mod revocations;

@@ -156,6 +156,11 @@ pub(crate) async fn purge_step(
              (SELECT token_digest FROM sessions WHERE expires_at < $1 LIMIT $2)",
             now,
         ),
+        PurgeTarget::DpopProofs => (
+            "DELETE FROM dpop_proofs WHERE proof IN \
+             (SELECT proof FROM dpop_proofs WHERE expires_at < $1 LIMIT $2)",
+            now,
+        ),
         PurgeTarget::RefreshTokens => {
             // One family may hold thousands of tokens; these go first, in steps of their own.
             let tokens = "DELETE FROM refresh_tokens WHERE digest IN \

@@ -242,6 +242,7 @@ pub fn redeem(code: &AuthorizationCode) -> RedeemCode {
         issuance: issuance(&family),
         audit: event(AuditAction::TokenIssued).user(code.user_id.as_str()),
         family,
+        proof: None,
         now: NOW,
     }
 }
@@ -254,6 +255,7 @@ pub fn rotate(from: &RefreshToken, family: &TokenFamily) -> RotateRefresh {
         next: refresh_token(family.id.as_str()),
         issuance: issuance(family),
         audit: event(AuditAction::TokenRefreshed),
+        proof: None,
         now: NOW,
     }
 }

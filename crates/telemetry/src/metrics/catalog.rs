@@ -13,9 +13,9 @@ use super::instrument::{
     SparseHistogram,
 };
 use super::labels::{
-    ConnectionState, ConsentDecision, DbOp, FetchOutcome, LoginOutcome, RegistrationSource,
-    RevocationHalf, RevocationPath, RevokeReason, Signal, StoreKind, SuppressReason, TokenActive,
-    VerifierCheck,
+    ConnectionState, ConsentDecision, DbOp, DpopRejection, FetchOutcome, LoginOutcome,
+    RegistrationSource, RevocationHalf, RevocationPath, RevokeReason, Signal, StoreKind,
+    SuppressReason, TokenActive, VerifierCheck,
 };
 
 catalog! {
@@ -109,6 +109,41 @@ catalog! {
         unit: "{fetch}",
         help: "Client ID metadata documents that were needed and not fetched.",
         worry: "capacity grows: somebody makes the server fetch documents.",
+    }
+    client_credentials_issued: Counter<()> {
+        name: "authplane_client_credentials_issued_total",
+        labels: [],
+        unit: "{token}",
+        help: "Tokens that clients got for themselves.",
+        worry: "It falls to zero while machines are at work, or multiplies: a client asks for a token on every call.",
+    }
+    client_credentials_denied: Counter<DenyReason> {
+        name: "authplane_client_credentials_denied_total",
+        labels: ["reason"],
+        unit: "{request}",
+        help: "Requests for such tokens that were refused.",
+        worry: "invalid_client grows: somebody guesses secrets, or a rotated secret was not rolled out.",
+    }
+    dpop_proofs_validated: Counter<()> {
+        name: "authplane_dpop_proofs_validated_total",
+        labels: [],
+        unit: "{proof}",
+        help: "DPoP proofs accepted.",
+        worry: "It falls while tokens are issued: clients fell back to bearer tokens.",
+    }
+    dpop_proofs_rejected: Counter<DpopRejection> {
+        name: "authplane_dpop_proofs_rejected_total",
+        labels: ["reason"],
+        unit: "{proof}",
+        help: "DPoP proofs refused.",
+        worry: "More than 5 a second: htu means a proxy that changes the URL, iat a clock, replay an attack.",
+    }
+    agent_tokens_issued: Counter<()> {
+        name: "authplane_agent_tokens_issued_total",
+        labels: [],
+        unit: "{token}",
+        help: "Tokens that name an agent.",
+        worry: "It grows much faster than the work of your agents.",
     }
     audit_events_dropped: Counter<AuditAction> {
         name: "authserver_audit_events_dropped_total",

@@ -98,6 +98,14 @@ label! {
         /// The refresh token or its family was revoked.
         RefreshRevoked = "refresh_revoked",
 
+        // Machine tokens and proofs.
+        /// The client registered itself; the grant is for clients that an operator made.
+        SelfRegistered = "self_registered",
+        /// The DPoP proof is not valid.
+        InvalidDpopProof = "invalid_dpop_proof",
+        /// The DPoP proof needs a fresh nonce of this server.
+        UseDpopNonce = "use_dpop_nonce",
+
         // Introspection, revocation, registration, administration.
         /// The caller may not introspect this token.
         IntrospectionRefused = "introspection_refused",

@@ -142,6 +142,36 @@ label! {
 }
 
 label! {
+    /// Why a DPoP proof was refused (RFC 9449 §4.3).
+    DpopRejection {
+        /// Not a compact JWS with the claims of a proof.
+        Malformed = "malformed",
+        /// `typ` is not `dpop+jwt`.
+        Typ = "typ",
+        /// An algorithm that is not accepted.
+        Alg = "alg",
+        /// The embedded key is missing, private, weak or of the wrong kind.
+        Jwk = "jwk",
+        /// The signature does not verify.
+        Signature = "signature",
+        /// Made for another method.
+        Htm = "htm",
+        /// Made for another URL.
+        Htu = "htu",
+        /// Too old, or from the future.
+        Iat = "iat",
+        /// Used before.
+        Replay = "replay",
+        /// Without a nonce of this server, or with a stale one.
+        Nonce = "nonce",
+        /// More than one proof.
+        Multiple = "multiple",
+        /// By another key than the token is bound to, or missing where one is needed.
+        Binding = "binding",
+    }
+}
+
+label! {
     /// Which database.
     StoreKind {
         /// SQLite.

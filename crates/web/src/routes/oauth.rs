@@ -2,6 +2,7 @@
 
 use super::App;
 use super::answer::{Asked, json, logged};
+use ::oauth::dpop;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -45,10 +46,25 @@ pub(crate) async fn token(
     if let Err(error) = check_form(&headers) {
         return asked.refuse(&error);
     }
-    match app.engine.token(authorization(&headers), &body).await {
-        Ok(response) => logged(json(StatusCode::OK, response.to_json())),
+    let proofs = headers
+        .get_all(dpop::HEADER)
+        .iter()
+        .map(http::HeaderValue::as_bytes);
+    let answer = app
+        .engine
+        .token(authorization(&headers), proofs, &body)
+        .await;
+    let mut response = match answer.outcome {
+        Ok(tokens) => logged(json(StatusCode::OK, tokens.to_json())),
         Err(error) => asked.refuse(&error),
+    };
+    if let Some(nonce) = answer
+        .dpop_nonce
+        .and_then(|nonce| http::HeaderValue::try_from(nonce).ok())
+    {
+        response.headers_mut().insert(dpop::NONCE_HEADER, nonce);
     }
+    response
 }
 
 /// `POST /oauth/revoke` (RFC 7009 §2)

@@ -1,0 +1,96 @@
+//! Measures the server; README.md says what and how. `run.sh` builds what this needs.
+
+mod flow;
+mod http;
+mod load;
+mod measures;
+mod postgres;
+mod report;
+mod rows;
+mod server;
+
+use clap::Parser;
+use measures::check;
+use report::Report;
+use server::Database;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What went wrong.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// A result with [`Failure`].
+pub type Result<T> = std::result::Result<T, Failure>;
+
+fn failure(message: impl std::fmt::Display) -> Failure {
+    message.to_string().into()
+}
+
+/// Measures the server.
+#[derive(Debug, Parser)]
+pub struct Arguments {
+    /// The release build of authserver
+    #[arg(long)]
+    authserver: PathBuf,
+    /// The release build of the bare server
+    #[arg(long)]
+    bare: PathBuf,
+    /// Where to write all figures
+    #[arg(long)]
+    results: PathBuf,
+    /// Measurements of each kind; the median counts
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Only these: sqlite, postgres, introspection, idle, bare, rows
+    #[arg(value_name = "MEASURE")]
+    only: Vec<String>,
+    /// Also measure with a million clients and five million issuances (3 GB of disk, minutes)
+    #[arg(long)]
+    rows: bool,
+}
+
+impl Arguments {
+    fn time(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    fn wants(&self, measure: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == measure)
+    }
+}
+
+/// One thread is enough to load the server, and leaves it the rest of the machine.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let mut report = Report::default();
+    if arguments.wants("idle") {
+        measures::idle(&arguments, &mut report).await?;
+    }
+    if arguments.wants("introspection") {
+        measures::introspection(&arguments, &mut report).await?;
+    }
+    if arguments.wants("sqlite") {
+        measures::tokens("SQLite", &Database::Sqlite, &arguments, &mut report).await?;
+    }
+    if arguments.wants("postgres") {
+        let postgres = postgres::Postgres::start()?;
+        measures::tokens(
+            "PostgreSQL",
+            &Database::Postgres(&postgres),
+            &arguments,
+            &mut report,
+        )
+        .await?;
+    }
+    if arguments.wants("bare") {
+        measures::bare(&arguments, &mut report).await?;
+    }
+    if arguments.rows || arguments.only.iter().any(|only| only == "rows") {
+        rows::measure(&arguments, &mut report).await?;
+    }
+    report.print();
+    report.write(&arguments.results)
+}

@@ -1,0 +1,132 @@
+//! The admin listener: nothing without its key, but for what scrapers read.
+
+use crate::harness::{ADMIN_KEY, Database, Request, Server, on_both};
+use domain::AuditAction;
+
+on_both!(without_the_key_everything_is_refused_counted_and_recorded);
+
+async fn without_the_key_everything_is_refused_counted_and_recorded(database: Database) {
+    let server = Server::start(&database).await;
+    let denied = r#"authserver_auth_denied_total{reason="admin_auth_failed"}"#;
+    assert_eq!(server.metric(denied).await, 0.0);
+    let verify = || Request::new("POST", "/admin/auth/verify");
+    let rotate = || Request::new("POST", "/admin/keys/rotate");
+    let refused = [
+        verify(),
+        verify().bearer(""),
+        verify().bearer("wrong"),
+        verify().bearer(&ADMIN_KEY[1..]),
+        verify().bearer(&ADMIN_KEY.to_lowercase()),
+        verify().bearer(&format!("{ADMIN_KEY}x")),
+        verify().header("authorization", ADMIN_KEY),
+        verify().header("authorization", format!("Basic {ADMIN_KEY}")),
+        verify().basic("admin", ADMIN_KEY),
+        verify().bearer(ADMIN_KEY).bearer(ADMIN_KEY),
+        verify().header("x-api-key", ADMIN_KEY),
+        verify().header("cookie", format!("key={ADMIN_KEY}")),
+        Request::new("POST", format!("/admin/auth/verify?api_key={ADMIN_KEY}")),
+        Request::new(
+            "POST",
+            format!("/admin/keys/rotate?access_token={ADMIN_KEY}"),
+        ),
+        rotate(),
+        Request::get("/admin/keys"),
+        Request::get("/admin/settings/dcr"),
+    ];
+    let keys = server.engine.keys().list();
+    for (count, request) in refused.iter().enumerate() {
+        let reply = server.send_admin(request).await;
+        let reply = reply.refused(401, "invalid_admin_key");
+        assert_eq!(
+            reply.header("content-type"),
+            Some("application/problem+json")
+        );
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        assert!(
+            reply
+                .header("www-authenticate")
+                .unwrap()
+                .starts_with("Bearer")
+        );
+        assert_eq!(server.metric(denied).await, count as f64 + 1.0);
+        let recorded = server.audit(AuditAction::AdminAuthFailed).await;
+        assert_eq!(recorded.len(), count + 1);
+    }
+    assert_eq!(server.engine.keys().list().len(), keys.len());
+    server
+        .send_admin(&verify().bearer(ADMIN_KEY))
+        .await
+        .expect(200);
+    server
+        .send_admin(&rotate().bearer(ADMIN_KEY))
+        .await
+        .expect(200);
+    assert_eq!(server.engine.keys().list().len(), keys.len() + 1);
+    assert_eq!(server.audit(AuditAction::KeyRotated).await.len(), 1);
+    assert_eq!(server.metric("authserver_key_rotation_total").await, 1.0);
+}
+
+#[tokio::test]
+async fn metrics_are_open_and_accept_the_credentials_of_scrapers() {
+    let server = Server::start(&Database::sqlite()).await;
+    let scrape = || Request::get("/metrics");
+    let open = [
+        scrape(),
+        scrape().basic("prometheus", ADMIN_KEY),
+        scrape().basic("prometheus", "wrong"),
+        scrape().bearer(ADMIN_KEY),
+    ];
+    for request in open {
+        let reply = server.send_admin(&request).await.expect(200);
+        assert!(
+            reply
+                .header("content-type")
+                .unwrap()
+                .starts_with("text/plain; version=0.0.4")
+        );
+    }
+    let open_metrics = scrape().header("accept", "application/openmetrics-text; version=1.0.0");
+    let reply = server.send_admin(&open_metrics).await.expect(200);
+    let media = reply.header("content-type").unwrap();
+    assert!(media.starts_with("application/openmetrics-text"), "{media}");
+    assert!(reply.body.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn metrics_need_the_key_when_they_are_told_to() {
+    let variables = [("AUTHPLANE_METRICS_REQUIRE_AUTH", "true")];
+    let server = Server::with(&Database::sqlite(), &variables).await;
+    let scrape = || Request::get("/metrics");
+    for request in [
+        scrape(),
+        scrape().basic("prometheus", "wrong"),
+        scrape().bearer("wrong"),
+    ] {
+        let reply = server.send_admin(&request).await;
+        reply.refused(401, "invalid_admin_key");
+    }
+    for request in [scrape().basic("any", ADMIN_KEY), scrape().bearer(ADMIN_KEY)] {
+        server.send_admin(&request).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn the_public_listener_knows_nothing_of_the_admin_surface() {
+    let server = Server::start(&Database::sqlite()).await;
+    for path in [
+        "/metrics",
+        "/admin/keys",
+        "/admin/settings/dcr",
+        "/admin/",
+        "/debug/pprof",
+    ] {
+        let reply = server.send(&Request::get(path).bearer(ADMIN_KEY)).await;
+        assert_eq!(reply.status, 404, "{path}");
+    }
+    for path in ["/oauth/token", "/login", "/.well-known/jwks.json"] {
+        let reply = server
+            .send_admin(&Request::get(path).bearer(ADMIN_KEY))
+            .await;
+        assert_eq!(reply.status, 404, "{path}");
+    }
+}

@@ -1,0 +1,392 @@
+//! The authorization endpoint: what is a page, what is a redirect, and what is asked of whom.
+
+use crate::harness::{
+    App, Authorize, Browser, Database, PASSWORD, Pkce, REDIRECT, RESOURCE, Reply, SECOND, Server,
+    Tokens, USER, on_both, query_of,
+};
+use domain::AuditAction;
+use engine::admin::NewClient;
+
+on_both!(
+    consent_is_asked_once_and_again_when_more_is_asked,
+    a_user_who_denies_sends_access_denied_and_nothing_is_kept,
+    prompt_decides_what_the_user_is_asked,
+    a_request_without_resource_is_for_the_one_that_has_its_scopes,
+);
+
+const ISSUER: &str = "http://localhost:9000";
+
+async fn stage(database: &Database) -> (Server, App, Browser) {
+    let server = Server::start(database).await;
+    let app = server.public_app().await;
+    let browser = Browser::signed_in(&server).await;
+    (server, app, browser)
+}
+
+/// The error that a redirect to the client carries, with state and issuer.
+#[track_caller]
+fn redirected_error(reply: &Reply) -> String {
+    let location = reply.location();
+    assert!(location.starts_with(&format!("{REDIRECT}?")), "{location}");
+    let mut answer = query_of(location);
+    assert_eq!(
+        answer.remove("state").as_deref(),
+        Some("a state"),
+        "{location}"
+    );
+    assert_eq!(answer.remove("iss").as_deref(), Some(ISSUER), "{location}");
+    assert!(answer.remove("error_description").is_some(), "{location}");
+    let error = answer.remove("error").expect("an error");
+    assert!(answer.is_empty(), "{answer:?}");
+    error
+}
+
+#[track_caller]
+fn is_page(reply: &Reply) {
+    assert_eq!(reply.status, 400, "{reply:?}");
+    assert_eq!(reply.header("location"), None);
+    assert!(
+        reply
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    let policy = reply.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(reply.header("x-frame-options"), Some("DENY"));
+}
+
+#[tokio::test]
+async fn until_the_redirect_uri_is_proven_an_error_is_a_page() {
+    let (server, app, mut browser) = stage(&Database::sqlite()).await;
+    let good = app.authorize(&Pkce::fresh());
+    let denied = r#"authserver_auth_denied_total{reason="invalid_redirect_uri"}"#;
+    assert_eq!(server.metric(denied).await, 0.0);
+    let unproven: [Authorize; 10] = [
+        good.clone().without("client_id"),
+        good.clone().with("client_id", ""),
+        good.clone().with("client_id", "unknown"),
+        good.clone().with("client_id", "<script>alert(1)</script>"),
+        good.clone().and("client_id", &app.client_id),
+        good.clone().with("redirect_uri", "https://evil.example/"),
+        good.clone().and("redirect_uri", REDIRECT),
+        good.clone().and("state", "twice"),
+        good.clone().and("unknown", "\0"),
+        good.clone().with("redirect_uri", "javascript:alert(1)"),
+    ];
+    for request in unproven {
+        let reply = browser.send(request.request()).await;
+        is_page(&reply);
+        assert!(!reply.body.contains("<script>alert"), "escaped");
+    }
+    is_page(&browser.get("/oauth/authorize").await);
+    is_page(&browser.get("/oauth/authorize?client_id=%ff").await);
+    assert_eq!(server.metric(denied).await, 2.0);
+    assert_eq!(server.audit(AuditAction::AuthDenied).await.len(), 12);
+}
+
+#[tokio::test]
+async fn once_it_is_proven_an_error_goes_to_the_client_with_state_and_issuer() {
+    let (server, app, _) = stage(&Database::sqlite()).await;
+    let good = app.authorize(&Pkce::fresh());
+    let wrong = [
+        (good.clone().without("response_type"), "invalid_request"),
+        (
+            good.clone().with("response_type", "token"),
+            "unsupported_response_type",
+        ),
+        (
+            good.clone().with("response_type", "code token"),
+            "unsupported_response_type",
+        ),
+        (
+            good.clone().with("response_mode", "fragment"),
+            "invalid_request",
+        ),
+        (good.clone().without("code_challenge"), "invalid_request"),
+        (
+            good.clone().without("code_challenge_method"),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge_method", "plain"),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge_method", "s256"),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge", "short"),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge", &"a".repeat(200)),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("code_challenge", &"+".repeat(43)),
+            "invalid_request",
+        ),
+        (
+            good.clone().with("resource", "https://nowhere.example/"),
+            "invalid_target",
+        ),
+        (
+            good.clone().with("resource", &RESOURCE.to_uppercase()),
+            "invalid_target",
+        ),
+        (
+            good.clone().with("resource", &format!("{RESOURCE}/")),
+            "invalid_target",
+        ),
+        (
+            good.clone().with("resource", &format!("{RESOURCE}#x")),
+            "invalid_target",
+        ),
+        (
+            good.clone().and("resource", "https://nowhere.example/"),
+            "invalid_target",
+        ),
+        (good.clone().without("scope"), "invalid_scope"),
+        (good.clone().with("scope", " "), "invalid_scope"),
+        (good.clone().with("scope", "mail/read"), "invalid_scope"),
+        (
+            good.clone().with("scope", "notes/read admin"),
+            "invalid_scope",
+        ),
+        (
+            good.clone().with("scope", "notes/read \"quoted\""),
+            "invalid_scope",
+        ),
+        (good.clone().with("prompt", "none login"), "invalid_request"),
+        (good.clone().with("prompt", "dance"), "invalid_request"),
+        (good.clone().with("prompt", "none"), "login_required"),
+    ];
+    // Nobody is signed in: all of it is decided before anyone is asked to.
+    for (request, error) in wrong {
+        let reply = server.send(&request.request()).await;
+        assert_eq!(redirected_error(&reply), error, "{:?}", request.pairs());
+    }
+    let good = server.send(&good.request()).await;
+    assert!(good.location().starts_with("/login?next="));
+}
+
+#[tokio::test]
+async fn a_scope_beyond_the_ceiling_is_refused_before_the_login() {
+    let server = Server::start(&Database::sqlite()).await;
+    let app = server
+        .app(NewClient {
+            name: "Reader".into(),
+            redirect_uris: vec![REDIRECT.into()],
+            scope: "notes/read".into(),
+            ..NewClient::default()
+        })
+        .await;
+    let request = app.authorize(&Pkce::fresh());
+    let beyond = request.clone().with("scope", "notes/read notes/write");
+    let reply = server.send(&beyond.request()).await;
+    assert_eq!(redirected_error(&reply), "invalid_scope");
+    let within = request.with("scope", "notes/read offline_access");
+    let reply = server.send(&within.request()).await;
+    assert!(reply.location().starts_with("/login"));
+}
+
+async fn consent_is_asked_once_and_again_when_more_is_asked(database: Database) {
+    let (server, app, mut browser) = stage(&database).await;
+    let request = |scope: &str| app.authorize(&Pkce::fresh()).with("scope", scope).request();
+    let granted = r#"authserver_consent_decisions_total{decision="granted"}"#;
+    assert_eq!(server.metric(granted).await, 0.0);
+    let asked = browser.send(request("notes/read")).await;
+    let page = browser.get(asked.location()).await.expect(200);
+    for shown in ["Notebook", "app.example", "notes/read", USER] {
+        assert!(page.body.contains(shown), "{shown}");
+    }
+    let answer = browser.decide(&page, "allow").await;
+    let answer = query_of(answer.location());
+    assert_eq!(answer["state"], "a state");
+    assert_eq!(answer["iss"], ISSUER);
+    assert_eq!(answer.len(), 3);
+    assert_eq!(server.metric(granted).await, 1.0);
+    assert_eq!(server.audit(AuditAction::ConsentGranted).await.len(), 1);
+
+    let asks = async |browser: &mut Browser, scope: &str| {
+        browser
+            .send(request(scope))
+            .await
+            .location()
+            .starts_with("/consent")
+    };
+    assert!(!asks(&mut browser, "notes/read").await, "remembered");
+    assert!(
+        !asks(&mut Browser::signed_in(&server).await, "notes/read").await,
+        "everywhere"
+    );
+    assert!(asks(&mut browser, "notes/write").await);
+    app.tokens_for(&mut browser, |request| request.with("scope", "notes/write"))
+        .await;
+    assert!(
+        !asks(&mut browser, "notes/read notes/write").await,
+        "one widens the other"
+    );
+    // Another client, and another user, are asked for themselves.
+    let other = server.public_app().await;
+    let reply = browser
+        .send(other.authorize(&Pkce::fresh()).request())
+        .await;
+    assert!(reply.location().starts_with("/consent"));
+    server.add_user("grace@example.com").await;
+    let mut grace = Browser::signed_in_as(&server, "grace@example.com").await;
+    assert!(asks(&mut grace, "notes/read").await);
+}
+
+async fn a_user_who_denies_sends_access_denied_and_nothing_is_kept(database: Database) {
+    let (server, app, mut browser) = stage(&database).await;
+    let denied = r#"authserver_consent_decisions_total{decision="denied"}"#;
+    assert_eq!(server.metric(denied).await, 0.0);
+    let request = app.authorize(&Pkce::fresh());
+    for round in 1..=2 {
+        let asked = browser.send(request.request()).await;
+        let page = browser.get(asked.location()).await.expect(200);
+        let reply = browser.decide(&page, "deny").await;
+        assert_eq!(redirected_error(&reply), "access_denied");
+        assert_eq!(server.metric(denied).await, f64::from(round));
+    }
+    assert_eq!(server.audit(AuditAction::ConsentDenied).await.len(), 2);
+}
+
+async fn prompt_decides_what_the_user_is_asked(database: Database) {
+    let (_server, app, mut browser) = stage(&database).await;
+    let request = app.authorize(&Pkce::fresh());
+    let silent = request.clone().with("prompt", "none");
+    let reply = browser.send(silent.request()).await;
+    assert_eq!(redirected_error(&reply), "consent_required");
+    app.tokens(&mut browser).await;
+    let reply = browser.send(silent.request()).await;
+    assert!(query_of(reply.location()).contains_key("code"));
+    let reply = browser
+        .send(request.clone().with("prompt", "consent").request())
+        .await;
+    let page = browser.get(reply.location()).await.expect(200);
+    let reply = browser.decide(&page, "allow").await;
+    assert!(query_of(reply.location()).contains_key("code"));
+
+    let reply = browser
+        .send(request.with("prompt", "login").request())
+        .await;
+    assert!(reply.location().starts_with("/login?next="), "{reply:?}");
+    let next = query_of(reply.location()).remove("next").unwrap();
+    let reply = browser.sign_in_for(&next, USER, PASSWORD).await.expect(303);
+    let next = reply.location().to_owned();
+    let reply = browser.get(&next).await;
+    assert!(
+        query_of(reply.location()).contains_key("code"),
+        "asked to sign in once: {reply:?}"
+    );
+}
+
+async fn a_request_without_resource_is_for_the_one_that_has_its_scopes(database: Database) {
+    let (_server, app, mut browser) = stage(&database).await;
+    let audience =
+        |tokens: &Tokens| crate::harness::Jwt::read(&tokens.access).claims["aud"].clone();
+    let tokens = app
+        .tokens_for(&mut browser, |request| request.without("resource"))
+        .await;
+    assert_eq!(audience(&tokens), serde_json::json!([RESOURCE]));
+    let across = |request: Authorize| {
+        request
+            .without("resource")
+            .with("scope", "notes/read mail/read")
+    };
+    let tokens = app.tokens_for(&mut browser, across).await;
+    assert_eq!(audience(&tokens), serde_json::json!([ISSUER]));
+    let by_slug = |request: Authorize| request.with("resource", "notes");
+    let tokens = app.tokens_for(&mut browser, by_slug).await;
+    assert_eq!(audience(&tokens), serde_json::json!([RESOURCE]));
+}
+
+#[tokio::test]
+async fn a_code_for_several_resources_is_narrowed_by_the_token_request() {
+    let (server, app, mut browser) = stage(&Database::sqlite()).await;
+    let pkce = Pkce::fresh();
+    let request = app
+        .authorize(&pkce)
+        .and("resource", SECOND)
+        .with("scope", "notes/read mail/read");
+    let code = app.code(&mut browser, &request).await;
+    let pairs = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("code_verifier", &pkce.verifier),
+        ("resource", SECOND),
+    ];
+    let tokens = Tokens::of(&server.send(&app.call("/oauth/token", &pairs)).await);
+    assert_eq!(tokens.scope, "mail/read");
+    let jwt = crate::harness::Jwt::read(&tokens.access);
+    assert_eq!(jwt.claims["aud"], serde_json::json!([SECOND]));
+    let all = Tokens::of(&app.refresh(&server, &tokens.refresh).await);
+    assert_eq!(
+        all.scope, "notes/read mail/read",
+        "the family still covers both"
+    );
+}
+
+#[tokio::test]
+async fn without_require_scope_silence_means_all_scopes_of_the_resource() {
+    let database = Database::sqlite();
+    let server = Server::with(&database, &[("AUTHPLANE_OAUTH_REQUIRE_SCOPE", "false")]).await;
+    let app = server.public_app().await;
+    let mut browser = Browser::signed_in(&server).await;
+    let tokens = app
+        .tokens_for(&mut browser, |request| request.without("scope"))
+        .await;
+    assert_eq!(tokens.scope, "notes/read notes/write");
+}
+
+#[tokio::test]
+async fn a_consent_form_works_only_in_the_session_that_was_asked() {
+    let (server, app, mut browser) = stage(&Database::sqlite()).await;
+    let request = app.authorize(&Pkce::fresh());
+    let asked = browser.send(request.request()).await;
+    let page = browser.get(asked.location()).await.expect(200);
+    let own = crate::harness::field(&page, "request");
+    let token = crate::harness::field(&page, "csrf_token");
+    let mut other = Browser::signed_in(&server).await;
+    let elsewhere = other.get(asked.location()).await.expect(200);
+    let foreign = crate::harness::field(&elsewhere, "csrf_token");
+    let (_, mac) = token.split_once('.').unwrap();
+    let form = |token: &str| {
+        let pairs = [
+            ("csrf_token", token),
+            ("request", &own),
+            ("decision", "allow"),
+        ];
+        crate::harness::Request::post("/consent", &pairs)
+    };
+    for token in [
+        "",
+        "x",
+        &foreign,
+        &format!("99999999999999.{mac}"),
+        &format!("{token}A"),
+    ] {
+        let reply = browser.send(form(token)).await;
+        assert_eq!(reply.status, 403, "{token}: {reply:?}");
+    }
+    // Nobody signed in has no say; and a decision is allow or deny.
+    assert_eq!(server.send(&form(&token)).await.status, 403);
+    assert_eq!(browser.decide(&page, "maybe").await.status, 400);
+    // What is sent back is checked like any request.
+    let tampered = own.replace("app.example", "evil.example");
+    let pairs = [
+        ("csrf_token", token.as_str()),
+        ("request", &tampered),
+        ("decision", "allow"),
+    ];
+    is_page(&browser.post("/consent", &pairs).await);
+    assert!(server.audit(AuditAction::ConsentGranted).await.is_empty());
+    let reply = browser.decide(&page, "allow").await;
+    assert!(query_of(reply.location()).contains_key("code"));
+}

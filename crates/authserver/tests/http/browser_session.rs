@@ -1,0 +1,293 @@
+//! Signing in and out: who a browser belongs to, and what it takes to take it over.
+
+use crate::harness::{Browser, Database, PASSWORD, Request, Server, USER, field, on_both};
+use domain::AuditAction;
+use std::time::Duration;
+
+on_both!(
+    a_login_replaces_the_session_that_the_browser_held,
+    logout_ends_the_session_on_the_server,
+    a_session_ends_after_its_time,
+    a_login_is_counted_and_recorded,
+);
+
+const COOKIE: &str = "authserver_session";
+
+async fn a_login_replaces_the_session_that_the_browser_held(database: Database) {
+    let server = Server::start(&database).await;
+    let mut browser = Browser::signed_in(&server).await;
+    let before = browser.clone();
+    browser.sign_in(USER, PASSWORD).await.expect(303);
+    assert_ne!(browser.cookies[COOKIE], before.cookies[COOKIE]);
+    assert_eq!(browser.get("/").await.status, 200);
+    assert_eq!(
+        before.clone().get("/").await.location(),
+        "/login",
+        "the old one is dead"
+    );
+}
+
+async fn logout_ends_the_session_on_the_server(database: Database) {
+    let server = Server::start(&database).await;
+    let mut browser = Browser::signed_in(&server).await;
+    let mut stolen = browser.clone();
+    stolen.get("/").await.expect(200);
+    let reply = browser.sign_out().await.expect(200);
+    assert!(reply.header("set-cookie").unwrap().contains("Max-Age=0"));
+    assert_eq!(stolen.get("/").await.location(), "/login");
+    assert_eq!(server.audit(AuditAction::UserLogout).await.len(), 1);
+}
+
+async fn a_session_ends_after_its_time(database: Database) {
+    let server = Server::start(&database).await;
+    let mut browser = Browser::signed_in(&server).await;
+    server.wait(Duration::from_secs(24 * 3600 - 1));
+    browser.get("/").await.expect(200);
+    server.wait(Duration::from_secs(1));
+    assert_eq!(browser.get("/").await.location(), "/login");
+}
+
+async fn a_login_is_counted_and_recorded(database: Database) {
+    let server = Server::start(&database).await;
+    let attempts = |outcome| format!("authserver_login_attempts_total{{outcome=\"{outcome}\"}}");
+    for outcome in ["success", "failure", "locked_out"] {
+        assert_eq!(server.metric(&attempts(outcome)).await, 0.0);
+    }
+    let mut browser = Browser::new(&server);
+    browser.sign_in(USER, "wrong").await.expect(401);
+    assert_eq!(server.metric(&attempts("failure")).await, 1.0);
+    let failed = server.audit(AuditAction::UserLoginFailed).await;
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].event.ip.as_deref(), Some("127.0.0.1"));
+    browser.sign_in(USER, PASSWORD).await.expect(303);
+    assert_eq!(server.metric(&attempts("success")).await, 1.0);
+    assert_eq!(server.audit(AuditAction::UserLogin).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_session_cookie_is_http_only_lax_and_secure_on_https() {
+    let database = Database::sqlite();
+    let server = Server::start(&database).await;
+    let reply = Browser::new(&server).sign_in(USER, PASSWORD).await;
+    let cookie = session_cookie(&reply);
+    for flag in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=86400"] {
+        assert!(cookie.contains(flag), "{flag}: {cookie}");
+    }
+    assert!(
+        !cookie.contains("Secure"),
+        "a browser would not send it back over http"
+    );
+    assert!(!cookie.contains("Domain"), "for this host alone");
+
+    let database = Database::sqlite();
+    let https = [
+        ("AUTHPLANE_SERVER_ISSUER", "https://auth.example"),
+        (
+            "AUTHPLANE_SESSION_SECRET",
+            "0c4f1b9e8d7a6c5b4f3e2d1c0b9a8f7e",
+        ),
+        ("AUTHPLANE_ADMIN_API_KEY", crate::harness::ADMIN_KEY),
+        ("AUTHPLANE_SESSION_SAME_SITE", "strict"),
+    ];
+    let server = Server::with(&database, &https).await;
+    let mut browser = Browser::new(&server);
+    let reply = browser.sign_in(USER, PASSWORD).await;
+    let cookie = session_cookie(&reply);
+    for flag in ["HttpOnly", "SameSite=Strict", "Secure"] {
+        assert!(cookie.contains(flag), "{flag}: {cookie}");
+    }
+    let page = server.get("/login").await;
+    let login_cookie = page.header("set-cookie").unwrap();
+    assert!(login_cookie.contains("Secure") && login_cookie.contains("HttpOnly"));
+    assert!(page.header("strict-transport-security").is_some());
+}
+
+fn session_cookie(reply: &crate::harness::Reply) -> String {
+    let mut cookies = reply.all("set-cookie");
+    let own = cookies.find(|cookie| cookie.starts_with(&format!("{COOKIE}=")));
+    own.unwrap_or_else(|| panic!("a session: {reply:?}"))
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_cookie_that_the_server_did_not_sign_is_nobody() {
+    let server = Server::start(&Database::sqlite()).await;
+    let browser = Browser::signed_in(&server).await;
+    let good = browser.cookies[COOKIE].clone();
+    let (value, signature) = good.rsplit_once('.').unwrap();
+    let forged = [
+        String::new(),
+        value.to_owned(),
+        format!("{value}."),
+        format!("{value}x.{signature}"),
+        format!("{value}.{}", signature.to_uppercase()),
+        format!("x.{signature}"),
+        String::from("....."),
+        "a".repeat(4000),
+    ];
+    for forged in forged {
+        let request = Request::get("/").header("cookie", format!("{COOKIE}={forged}"));
+        assert_eq!(server.send(&request).await.location(), "/login", "{forged}");
+    }
+    // The cookie of the login form is signed too, and is not a session.
+    let mut stranger = Browser::new(&server);
+    stranger.get("/login").await.expect(200);
+    let login = stranger.cookies["authserver_session_login"].clone();
+    let request = Request::get("/").header("cookie", format!("{COOKIE}={login}"));
+    assert_eq!(server.send(&request).await.location(), "/login");
+}
+
+#[tokio::test]
+async fn a_login_form_works_only_in_the_browser_that_opened_it() {
+    let server = Server::start(&Database::sqlite()).await;
+    let (mut attacker, mut victim) = (Browser::new(&server), Browser::new(&server));
+    let page = attacker.get("/login").await.expect(200);
+    let token = field(&page, "csrf_token");
+    victim.get("/login").await.expect(200);
+    let form = [
+        ("email", USER),
+        ("password", PASSWORD),
+        ("csrf_token", &token),
+        ("next", "/"),
+    ];
+    let denied = r#"authserver_auth_denied_total{reason="csrf"}"#;
+    assert_eq!(server.metric(denied).await, 0.0);
+    let reply = victim.post("/login", &form).await.expect(403);
+    assert!(
+        !reply
+            .all("set-cookie")
+            .any(|cookie| cookie.starts_with("authserver_session="))
+    );
+    assert_eq!(server.metric(denied).await, 1.0);
+    // Nor without any cookie, nor without a token, nor for another place to go to.
+    server.post("/login", &form).await.expect(403);
+    attacker.post("/login", &form[..2]).await.expect(403);
+    let mut elsewhere = form;
+    elsewhere[3] = ("next", "/oauth/authorize?client_id=evil");
+    attacker.post("/login", &elsewhere).await.expect(403);
+    attacker.post("/login", &form).await.expect(303);
+}
+
+#[tokio::test]
+async fn logout_needs_the_token_of_the_session() {
+    let server = Server::start(&Database::sqlite()).await;
+    let mut browser = Browser::signed_in(&server).await;
+    let mut other = Browser::signed_in(&server).await;
+    let foreign = field(&other.get("/").await, "csrf_token");
+    for token in ["", "1.x", &foreign] {
+        let reply = browser.post("/logout", &[("csrf_token", token)]).await;
+        assert_eq!(reply.status, 403, "{token}");
+        browser.get("/").await.expect(200);
+    }
+    assert_eq!(browser.get("/logout").await.status, 405);
+}
+
+#[tokio::test]
+async fn next_leads_only_to_paths_of_this_server() {
+    let server = Server::start(&Database::sqlite()).await;
+    let evil = [
+        "https://evil.example/",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/%5cevil.example",
+        "/%2fevil.example",
+        "/%2F%2Fevil.example",
+        "/a/..//evil.example",
+        "/\tevil.example",
+        "/\n/evil.example",
+        "\u{1}//evil.example",
+        "javascript:alert(1)",
+        "http:evil.example",
+        "evil.example",
+        " /evil",
+        "/é",
+        "",
+        "@evil.example",
+    ];
+    for next in evil {
+        let mut browser = Browser::new(&server);
+        let reply = browser.sign_in_for(next, USER, PASSWORD).await.expect(303);
+        assert_eq!(reply.location(), "/", "{next:?}");
+    }
+    for next in ["/", "/oauth/authorize?a=b&c=//d", "/connections"] {
+        let mut browser = Browser::new(&server);
+        let reply = browser.sign_in_for(next, USER, PASSWORD).await.expect(303);
+        assert_eq!(reply.location(), next);
+    }
+}
+
+#[tokio::test]
+async fn too_many_failures_lock_the_identity_out_known_or_not() {
+    let server = Server::start(&Database::sqlite()).await;
+    let attempts = r#"authserver_login_attempts_total{outcome="locked_out"}"#;
+    let mut pages = Vec::new();
+    for user in [USER, "nobody@example.com"] {
+        let mut browser = Browser::new(&server);
+        let mut answers = Vec::new();
+        for attempt in 1..=11 {
+            let reply = browser.sign_in(user, "wrong").await;
+            let status = if attempt < 10 { 401 } else { 429 };
+            assert_eq!(reply.status, status, "{user}, attempt {attempt}");
+            answers.push(without_what_varies(&reply.body, user));
+        }
+        pages.push(answers);
+        // The right password does not help now, in any spelling of the name.
+        for spelling in [user.to_owned(), user.to_uppercase(), format!(" {user} ")] {
+            let reply = browser.sign_in(&spelling, PASSWORD).await.expect(429);
+            let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+            assert!((1..=900).contains(&seconds), "{seconds}");
+            assert!(
+                reply
+                    .header("content-type")
+                    .unwrap()
+                    .starts_with("text/html")
+            );
+        }
+    }
+    assert_eq!(pages[0], pages[1], "known and unknown read the same");
+    assert_eq!(server.metric(attempts).await, 10.0);
+    assert_eq!(
+        server.audit(AuditAction::AuthLockedOut).await.len(),
+        2,
+        "recorded once each"
+    );
+    server.wait(Duration::from_secs(900));
+    let mut browser = Browser::new(&server);
+    browser.sign_in(USER, PASSWORD).await.expect(303);
+}
+
+/// A page with nonce, form token and user name taken out.
+fn without_what_varies(page: &str, user: &str) -> String {
+    let mut text = page.replace(user, "USER");
+    for start in ["nonce=\"", "name=\"csrf_token\" value=\""] {
+        let mut rest = text.as_str();
+        let mut out = String::new();
+        while let Some((before, after)) = rest.split_once(start) {
+            out.push_str(before);
+            rest = after.split_once('"').map_or("", |(_, rest)| rest);
+        }
+        out.push_str(rest);
+        text = out;
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_sent_together_get_no_more_tries_than_others() {
+    let server = Server::start(&Database::sqlite()).await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let mut browser = Browser::new(&server);
+        waiting.spawn(async move { browser.sign_in(USER, "wrong").await.status });
+    }
+    let first = waiting.join_next().await.unwrap().unwrap();
+    assert_eq!(first, 401);
+    // Not locked yet, but behind all the others.
+    let lucky = Browser::new(&server).sign_in(USER, PASSWORD).await;
+    assert_eq!(lucky.status, 429, "the guess was one too many");
+    let rest = waiting.join_all().await;
+    let tried = rest.iter().filter(|status| **status == 401).count();
+    assert!(tried < 9, "{tried} more passwords were tried");
+}

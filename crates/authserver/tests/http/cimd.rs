@@ -1,0 +1,294 @@
+//! Clients whose id is the URL of a document about them.
+
+use crate::harness::{
+    App, Browser, Database, Pkce, REDIRECT, Reply, Server, Tokens, on_both, query_of,
+};
+use domain::{AuditAction, ClientStatus};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+on_both!(
+    a_client_is_found_by_its_document_and_works_like_any_other,
+    a_changed_document_changes_the_client_once_its_time_is_over,
+    a_suspended_client_stays_suspended_whatever_its_document_says,
+);
+
+/// Only an issuer on localhost may have these.
+const LOCAL: [(&str, &str); 2] = [
+    ("AUTHPLANE_CIMD_REQUIRE_HTTPS", "false"),
+    ("AUTHPLANE_CIMD_ALLOW_PRIVATE_ADDRESSES", "true"),
+];
+
+/// A host of one document.
+struct Site {
+    url: String,
+    answer: Arc<Mutex<String>>,
+    hits: Arc<Mutex<usize>>,
+}
+
+impl Site {
+    async fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/client.json", listener.local_addr().unwrap());
+        let site = Self {
+            url,
+            answer: Arc::default(),
+            hits: Arc::default(),
+        };
+        let (answer, hits) = (Arc::clone(&site.answer), Arc::clone(&site.hits));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                *hits.lock().unwrap() += 1;
+                let answer = answer.lock().unwrap().clone();
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        site.publish(&site.document());
+        site
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "client_id": self.url,
+            "client_name": "Site",
+            "redirect_uris": [REDIRECT],
+            "token_endpoint_auth_method": "none",
+        })
+    }
+
+    fn publish(&self, document: &Value) {
+        self.say(
+            "200 OK",
+            "content-type: application/json",
+            &document.to_string(),
+        );
+    }
+
+    fn say(&self, status: &str, header: &str, body: &str) {
+        let length = body.len();
+        *self.answer.lock().unwrap() = format!(
+            "HTTP/1.1 {status}\r\n{header}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+    }
+
+    fn hits(&self) -> usize {
+        *self.hits.lock().unwrap()
+    }
+
+    fn app(&self) -> App {
+        App {
+            client_id: self.url.clone(),
+            secret: None,
+        }
+    }
+}
+
+async fn ask(server: &Server, app: &App, redirect_uri: &str) -> Reply {
+    let request = app
+        .authorize(&Pkce::fresh())
+        .with("redirect_uri", redirect_uri);
+    server.send(&request.with("prompt", "none").request()).await
+}
+
+/// Whether client and redirect URI were accepted.
+async fn is_known(server: &Server, app: &App, redirect_uri: &str) -> bool {
+    let reply = ask(server, app, redirect_uri).await;
+    match reply.header("location") {
+        Some(location) => query_of(location)["error"] == "login_required",
+        None => {
+            assert_eq!(reply.status, 400, "a page: {reply:?}");
+            false
+        }
+    }
+}
+
+async fn a_client_is_found_by_its_document_and_works_like_any_other(database: Database) {
+    let server = Server::with(&database, &LOCAL).await;
+    let site = Site::open().await;
+    let app = site.app();
+    let mut browser = Browser::signed_in(&server).await;
+    let registered = r#"authserver_clients_registered_total{source="cimd"}"#;
+    assert_eq!(server.metric(registered).await, 0.0);
+    for _ in 0..2 {
+        let tokens = app.tokens(&mut browser).await;
+        let next = Tokens::of(&app.refresh(&server, &tokens.refresh).await);
+        app.revoke(&server, &next.refresh).await.expect(200);
+        assert_eq!(server.metric(registered).await, 1.0, "registered once");
+    }
+    assert_eq!(server.audit(AuditAction::ClientRegistered).await.len(), 1);
+    assert_eq!(site.hits(), 1, "the document is kept");
+}
+
+async fn a_changed_document_changes_the_client_once_its_time_is_over(database: Database) {
+    let server = Server::with(&database, &LOCAL).await;
+    let site = Site::open().await;
+    let app = site.app();
+    app.tokens(&mut Browser::signed_in(&server).await).await;
+    let elsewhere = "https://app.example/elsewhere";
+    let mut document = site.document();
+    document["redirect_uris"] = json!([elsewhere]);
+    site.publish(&document);
+    assert!(is_known(&server, &app, REDIRECT).await);
+    server.wait(Duration::from_secs(3601));
+    assert!(!is_known(&server, &app, REDIRECT).await);
+    assert!(is_known(&server, &app, elsewhere).await);
+}
+
+async fn a_suspended_client_stays_suspended_whatever_its_document_says(database: Database) {
+    let server = Server::with(&database, &LOCAL).await;
+    let site = Site::open().await;
+    let app = site.app();
+    let tokens = app.tokens(&mut Browser::signed_in(&server).await).await;
+    let suspended = ClientStatus::Suspended;
+    server
+        .engine
+        .set_client_status(&app.client_id, suspended)
+        .await
+        .unwrap();
+    for name in ["Site", "Renamed"] {
+        let mut document = site.document();
+        document["client_name"] = json!(name);
+        site.publish(&document);
+        server.wait(Duration::from_secs(3601));
+        assert!(!is_known(&server, &app, REDIRECT).await);
+        let refused = app.refresh(&server, &tokens.refresh).await;
+        refused.refused(401, "invalid_client");
+        let stored = server.engine.client(&app.client_id).await.unwrap();
+        assert_eq!(stored.status, suspended);
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_breaks_a_rule_is_refused() {
+    let server = Server::with(&Database::sqlite(), &LOCAL).await;
+    let changed = |name: &str, value: Value| {
+        let name = name.to_owned();
+        move |document: &mut Value| document[name.as_str()] = value.clone()
+    };
+    let wrong: [(&str, Box<dyn Fn(&mut Value)>); 7] = [
+        (
+            "another id",
+            Box::new(changed("client_id", json!("https://evil.example/c"))),
+        ),
+        ("no id", Box::new(changed("client_id", Value::Null))),
+        (
+            "no redirect URI",
+            Box::new(changed("redirect_uris", json!([]))),
+        ),
+        (
+            "a bad redirect URI",
+            Box::new(changed("redirect_uris", json!(["javascript:x"]))),
+        ),
+        (
+            "a secret",
+            Box::new(changed(
+                "token_endpoint_auth_method",
+                json!("client_secret_basic"),
+            )),
+        ),
+        (
+            "not an object",
+            Box::new(|document| *document = json!([document.clone()])),
+        ),
+        (
+            "too large",
+            Box::new(changed("padding", json!("x".repeat(64 * 1024)))),
+        ),
+    ];
+    for (what, change) in wrong {
+        let site = Site::open().await;
+        let mut document = site.document();
+        change(&mut document);
+        site.publish(&document);
+        assert!(!is_known(&server, &site.app(), REDIRECT).await, "{what}");
+    }
+    let site = Site::open().await;
+    site.say(
+        "200 OK",
+        "content-type: application/json",
+        "{\"client_id\":",
+    );
+    assert!(!is_known(&server, &site.app(), REDIRECT).await);
+    let site = Site::open().await;
+    site.say(
+        "404 Not Found",
+        "content-type: application/json",
+        &site.document().to_string(),
+    );
+    assert!(!is_known(&server, &site.app(), REDIRECT).await);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let server = Server::with(&Database::sqlite(), &LOCAL).await;
+    let (site, target) = (Site::open().await, Site::open().await);
+    let header = format!("location: {}", target.url);
+    site.say("302 Found", &header, "");
+    assert!(!is_known(&server, &site.app(), REDIRECT).await);
+    assert_eq!((site.hits(), target.hits()), (1, 0));
+}
+
+#[tokio::test]
+async fn private_addresses_are_refused_by_literal_and_by_name() {
+    let server = Server::start(&Database::sqlite()).await;
+    let blocked = r#"authserver_auth_denied_total{reason="cimd_blocked"}"#;
+    assert_eq!(server.metric(blocked).await, 0.0);
+    let private = [
+        "127.0.0.1",
+        "127.0.0.2:8443",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "[::1]",
+        "[fe80::1]",
+        "[fc00::1]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "localhost",
+        "localhost:8443",
+    ];
+    for (count, host) in private.iter().enumerate() {
+        let app = App {
+            client_id: format!("https://{host}/client.json"),
+            secret: None,
+        };
+        assert!(!is_known(&server, &app, REDIRECT).await, "{host}");
+        assert_eq!(server.metric(blocked).await, count as f64 + 1.0, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn ids_that_are_no_proper_urls_are_not_fetched() {
+    let server = Server::start(&Database::sqlite()).await;
+    let site = Site::open().await;
+    let authority = site.url.trim_start_matches("http://").to_owned();
+    let improper = [
+        site.url.clone(),
+        format!("https://{}", authority.split('/').next().unwrap()),
+        String::from("https://app.example"),
+        String::from("https://app.example/"),
+        String::from("https://user@app.example/client.json"),
+        String::from("https://app.example/client.json#x"),
+        String::from("https://app.example/a/../client.json"),
+        String::from("https://app.example/a/%2e%2e/client.json"),
+        String::from("HTTPS://app.example/client.json"),
+        String::from("ftp://app.example/client.json"),
+        format!("https://app.example/{}", "x".repeat(3000)),
+    ];
+    for id in improper {
+        let app = App {
+            client_id: id.clone(),
+            secret: None,
+        };
+        assert!(!is_known(&server, &app, REDIRECT).await, "{id}");
+    }
+    assert_eq!(site.hits(), 0);
+}

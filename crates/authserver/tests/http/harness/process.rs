@@ -1,0 +1,123 @@
+//! The program itself, as a process that can be killed.
+
+use super::database::Database;
+use super::instance::{ADMIN_KEY, Instance};
+use super::{PATIENCE, Request};
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A server as a child process; killed when dropped.
+pub struct Process {
+    instance: Instance,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Deref for Process {
+    type Target = Instance;
+    fn deref(&self) -> &Instance {
+        &self.instance
+    }
+}
+
+impl Process {
+    /// Starts a server on `database` and waits until it is ready.
+    pub async fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
+        let instance = Instance {
+            public: free_address(),
+            admin: free_address(),
+        };
+        let log = database
+            .folder()
+            .path()
+            .join(format!("{}.log", instance.public.port()));
+        let file = File::create(&log).expect("a log file");
+        let child = program(database)
+            .arg("serve")
+            .env("AUTHPLANE_SERVER_ADDRESS", instance.public.to_string())
+            .env("AUTHPLANE_ADMIN_ADDRESS", instance.admin.to_string())
+            .env("AUTHPLANE_ADMIN_API_KEY", ADMIN_KEY)
+            .env("AUTHPLANE_RATE_LIMIT_ENABLED", "false")
+            .env("AUTHPLANE_DCR_RATE_LIMIT", "0")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a log file"))
+            .stderr(file)
+            .spawn()
+            .expect("the program starts");
+        let mut process = Self {
+            instance,
+            child,
+            log,
+        };
+        process.until_ready().await;
+        process
+    }
+
+    async fn until_ready(&mut self) {
+        let give_up = Instant::now() + PATIENCE;
+        let probe = Request::get("/ready");
+        while self
+            .try_send(&probe)
+            .await
+            .is_none_or(|reply| reply.status != 200)
+        {
+            let ended = self.child.try_wait().expect("a child process");
+            assert!(
+                ended.is_none() && Instant::now() < give_up,
+                "the server does not get ready ({ended:?}):\n{}",
+                self.log()
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// SIGKILL, at once.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the process is there");
+        self.child.wait().expect("the process ends");
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child process").is_none()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have been killed by the test.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command of the program on `database` to its end.
+pub fn run_cli(database: &Database, arguments: &[&str]) -> Output {
+    let output = program(database).args(arguments).output();
+    output.expect("the program runs")
+}
+
+fn program(database: &Database) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_authserver"));
+    command
+        .env_clear()
+        .envs(database.environment())
+        .current_dir(database.folder().path());
+    command
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
+}

@@ -1,0 +1,26 @@
+//! The whole server over HTTP: every rule of the public surface, and every abuse of it, has a
+//! test here whose name states the rule. Where the database has a part in it, the test runs on
+//! SQLite and on PostgreSQL.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test whose stage cannot be set should stop there"
+)]
+
+mod admin_listener;
+mod authorize;
+mod browser_session;
+mod cimd;
+mod code;
+mod commands;
+mod crash;
+mod errors;
+mod harness;
+mod logs;
+mod odd_bytes;
+mod outage;
+mod races;
+mod redirect_uri;
+mod refresh;
+mod register;
+mod tokens;
