@@ -206,6 +206,7 @@ async fn engine(config: Config, database: &Database, clock: &Arc<ManualClock>) -
         rng,
         client_secrets: ClientSecrets::new(b"the same on all instances of a test"),
         form_tokens: FormTokens::new(b"the same on all instances of a test"),
+        dpop_nonces: oauth::dpop::NonceKeeper::new(b"the same on all instances of a test"),
     })
 }
 
