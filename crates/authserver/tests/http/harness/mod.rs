@@ -18,7 +18,7 @@ pub use flow::{
 pub use instance::{ADMIN_KEY, Instance};
 pub use jwt::Jwt;
 pub use process::{Process, run_cli};
-pub use server::{START, Server};
+pub use server::Server;
 pub use wire::{Connection, Reply, Request};
 
 use std::time::Duration;
