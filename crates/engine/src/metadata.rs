@@ -32,11 +32,24 @@ struct Rendered {
 }
 
 impl Engine {
-    /// The server's metadata (RFC 8414 §2).
+    /// The server's metadata (RFC 8414 §2). While the database is unavailable, as it was last:
+    /// clients cache it for longer than most outages last, and learn of the outage where it
+    /// matters.
     ///
     /// # Errors
-    /// When the database is unavailable.
+    /// When the database is unavailable and was so from the start.
     pub async fn metadata(&self) -> Result<Arc<Documents>> {
+        let current = self.current_metadata().await;
+        if let Err(error) = &current
+            && error.is_server_fault()
+            && let Some(last) = &*self.inner().metadata.0.load()
+        {
+            return Ok(Arc::clone(&last.documents));
+        }
+        current
+    }
+
+    async fn current_metadata(&self) -> Result<Arc<Documents>> {
         let catalog = self.store().resources().await?;
         let mode = self.dcr_mode().await?;
         let cache = &self.inner().metadata.0;

@@ -39,7 +39,7 @@ fn check(reply: &Reply, status: u16) {
     }
 }
 
-async fn refusals(server: &Server, app: &App) -> Vec<(u16, Request)> {
+fn refusals(app: &App) -> Vec<(u16, Request)> {
     let unknown = [("client_id", "unknown"), ("token", "x")];
     let mut refusals = Vec::new();
     for path in ["/oauth/token", "/oauth/revoke", "/oauth/introspect"] {
@@ -97,8 +97,11 @@ async fn refusals(server: &Server, app: &App) -> Vec<(u16, Request)> {
             404,
             Request::get("/.well-known/oauth-protected-resource/nowhere"),
         ),
+        (
+            400,
+            Request::get("/.well-known/oauth-protected-resource/%ff"),
+        ),
     ]);
-    let _ = server;
     refusals
 }
 
@@ -106,7 +109,7 @@ async fn refusals(server: &Server, app: &App) -> Vec<(u16, Request)> {
 async fn every_refusal_speaks_both_vocabularies() {
     let server = Server::start(&Database::sqlite()).await;
     let app = server.confidential_app().await;
-    for (status, request) in refusals(&server, &app).await {
+    for (status, request) in refusals(&app) {
         let reply = server.send(&request).await;
         check(&reply, status);
         assert_eq!(

@@ -153,21 +153,12 @@ fn request(client_id: String) -> impl Strategy<Value = Request> {
         Request::json("/oauth/register", &metadata)
     });
     let request = prop_oneof![4 => post, 4 => get, 1 => reference, 1 => registration];
-    (
-        request,
-        proptest::option::of(header()),
-        proptest::option::of(header()),
-    )
-        .prop_map(|(request, authorization, cookie)| {
-            let request = match authorization {
-                Some(value) => request.header("authorization", value),
-                None => request,
-            };
-            match cookie {
-                Some(value) => request.header("cookie", value),
-                None => request,
-            }
-        })
+    let names = ["authorization", "cookie", "dpop", "accept", "origin"];
+    let headers = vec((proptest::sample::select(names.to_vec()), header()), 0..4);
+    (request, headers).prop_map(|(request, headers)| {
+        let with = |request: Request, (name, value): (&str, Vec<u8>)| request.header(name, value);
+        headers.into_iter().fold(request, with)
+    })
 }
 
 #[test]

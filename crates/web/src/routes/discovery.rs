@@ -3,6 +3,7 @@
 use super::App;
 use super::answer::Asked;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -49,9 +50,12 @@ pub(crate) async fn any_resource(app: State<App>, asked: Asked) -> Response {
 pub(crate) async fn resource(
     app: State<App>,
     asked: Asked,
-    Path(reference): Path<String>,
+    reference: Result<Path<String>, PathRejection>,
 ) -> Response {
-    describe(app, asked, Some(reference)).await
+    match reference {
+        Ok(Path(reference)) => describe(app, asked, Some(reference)).await,
+        Err(_) => asked.refuse(&Error::invalid_request("the path is not UTF-8")),
+    }
 }
 
 async fn describe(State(app): State<App>, asked: Asked, reference: Option<String>) -> Response {

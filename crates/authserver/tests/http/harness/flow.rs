@@ -76,10 +76,6 @@ impl Authorize {
     pub fn request(&self) -> Request {
         Request::query("/oauth/authorize", &self.pairs())
     }
-
-    pub fn path(&self) -> String {
-        format!("/oauth/authorize?{}", super::wire::encode(&self.pairs()))
-    }
 }
 
 /// What a token request brought.

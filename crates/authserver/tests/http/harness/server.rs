@@ -11,6 +11,7 @@ use domain::{
 use engine::admin::{NewClient, NewResource, NewUser};
 use engine::{ClientSecrets, Engine, EngineParts, FormTokens};
 use keys::{Algorithm, Keyring, KeyringOptions};
+use oauth::dpop::NonceKeeper;
 use outbound::cimd::{CimdObserver, CimdOptions, CimdResolver, FetchOutcome, Suppression};
 use outbound::{GuardPolicy, GuardedClient};
 use std::ops::Deref;
@@ -23,7 +24,7 @@ use web::serve::{Listener, ServeOptions};
 use web::shell::ShellState;
 
 /// What every clock shows at first: 2020-01-01T00:00:00Z, long over for the machine's own.
-pub const START: UnixMillis = UnixMillis(1_577_836_800_000);
+const START: UnixMillis = UnixMillis(1_577_836_800_000);
 
 /// What is configured unless a test says otherwise: nothing that gets in the way of many
 /// requests from one address.
@@ -206,7 +207,7 @@ async fn engine(config: Config, database: &Database, clock: &Arc<ManualClock>) -
         rng,
         client_secrets: ClientSecrets::new(b"the same on all instances of a test"),
         form_tokens: FormTokens::new(b"the same on all instances of a test"),
-        dpop_nonces: oauth::dpop::NonceKeeper::new(b"the same on all instances of a test"),
+        dpop_nonces: NonceKeeper::new(b"the same on all instances of a test"),
     })
 }
 
