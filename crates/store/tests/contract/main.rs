@@ -11,6 +11,7 @@ mod database;
 mod groups;
 mod opening;
 mod outage;
+mod proofs;
 mod purge;
 mod races;
 mod records;
