@@ -4,7 +4,7 @@
 #   tests/with-postgres.sh cargo nextest run
 #
 # The cluster is real (fsync on), in a temporary folder, on a free port of 127.0.0.1. Tests
-# find it through AUTHPLANE_TEST_POSTGRES and make databases of their own in it.
+# find it through TEST_POSTGRES and make databases of their own in it.
 set -euo pipefail
 
 if [ "$#" -eq 0 ]; then
@@ -14,7 +14,7 @@ fi
 
 programs=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 if [ -z "$programs" ] || [ ! -x "$programs/postgres" ]; then
-    echo "PostgreSQL is not installed; run \`make setup\`" >&2
+    echo "PostgreSQL is not installed; run \`make test\`" >&2
     exit 1
 fi
 
@@ -54,5 +54,5 @@ if [ -z "${started:-}" ]; then
     exit 1
 fi
 
-export AUTHPLANE_TEST_POSTGRES="postgres://authplane@127.0.0.1:$port/postgres?sslmode=disable"
+export TEST_POSTGRES="postgres://authplane@127.0.0.1:$port/postgres?sslmode=disable"
 "$@"

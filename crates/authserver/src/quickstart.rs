@@ -38,7 +38,7 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
         demo_resource(&engine).await?;
         password
     };
-    let key = serve::admin_key(&config)?;
+    let (key, _) = serve::admin_key(&config)?;
     let issuer = config.server.issuer.as_str().to_owned();
     let admin = config.admin.address.port;
     serve::serve(loaded, file, move || {
@@ -47,7 +47,7 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
              AuthPlane is running. Everything it keeps is under ./data.\n\
              \n\
              Issuer:     {issuer}\n\
-             Admin API:  http://localhost:{admin}/admin/  (Authorization: Bearer {key})\n\
+             Admin API:  http://localhost:{admin}  (Authorization: Bearer {key})\n\
              Metrics:    http://localhost:{admin}/metrics\n\
              User:       {EMAIL}\n\
              Password:   {password}\n\
@@ -57,7 +57,7 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
              \n\
              \x20 cd examples/python && python3 -m venv .venv && .venv/bin/pip install -r requirements.txt\n\
              \x20 .venv/bin/python server.py      # a protected MCP server on {RESOURCE}\n\
-             \x20 .venv/bin/python client.py      # signs in through your browser and calls both tools\n",
+             \x20 cd examples/python && .venv/bin/python client.py      # signs in through your browser, calls both tools\n",
             key = key.expose_secret(),
         );
         drop(std::io::stdout().flush());

@@ -34,8 +34,19 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
         true => Some((bind(&config.admin.address, None)?, admin_key(&config)?)),
         false => None,
     };
+    let admin = admin.map(|(listener, (key, just_made))| {
+        if just_made {
+            // Said once, on the terminal of whoever started the server; never in the log.
+            eprintln!("admin API key for this machine: {}", key.expose_secret());
+        }
+        (listener, key)
+    });
     let stop = Stop::new()?;
     let engine = wiring::open_engine(config, console.metrics.clone()).await?;
+    engine
+        .follow_configured_algorithm()
+        .await
+        .map_err(Failure::new)?;
     engine.plant_seeds().await.map_err(Failure::new)?;
     let maintenance = tokio::spawn(engine.clone().maintain());
     let hangup = tokio::spawn(on_hangup(
@@ -99,10 +110,10 @@ fn tls_files(config: &Config) -> Option<TlsFiles> {
 }
 
 /// The configured admin key; on localhost, where none is required, one that is kept beside
-/// the signing keys.
-pub(crate) fn admin_key(config: &Config) -> Result<Secret> {
+/// the signing keys, and whether it was made just now.
+pub(crate) fn admin_key(config: &Config) -> Result<(Secret, bool)> {
     if let Some(key) = &config.admin.api_key {
-        return Ok(key.clone());
+        return Ok((key.clone(), false));
     }
     let path = config.signing.key_path.join(ADMIN_KEY);
     let known = path.exists();
@@ -111,15 +122,7 @@ pub(crate) fn admin_key(config: &Config) -> Result<Secret> {
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     let key = Secret::from(text.trim());
-    if !known {
-        // Said once, on the terminal of whoever started the server; never in the log.
-        eprintln!(
-            "admin API key for this machine: {} (kept in {})",
-            key.expose_secret(),
-            path.display()
-        );
-    }
-    Ok(key)
+    Ok((key, !known))
 }
 
 /// Told by SIGTERM or SIGINT.
@@ -164,7 +167,10 @@ fn on_hangup(
         while hangup.recv().await.is_some() {
             tracing::info!("reloading after SIGHUP");
             if let Err(error) = engine.reload_keys().await {
-                tracing::error!(cause = ?error.cause, "the signing keys could not be read again; the old ones stay in use");
+                tracing::error!(
+                    cause = error.cause.as_deref(),
+                    "the signing keys could not be read again; the old ones stay in use"
+                );
             }
             if let Some(certificate) = &certificate {
                 match certificate.reload() {
@@ -178,7 +184,7 @@ fn on_hangup(
                 (Ok(loaded), Some(log)) => {
                     log.set_level(wiring::level(loaded.config.observability.logging.level));
                     tracing::info!(
-                        level = loaded.config.observability.logging.level.as_str(),
+                        log_level = loaded.config.observability.logging.level.as_str(),
                         "log level set"
                     );
                 }

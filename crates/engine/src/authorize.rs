@@ -168,9 +168,20 @@ impl Engine {
     async fn refuse(&self, client_id: Option<&str>, user: Option<&SignedIn>, error: &Error) {
         let client_id = client_id.unwrap_or("-");
         if error.is_server_fault() {
-            tracing::error!(client_id, reason = error.reason.as_str(), cause = ?error.cause, "authorization failed");
+            tracing::error!(
+                client_id,
+                reason = error.reason.as_str(),
+                cause = error.cause.as_deref(),
+                "authorization failed"
+            );
         } else {
-            tracing::info!(client_id, error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, "authorization denied");
+            tracing::info!(
+                client_id,
+                error = error.code.as_str(),
+                reason = error.reason.as_str(),
+                cause = error.cause.as_deref(),
+                "authorization denied"
+            );
         }
         let actor = user.map_or("anonymous", |user| user.user.id.as_str());
         let mut event = event(AuditAction::AuthDenied, actor).client(client_id);
@@ -267,6 +278,7 @@ impl Engine {
                     event(AuditAction::ConsentDenied, user.user.id.as_str())
                         .user(user.user.id.as_str())
                         .client(client.id.as_str())
+                        .resource(audience.identifiers().join(" "))
                         .with("scope", audience.scope.to_string()),
                 ])
                 .await;

@@ -78,7 +78,13 @@ impl Engine {
             }
             Err(error) => {
                 let client_id = claimed.as_str();
-                tracing::info!(client_id, error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, "introspection denied");
+                tracing::info!(
+                    client_id,
+                    error = error.code.as_str(),
+                    reason = error.reason.as_str(),
+                    cause = error.cause.as_deref(),
+                    "introspection denied"
+                );
                 self.deny(
                     error,
                     event(AuditAction::TokenIntrospectDenied, client_id).client(client_id),

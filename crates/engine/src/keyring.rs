@@ -25,6 +25,18 @@ impl Engine {
         Ok(key)
     }
 
+    /// Rotates if the configuration asks for another algorithm than the current key's. Meant for
+    /// the start of a server.
+    ///
+    /// # Errors
+    /// As [`Engine::rotate_key`].
+    pub async fn follow_configured_algorithm(&self) -> Result<()> {
+        if self.keys().current().algorithm() != self.config().signing.algorithm {
+            self.rotate_key().await?;
+        }
+        Ok(())
+    }
+
     /// Reads the key store again. Says whether anything had changed.
     ///
     /// # Errors
@@ -59,7 +71,10 @@ impl Engine {
         if self.keys().changed_on_disk()
             && let Err(error) = self.reload_keys().await
         {
-            tracing::error!(cause = ?error.cause, "the signing keys have changed and cannot be read; the old ones stay in use");
+            tracing::error!(
+                cause = error.cause.as_deref(),
+                "the signing keys have changed and cannot be read; the old ones stay in use"
+            );
         }
     }
 }

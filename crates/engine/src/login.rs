@@ -175,7 +175,10 @@ impl Engine {
         match found.await {
             Err(error) if !self.config().session.fail_closed => {
                 let error: Error = error;
-                tracing::warn!(cause = ?error.cause, "the session store does not answer; the browser counts as signed out");
+                tracing::warn!(
+                    cause = error.cause.as_deref(),
+                    "the session store does not answer; the browser counts as signed out"
+                );
                 Ok(None)
             }
             other => other,

@@ -35,7 +35,11 @@ impl Engine {
                 Ok(removed) => tracing::info!(target_name = target.as_str(), removed, "purged"),
                 Err(error) => {
                     let error: &crate::Error = error;
-                    tracing::error!(target_name = target.as_str(), cause = ?error.cause, "purge failed");
+                    tracing::error!(
+                        target_name = target.as_str(),
+                        cause = error.cause.as_deref(),
+                        "purge failed"
+                    );
                 }
             }
             outcomes.push((*target, outcome));
@@ -74,7 +78,7 @@ impl Engine {
             tokio::select! {
                 _ = keys.tick() => self.follow_keys().await,
                 _ = count.tick() => if let Err(error) = self.count().await {
-                    tracing::warn!(cause = ?error.cause, "clients and token families could not be counted");
+                    tracing::warn!(cause = error.cause.as_deref(), "clients and token families could not be counted");
                 },
                 _ = purge.tick(), if !purge_every.is_zero() => { self.purge(&PurgeTarget::ALL).await; }
             }

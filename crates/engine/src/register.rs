@@ -18,7 +18,7 @@ impl Engine {
     pub async fn register(&self, body: &[u8]) -> Result<RegistrationResponse> {
         let outcome = self.register_client(body).await;
         if let Err(error) = &outcome {
-            tracing::info!(error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, description = %error.description, "registration denied");
+            tracing::info!(error = error.code.as_str(), reason = error.reason.as_str(), cause = error.cause.as_deref(), description = %error.description, "registration denied");
             self.deny(
                 error,
                 event(AuditAction::AuthDenied, "anonymous").with("endpoint", "register"),

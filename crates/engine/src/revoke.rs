@@ -35,7 +35,13 @@ impl Engine {
         let outcome = outcome.await;
         if let Err(error) = &outcome {
             let client_id = claimed.as_str();
-            tracing::info!(client_id, error = error.code.as_str(), reason = error.reason.as_str(), cause = ?error.cause, "revocation denied");
+            tracing::info!(
+                client_id,
+                error = error.code.as_str(),
+                reason = error.reason.as_str(),
+                cause = error.cause.as_deref(),
+                "revocation denied"
+            );
             let event = event(AuditAction::TokenDenied, client_id)
                 .client(client_id)
                 .with("endpoint", "revoke");

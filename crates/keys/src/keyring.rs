@@ -27,8 +27,7 @@ pub const RETIREMENT_GRACE: Duration = Duration::from_secs(120);
 pub struct KeyringOptions {
     /// The key directory (`signing.key_path`).
     pub directory: PathBuf,
-    /// What to sign with (`signing.algorithm`). When the current key is of another kind, opening
-    /// the keyring rotates.
+    /// The algorithm of the first key, when there is none yet (`signing.algorithm`).
     pub algorithm: Algorithm,
     /// The longest lifetime any token can have that a key of this ring signs.
     pub max_token_lifetime: Duration,
@@ -79,8 +78,8 @@ impl Keyring {
     /// Opens the key directory, making it and its first key when they are not there. Several
     /// processes that do so at once end up with the same key.
     ///
-    /// When the current key is not of `options.algorithm`, a new one is made and the old one is
-    /// retired.
+    /// A current key of another kind than `options.algorithm` stays: to rotate is the decision of
+    /// whoever runs the server, not of every command that looks at the keys.
     ///
     /// # Errors
     /// When the directory or a file in it can be reached by others, belongs to another user, is a
@@ -102,15 +101,6 @@ impl Keyring {
                 (Keys { current, retired }, None, true)
             }
         };
-        if keys.current.algorithm() != options.algorithm {
-            tracing::info!(
-                from = %keys.current.algorithm(),
-                to = %options.algorithm,
-                "signing algorithm changed, rotating"
-            );
-            keys = rotated(keys, options.algorithm, now, options.max_token_lifetime)?;
-            write = true;
-        }
         write |= drop_expired(&mut keys, now, options.max_token_lifetime);
         if write {
             version = Some(directory.replace(&lock, FILE_NAME, &keys.render()?)?);

@@ -248,3 +248,6 @@ fn numeric_date(seconds: f64) -> UnixMillis {
 pub fn access_token_hash(access_token: &str) -> String {
     URL_SAFE_NO_PAD.encode(Digest::of(access_token.as_bytes()).as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, SqlSafeStr as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -76,15 +77,30 @@ fn migrator() -> Migrator {
     migrator
 }
 
+/// Makes the file that SQLite then opens, readable by its owner alone. The files that SQLite puts
+/// beside it get the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        created => created.map(drop),
+    }
+}
+
 /// The reading and the writing pool of a SQLite file.
 pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, SqlitePool)> {
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
     {
-        std::fs::create_dir_all(folder)
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
             .map_err(|error| StoreError::Open(format!("{}: {error}", folder.display())))?;
     }
+    create_private(path)
+        .map_err(|error| StoreError::Open(format!("{}: {error}", path.display())))?;
     let journal = if wal {
         SqliteJournalMode::Wal
     } else {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Names the maintenance database of a cluster that tests may use; set by
 /// `tests/with-postgres.sh`.
-const SHARED: &str = "AUTHPLANE_TEST_POSTGRES";
+const SHARED: &str = "TEST_POSTGRES";
 
 /// A real PostgreSQL server.
 pub struct Postgres {
@@ -16,7 +16,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The cluster that `AUTHPLANE_TEST_POSTGRES` names, else one that lives as long as this
+    /// The cluster that `TEST_POSTGRES` names, else one that lives as long as this
     /// value.
     ///
     /// # Panics

@@ -182,7 +182,7 @@ fn programs() -> PathBuf {
             let version = folder.parent().and_then(Path::file_name);
             version.and_then(|version| version.to_str()?.parse::<u32>().ok())
         })
-        .expect("PostgreSQL is not installed; run `make setup`")
+        .expect("PostgreSQL is not installed; run `make test`")
 }
 
 fn free_port() -> u16 {

@@ -106,7 +106,7 @@ section! {
 section! {
     /// The resource's own server.
     pub struct RuntimePolicy at "resources[].policy.runtime." {
-        /// Clients that act as the resource itself: they may introspect and revoke its tokens.
+        /// Clients that act as the resource itself: they may introspect its tokens.
         client_ids: Vec<String>;
     }
 }

@@ -103,7 +103,14 @@ impl Engine {
         let grant_type = grant_type.map_or("-", GrantType::as_str);
         let (code, reason) = (error.code.as_str(), error.reason.as_str());
         if error.is_server_fault() {
-            tracing::error!(grant_type, client_id, error = code, reason, cause = ?error.cause, "token denied");
+            tracing::error!(
+                grant_type,
+                client_id,
+                error = code,
+                reason,
+                cause = error.cause.as_deref(),
+                "token denied"
+            );
         } else {
             tracing::info!(grant_type, client_id, error = code, reason, "token denied");
         }

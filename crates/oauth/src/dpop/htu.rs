@@ -194,3 +194,6 @@ fn is_name_character(byte: u8) -> bool {
 fn is_path_character(byte: u8) -> bool {
     is_name_character(byte) || matches!(byte, b':' | b'@' | b'/')
 }
+
+#[cfg(test)]
+mod tests;

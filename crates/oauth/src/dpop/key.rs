@@ -114,8 +114,11 @@ impl ProofKey {
         if !(2048..=8192).contains(&bits) {
             return Err(DpopError::Jwk("n does not have 2048 to 8192 bits"));
         }
-        let odd = exponent.last().is_some_and(|last| last % 2 == 1);
-        if !odd || exponent[0] == 0 || exponent.len() > 4 || exponent == [1] {
+        let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+        if !odd(&modulus) {
+            return Err(DpopError::Jwk("n is even, so it is no RSA modulus"));
+        }
+        if !odd(&exponent) || exponent[0] == 0 || exponent.len() > 4 || exponent == [1] {
             return Err(DpopError::Jwk(
                 "e is not an odd number from 3 to 2^32; use AQAB",
             ));
@@ -140,6 +143,9 @@ impl ProofKey {
         if bytes.len() != 32 {
             return Err(DpopError::Jwk("x is not 32 bytes"));
         }
+        if has_small_order(&bytes) {
+            return Err(DpopError::Jwk("x is a point of small order"));
+        }
         let key = ParsedPublicKey::new(&ED25519, bytes)
             .map_err(|_| DpopError::Jwk("x is not a point of Ed25519"))?;
         let jkt = thumbprint(&[r#"{"crv":"Ed25519","kty":"OKP","x":""#, x, "\"}"]);
@@ -152,6 +158,47 @@ impl ProofKey {
             .verify_sig(input, signature)
             .map_err(|_| DpopError::Signature)
     }
+}
+
+/// Whether an encoded point of Ed25519 has an order of at most 8 (RFC 7748 §7 on why such points
+/// contribute nothing): a signature by such a "key" can be made without any secret, so it
+/// proves nothing.
+fn has_small_order(point: &[u8]) -> bool {
+    let Some((last, head)) = point.split_last() else {
+        return true;
+    };
+    // The highest bit is the sign of the other coordinate.
+    SMALL_ORDER
+        .iter()
+        .any(|small| head == &small[..31] && last & 0x7f == small[31])
+}
+
+/// The y coordinates of the points of small order, little-endian, and the two that reduce to
+/// one of them: 0, 1, the two of order 8, p - 1, p, p + 1.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    [0; 32],
+    with_ends(1, 0, 0),
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+    with_ends(0xec, 0xff, 0x7f),
+    with_ends(0xed, 0xff, 0x7f),
+    with_ends(0xee, 0xff, 0x7f),
+];
+
+/// 32 bytes that are all `middle` but for the ends.
+const fn with_ends(first: u8, middle: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [middle; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
 }
 
 /// A member in base64url, as it is written and as it reads.

@@ -99,3 +99,70 @@ impl std::fmt::Debug for NonceKeeper {
         f.write_str("NonceKeeper(****)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+    const TTL: Duration = Duration::from_secs(300);
+
+    #[test]
+    fn a_nonce_holds_for_its_time_on_every_instance_with_the_secret() {
+        let keeper = NonceKeeper::new(b"secret");
+        let nonce = keeper.issue(NOW);
+        assert_eq!(nonce.len(), 32);
+        let other = NonceKeeper::new(b"secret");
+        for keeper in [&keeper, &other] {
+            assert!(keeper.accepts(&nonce, NOW, TTL));
+            let last = NOW.plus(TTL).minus(Duration::from_millis(1));
+            assert!(keeper.accepts(&nonce, last, TTL));
+            assert!(!keeper.accepts(&nonce, NOW.plus(TTL), TTL));
+        }
+        assert!(!NonceKeeper::new(b"Secret").accepts(&nonce, NOW, TTL));
+        assert!(!format!("{keeper:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_nonce_of_a_clock_slightly_ahead_holds_and_of_one_further_ahead_does_not() {
+        let keeper = NonceKeeper::new(b"secret");
+        let ahead = keeper.issue(NOW.plus(NONCE_CLOCK_SKEW));
+        assert!(keeper.accepts(&ahead, NOW, TTL));
+        assert!(!keeper.accepts(&ahead, NOW.minus(Duration::from_millis(1)), TTL));
+        let endless = keeper.issue(UnixMillis(i64::MAX));
+        assert!(!keeper.accepts(&endless, NOW, TTL));
+        assert!(!keeper.accepts(&keeper.issue(UnixMillis(i64::MIN)), NOW, TTL));
+    }
+
+    #[test]
+    fn a_nonce_has_one_spelling() {
+        let keeper = NonceKeeper::new(b"secret");
+        let nonce = keeper.issue(NOW);
+        for other in [
+            String::new(),
+            nonce[..31].to_owned(),
+            format!("{nonce}A"),
+            format!("{nonce}="),
+            format!(" {}", &nonce[1..]),
+            "A".repeat(32),
+        ] {
+            assert!(!keeper.accepts(&other, NOW, TTL), "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_flipped_bit_is_noticed(bit in 0..192_usize) {
+            let keeper = NonceKeeper::new(b"secret");
+            let mut bytes = URL_SAFE_NO_PAD.decode(keeper.issue(NOW)).unwrap();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(!keeper.accepts(&URL_SAFE_NO_PAD.encode(bytes), NOW, TTL));
+        }
+
+        #[test]
+        fn any_text_is_refused(text in any::<String>()) {
+            prop_assert!(!NonceKeeper::new(b"secret").accepts(&text, NOW, TTL));
+        }
+    }
+}

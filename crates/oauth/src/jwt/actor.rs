@@ -140,3 +140,130 @@ pub fn push_agent(agent_chain: &mut Vec<String>, agent: String) {
     let surplus = agent_chain.len().saturating_sub(MAX_AGENT_CHAIN);
     agent_chain.drain(..surplus);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn agent(sub: &str) -> Actor<'_> {
+        Actor {
+            sub,
+            actor_type: ActorType::Agent,
+        }
+    }
+
+    fn nested(depth: usize) -> Value {
+        (0..depth).fold(json!({"sub": "0"}), |act, _| json!({"act": act}))
+    }
+
+    #[test]
+    fn the_latest_actor_is_outermost_and_inner_members_pass_unchanged() {
+        let inner = json!({
+            "sub": "planner", "iss": "https://other", "x": [1, {"y": null}],
+            "act": {"sub": "first", "weight": 1.5},
+        });
+        let chain = ActorChain::read(Some(inner.clone())).unwrap();
+        assert_eq!(chain.depth(), 2);
+        let chain = chain.wrap(Actor {
+            sub: "tool",
+            actor_type: ActorType::Service,
+        });
+        assert_eq!(chain.depth(), 3);
+        assert_eq!(
+            chain.into_claim().unwrap(),
+            json!({"sub": "tool", "actor_type": "service", "act": inner})
+        );
+    }
+
+    #[test]
+    fn the_first_actor_has_nothing_within() {
+        assert_eq!(ActorChain::read(None).unwrap(), ActorChain::default());
+        assert_eq!(ActorChain::default().into_claim(), None);
+        let chain = ActorChain::default().wrap(agent("a"));
+        assert_eq!(chain.depth(), 1);
+        assert_eq!(
+            chain.into_claim(),
+            Some(json!({"sub": "a", "actor_type": "agent"}))
+        );
+    }
+
+    #[test]
+    fn a_chain_nests_within_the_innermost_actor_of_another() {
+        let outer = ActorChain::read(Some(json!({"sub": "a", "act": {"sub": "b"}}))).unwrap();
+        let inner = ActorChain::read(Some(json!({"sub": "c", "act": {"sub": "d"}}))).unwrap();
+        let both = outer.clone().nest(inner.clone());
+        assert_eq!(both.depth(), 4);
+        assert_eq!(
+            both.into_claim().unwrap(),
+            json!({"sub": "a", "act": {"sub": "b", "act": {"sub": "c", "act": {"sub": "d"}}}})
+        );
+        assert_eq!(outer.clone().nest(ActorChain::default()), outer);
+        assert_eq!(ActorChain::default().nest(inner.clone()), inner);
+    }
+
+    #[test]
+    fn what_is_no_chain_of_objects_is_refused() {
+        for bad in [
+            json!("a"),
+            json!(null),
+            json!([{"sub": "a"}]),
+            json!({"sub": "a", "act": "b"}),
+            json!({"sub": "a", "act": null}),
+            json!({"sub": "a", "act": {"sub": "b", "act": 7}}),
+        ] {
+            assert_eq!(
+                ActorChain::read(Some(bad.clone())),
+                Err(ActorChainError::NotAnObject),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn chains_are_read_up_to_a_depth() {
+        let deepest = ActorChain::read(Some(nested(MAX_ACTOR_DEPTH - 1))).unwrap();
+        assert_eq!(deepest.depth(), MAX_ACTOR_DEPTH);
+        for depth in [MAX_ACTOR_DEPTH, 100, 1_000] {
+            assert_eq!(
+                ActorChain::read(Some(nested(depth))),
+                Err(ActorChainError::TooDeep)
+            );
+        }
+    }
+
+    #[test]
+    fn the_agent_chain_keeps_the_latest_eight_oldest_first() {
+        let mut chain = Vec::new();
+        for number in 0..10 {
+            push_agent(&mut chain, number.to_string());
+        }
+        assert_eq!(chain, ["2", "3", "4", "5", "6", "7", "8", "9"]);
+    }
+
+    proptest! {
+        #[test]
+        fn wrapping_adds_one_and_reads_back(subs in proptest::collection::vec(any::<String>(), 0..12)) {
+            let chain = subs.iter().fold(ActorChain::default(), |chain, sub| chain.wrap(agent(sub)));
+            prop_assert_eq!(chain.depth(), subs.len());
+            let mut act = chain.clone().into_claim();
+            prop_assert_eq!(ActorChain::read(act.clone()).unwrap(), chain);
+            for sub in subs.iter().rev() {
+                let hop = act.unwrap();
+                prop_assert_eq!(hop["sub"].as_str(), Some(sub.as_str()));
+                act = hop.get("act").cloned();
+            }
+            prop_assert_eq!(act, None);
+        }
+
+        #[test]
+        fn any_json_is_read_or_refused(text in r#"(\{"act":){0,4}[{}"a-z:0-9,\[\]]{0,20}\}{0,4}"#) {
+            if let Ok(value) = serde_json::from_str::<Value>(&text)
+                && let Ok(chain) = ActorChain::read(Some(value.clone()))
+            {
+                prop_assert_eq!(chain.into_claim(), Some(value));
+            }
+        }
+    }
+}

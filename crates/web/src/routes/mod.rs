@@ -39,6 +39,7 @@ pub fn router(engine: Engine) -> Router {
             .nest(&base, endpoints.clone())
             .merge(endpoints)
             .route(&openid, get(discovery::openid))
+            .route(&format!("{base}/"), get(login::home))
     };
     router.merge(well_known(&base)).with_state(app)
 }
