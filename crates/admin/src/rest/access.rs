@@ -12,20 +12,42 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use oauth::ErrorCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
+use std::time::Duration;
 use telemetry::metrics::DenyReason;
-use web::shell::Exchange;
+use web::shell::{AddressLimiter, Exchange};
+
+/// Wrong keys that an address may send before it has to wait, and how many a second it gets back.
+const PATIENCE: (u32, u32) = (1, 5);
+/// How long an address that has used up our patience waits for each refusal.
+const PENALTY: Duration = Duration::from_secs(1);
 
 /// The configured key, ready to compare with.
-pub(crate) struct AdminKey(Digest);
+pub(crate) struct AdminKey {
+    digest: Digest,
+    failures: Option<AddressLimiter>,
+}
 
 impl AdminKey {
     pub fn new(key: SecretString) -> Self {
-        Self(Digest::of(key.expose_secret().as_bytes()))
+        Self {
+            digest: Digest::of(key.expose_secret().as_bytes()),
+            failures: AddressLimiter::new(PATIENCE.0, PATIENCE.1),
+        }
+    }
+
+    /// Slows an address down that keeps sending wrong keys. The right key is never slowed.
+    async fn discourage(&self, exchange: Option<&Exchange>) {
+        let exhausted = |limiter: &AddressLimiter| {
+            exchange.is_some_and(|exchange| limiter.check(exchange.client).is_err())
+        };
+        if self.failures.as_ref().is_some_and(exhausted) {
+            tokio::time::sleep(PENALTY).await;
+        }
     }
 
     /// Compares digests, so that neither content nor length shows in the time it takes.
     fn is(&self, presented: &[u8]) -> bool {
-        verify_slices_are_equal(Digest::of(presented).as_bytes(), self.0.as_bytes()).is_ok()
+        verify_slices_are_equal(Digest::of(presented).as_bytes(), self.digest.as_bytes()).is_ok()
     }
 
     /// `Authorization: Bearer <key>`.
@@ -77,6 +99,7 @@ pub(crate) async fn refuse_key(app: &App, exchange: Option<&Exchange>) -> Respon
         "send the admin API key as Authorization: Bearer <key>",
     );
     app.engine.admin_key_refused(&error).await;
+    app.key.discourage(exchange).await;
     let mut response = refuse(&error, exchange);
     let challenge = http::HeaderValue::from_static("Bearer realm=\"authserver-admin\"");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);

@@ -5,6 +5,25 @@ use domain::AuditAction;
 
 on_both!(without_the_key_everything_is_refused_counted_and_recorded);
 
+#[tokio::test]
+async fn an_address_that_keeps_sending_wrong_keys_waits_and_the_right_key_does_not() {
+    let server = Server::start(&Database::sqlite()).await;
+    let wrong = Request::new("POST", "/admin/auth/verify").bearer("wrong");
+    let right = Request::new("POST", "/admin/auth/verify").bearer(ADMIN_KEY);
+    for _ in 0..5 {
+        server.send_admin(&wrong).await;
+    }
+    let started = std::time::Instant::now();
+    server
+        .send_admin(&wrong)
+        .await
+        .refused(401, "invalid_admin_key");
+    let penalty = started.elapsed();
+    let started = std::time::Instant::now();
+    server.send_admin(&right).await.expect(200);
+    assert!(started.elapsed() < penalty, "waited {penalty:?}");
+}
+
 async fn without_the_key_everything_is_refused_counted_and_recorded(database: Database) {
     let server = Server::start(&database).await;
     let denied = r#"authserver_auth_denied_total{reason="admin_auth_failed"}"#;
