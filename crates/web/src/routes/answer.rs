@@ -46,7 +46,6 @@ impl Asked {
         if let Some(after) = error.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
         }
-        response.extensions_mut().insert(AlreadyLogged);
         response
     }
 }

@@ -185,7 +185,10 @@ fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Respons
             .issue(SESSION_FORM, &user.cookie, "", app.engine.now());
     let host = host_for_display(&view.redirect_uri);
     let destination = if host.is_custom_scheme {
-        Destination::App { scheme: host.host }
+        // The page writes the colon.
+        Destination::App {
+            scheme: host.host.trim_end_matches(':').to_owned(),
+        }
     } else if host.is_local {
         Destination::Loopback { host: host.host }
     } else {

@@ -56,7 +56,7 @@ pub(crate) async fn token(
         .await;
     let mut response = match answer.outcome {
         Ok(tokens) => logged(json(StatusCode::OK, tokens.to_json())),
-        Err(error) => asked.refuse(&error),
+        Err(error) => logged(asked.refuse(&error)),
     };
     if let Some(nonce) = answer
         .dpop_nonce

@@ -73,7 +73,7 @@ impl Shared {
             client,
             started: Stopwatch::start(),
             surface: self.state.surface,
-            area: Area::of(request.uri().path()),
+            area: Area::below(&self.state.base_path, request.uri().path()),
             accept: accept_of(headers),
             error_page: self.state.error_page.clone(),
             route: OnceLock::new(),

@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 use tower_http::cors::{AllowOrigin, Cors, CorsLayer};
 
 use super::arrival::REQUEST_ID;
-use super::surface::Area;
+use super::exchange::Exchange;
 
 /// How long a browser may remember a preflight. Chromium caps it at two hours.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(7200);
@@ -86,7 +86,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match &mut self.open {
-            Some(open) if Area::of(request.uri().path()).is_for_scripts() => Crossing::Open {
+            Some(open) if is_for_scripts(&request) => Crossing::Open {
                 future: open.call(request),
             },
             _ => Crossing::Closed {
@@ -94,6 +94,10 @@ where
             },
         }
     }
+}
+
+fn is_for_scripts<B>(request: &Request<B>) -> bool {
+    Exchange::of(request).is_some_and(|exchange| exchange.area.is_for_scripts())
 }
 
 pin_project! {

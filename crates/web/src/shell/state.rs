@@ -33,6 +33,8 @@ pub struct ShellState {
     pub trusted_proxies: Arc<[IpNet]>,
     /// Origins whose scripts may call the OAuth endpoints; `*` means any.
     pub allowed_origins: Vec<String>,
+    /// Path of the issuer, without a slash at its end; empty at the root.
+    pub base_path: Arc<str>,
     /// Whether clients reach this server over https.
     pub https: bool,
     /// Limit per client address, if there is one.
@@ -61,6 +63,7 @@ impl ShellState {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            base_path: config.server.issuer.path().into(),
             https: config.server.issuer.is_https(),
             rate_limit: limit
                 .enabled
@@ -79,6 +82,7 @@ impl ShellState {
         Self {
             surface: Surface::Admin,
             allowed_origins: Vec::new(),
+            base_path: Arc::default(),
             https: false,
             rate_limit: None,
             body_limit: ADMIN_BODY_LIMIT,

@@ -38,6 +38,16 @@ impl Area {
         }
     }
 
+    /// The same on a server whose issuer has the path `base`: its routes are there below that path
+    /// as well as at the root.
+    #[must_use]
+    pub fn below(base: &str, path: &str) -> Self {
+        match path.strip_prefix(base) {
+            Some(rest) if rest.starts_with('/') => Self::of(rest),
+            _ => Self::of(path),
+        }
+    }
+
     /// Whether scripts of other origins may be let in. Pages are never among these.
     #[must_use]
     pub fn is_for_scripts(self) -> bool {
@@ -79,5 +89,22 @@ mod tests {
             assert!(Area::of(open).is_for_scripts(), "{open}");
         }
         assert!(!Area::of("/oauth/token/").is_for_scripts());
+    }
+
+    #[test]
+    fn the_path_of_the_issuer_changes_no_area() {
+        for (path, area) in [
+            ("/tenant/oauth/token", Area::Endpoint),
+            ("/oauth/token", Area::Endpoint),
+            ("/tenant/livez", Area::Probe),
+            ("/tenant/.well-known/jwks.json", Area::Discovery),
+            ("/.well-known/oauth-authorization-server/tenant", Area::Discovery),
+            ("/tenant/login", Area::Other),
+            ("/tenantoauth/token", Area::Other),
+            ("/other/oauth/token", Area::Other),
+        ] {
+            assert_eq!(Area::below("/tenant", path), area, "{path}");
+        }
+        assert_eq!(Area::below("", "/oauth/token"), Area::Endpoint);
     }
 }
