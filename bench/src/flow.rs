@@ -31,18 +31,38 @@ impl Tenant {
     /// Makes user, resource and clients. The server must be stopped or not have started yet.
     pub fn create(installation: &Installation) -> Result<Self> {
         let text = |value: &serde_json::Value, name: &str| {
-            value[name].as_str().map(str::to_owned).ok_or_else(|| failure(format!("no {name} in {value}")))
+            value[name]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| failure(format!("no {name} in {value}")))
         };
         installation.admin(&["user", "create", "--email", EMAIL, "--password", PASSWORD])?;
-        installation.admin(&["resource", "create", "--slug", "mcp", "--uri", RESOURCE, "--scopes", SCOPE])?;
-        let public = ["client", "create", "--name", "Public", "--auth-method", "none"];
-        let public = installation.admin(&[&public[..], &["--redirect-uri", REDIRECT, "--scope", SCOPE]].concat())?;
-        let runtime = installation.admin(&["client", "create", "--name", "Runtime", "--scope", SCOPE])?;
-        let (id, secret) = (text(&runtime, "client_id")?, text(&runtime, "client_secret")?);
+        installation.admin(&[
+            "resource", "create", "--slug", "mcp", "--uri", RESOURCE, "--scopes", SCOPE,
+        ])?;
+        let public = [
+            "client",
+            "create",
+            "--name",
+            "Public",
+            "--auth-method",
+            "none",
+        ];
+        let public = installation
+            .admin(&[&public[..], &["--redirect-uri", REDIRECT, "--scope", SCOPE]].concat())?;
+        let runtime =
+            installation.admin(&["client", "create", "--name", "Runtime", "--scope", SCOPE])?;
+        let (id, secret) = (
+            text(&runtime, "client_id")?,
+            text(&runtime, "client_secret")?,
+        );
         installation.admin(&["resource", "runtime-client", "add", "mcp", &id])?;
         Ok(Self {
             client: text(&public, "client_id")?,
-            runtime: format!("authorization: Basic {}\r\n", STANDARD.encode(format!("{id}:{secret}"))),
+            runtime: format!(
+                "authorization: Basic {}\r\n",
+                STANDARD.encode(format!("{id}:{secret}"))
+            ),
             cookie: String::new(),
         })
     }
@@ -53,8 +73,16 @@ impl Tenant {
         let page = connection.exchange(&get("/login", "")).await?.expect(200)?;
         let before = cookie(&page)?;
         let token = field(&page, "csrf_token")?;
-        let form = [("csrf_token", token.as_str()), ("next", "/"), ("email", EMAIL), ("password", PASSWORD)];
-        let welcome = connection.exchange(&post("/login", &before, &form)).await?.expect(303)?;
+        let form = [
+            ("csrf_token", token.as_str()),
+            ("next", "/"),
+            ("email", EMAIL),
+            ("password", PASSWORD),
+        ];
+        let welcome = connection
+            .exchange(&post("/login", &before, &form))
+            .await?
+            .expect(303)?;
         self.cookie = cookie(&welcome)?;
 
         let question = connection.exchange(&self.authorize()).await?.expect(303)?;
@@ -62,10 +90,20 @@ impl Tenant {
         if !question.contains("/consent?") {
             return Ok(());
         }
-        let page = connection.exchange(&get(&question, &self.cookie)).await?.expect(200)?;
+        let page = connection
+            .exchange(&get(&question, &self.cookie))
+            .await?
+            .expect(200)?;
         let (token, request) = (field(&page, "csrf_token")?, field(&page, "request")?);
-        let form = [("csrf_token", token.as_str()), ("request", &request), ("decision", "allow")];
-        connection.exchange(&post("/consent", &self.cookie, &form)).await?.expect(303)?;
+        let form = [
+            ("csrf_token", token.as_str()),
+            ("request", &request),
+            ("decision", "allow"),
+        ];
+        connection
+            .exchange(&post("/consent", &self.cookie, &form))
+            .await?
+            .expect(303)?;
         Ok(())
     }
 
@@ -101,8 +139,11 @@ impl Tenant {
 
     /// The token request with `refresh_token`.
     pub fn refresh(&self, refresh_token: &str) -> Vec<u8> {
-        let form =
-            [("grant_type", "refresh_token"), ("client_id", &self.client), ("refresh_token", refresh_token)];
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", &self.client),
+            ("refresh_token", refresh_token),
+        ];
         post("/oauth/token", "", &form)
     }
 
@@ -113,16 +154,36 @@ impl Tenant {
 
     /// The client's wish that `token` end.
     pub fn revoke(&self, token: &str) -> Vec<u8> {
-        post("/oauth/revoke", "", &[("token", token), ("client_id", &self.client)])
+        post(
+            "/oauth/revoke",
+            "",
+            &[("token", token), ("client_id", &self.client)],
+        )
     }
 
     /// `count` codes, made by the authorization endpoint, and what that took.
-    pub async fn codes(&self, server: &Process, count: usize) -> Result<(load::Measured, Vec<String>)> {
+    pub async fn codes(
+        &self,
+        server: &Process,
+        count: usize,
+    ) -> Result<(load::Measured, Vec<String>)> {
         let request = self.authorize();
-        let ask = |share| Ask { request: request.clone(), left: share, codes: Vec::with_capacity(share) };
-        let workers = (0..16).map(|index| ask(count / 16 + usize::from(index < count % 16))).collect();
+        let ask = |share| Ask {
+            request: request.clone(),
+            left: share,
+            codes: Vec::with_capacity(share),
+        };
+        let workers = (0..16)
+            .map(|index| ask(count / 16 + usize::from(index < count % 16)))
+            .collect();
         let (measured, workers) = load::run(server.address, workers, None).await?;
-        Ok((measured, workers.into_iter().flat_map(|worker| worker.codes).collect()))
+        Ok((
+            measured,
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.codes)
+                .collect(),
+        ))
     }
 
     /// Redeems `codes` on `connections` connections.
@@ -136,9 +197,21 @@ impl Tenant {
         for (index, code) in codes.iter().enumerate() {
             shares[index % connections].push_back(self.redeem(code));
         }
-        let workers = shares.into_iter().map(|requests| Redeem { requests, tokens: Vec::new() }).collect();
+        let workers = shares
+            .into_iter()
+            .map(|requests| Redeem {
+                requests,
+                tokens: Vec::new(),
+            })
+            .collect();
         let (measured, workers) = load::run(server.address, workers, None).await?;
-        Ok((measured, workers.into_iter().flat_map(|worker| worker.tokens).collect()))
+        Ok((
+            measured,
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.tokens)
+                .collect(),
+        ))
     }
 
     /// Tokens of `count` new families.
@@ -157,8 +230,14 @@ pub struct Tokens {
 impl Tokens {
     fn of(response: &Response<'_>) -> Result<Self> {
         check(response, 200)?;
-        match (response.member("access_token"), response.member("refresh_token")) {
-            (Some(access), Some(refresh)) => Ok(Self { access: access.into(), refresh: refresh.into() }),
+        match (
+            response.member("access_token"),
+            response.member("refresh_token"),
+        ) {
+            (Some(access), Some(refresh)) => Ok(Self {
+                access: access.into(),
+                refresh: refresh.into(),
+            }),
             _ => Err(failure("no tokens in the response")),
         }
     }
@@ -179,8 +258,13 @@ impl Worker for Ask {
     fn answer(&mut self, response: &Response<'_>) -> Result<()> {
         check(response, 303)?;
         let location = response.header("location").unwrap_or_default();
-        let code = location.split(['?', '&']).find_map(|pair| pair.strip_prefix("code="));
-        self.codes.push(code.ok_or_else(|| failure(format!("no code in {location}")))?.to_owned());
+        let code = location
+            .split(['?', '&'])
+            .find_map(|pair| pair.strip_prefix("code="));
+        self.codes.push(
+            code.ok_or_else(|| failure(format!("no code in {location}")))?
+                .to_owned(),
+        );
         Ok(())
     }
 }
@@ -240,15 +324,24 @@ impl Worker for Introspect {
 
 /// The header line that returns the cookie a response has set.
 fn cookie(response: &Response<'_>) -> Result<String> {
-    let cookie = response.header("set-cookie").and_then(|cookie| cookie.split(';').next());
-    Ok(format!("cookie: {}\r\n", cookie.ok_or_else(|| failure("no cookie"))?))
+    let cookie = response
+        .header("set-cookie")
+        .and_then(|cookie| cookie.split(';').next());
+    Ok(format!(
+        "cookie: {}\r\n",
+        cookie.ok_or_else(|| failure("no cookie"))?
+    ))
 }
 
 /// The value of a form field on a page.
 fn field(page: &Response<'_>, name: &str) -> Result<String> {
     let text = std::str::from_utf8(page.body)?;
-    let tag = text.split('<').find(|tag| tag.contains(&format!("name=\"{name}\"")));
-    let value = tag.and_then(|tag| tag.split_once("value=\"")).and_then(|(_, rest)| rest.split_once('"'));
+    let tag = text
+        .split('<')
+        .find(|tag| tag.contains(&format!("name=\"{name}\"")));
+    let value = tag
+        .and_then(|tag| tag.split_once("value=\""))
+        .and_then(|(_, rest)| rest.split_once('"'));
     let (value, _) = value.ok_or_else(|| failure(format!("no field {name} on the page")))?;
     Ok(value.replace("&amp;", "&").replace("&#38;", "&"))
 }

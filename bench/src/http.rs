@@ -24,7 +24,10 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(16 * 1024) })
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(16 * 1024),
+        })
     }
 
     /// Sends `request` and waits for all of the response.
@@ -37,7 +40,8 @@ impl Connection {
                 break end + 4;
             }
         };
-        let length: usize = header(&self.buffer[..head], "content-length").map_or(Ok(0), str::parse)?;
+        let length: usize =
+            header(&self.buffer[..head], "content-length").map_or(Ok(0), str::parse)?;
         while self.buffer.len() < head + length {
             self.fill().await?;
         }
@@ -72,7 +76,11 @@ impl<'a> Response<'a> {
         if self.status == status {
             return Ok(self);
         }
-        Err(failure(format!("status {} instead of {status}: {}", self.status, String::from_utf8_lossy(self.body))))
+        Err(failure(format!(
+            "status {} instead of {status}: {}",
+            self.status,
+            String::from_utf8_lossy(self.body)
+        )))
     }
 }
 
@@ -105,5 +113,7 @@ pub fn post(target: &str, headers: &str, form: &[(&str, &str)]) -> Vec<u8> {
 
 /// A form or a query.
 pub fn encode(pairs: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
 }

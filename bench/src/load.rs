@@ -30,7 +30,9 @@ impl Measured {
     /// The latency that this share of requests did not exceed, in milliseconds.
     pub fn percentile(&self, share: f64) -> f64 {
         let index = (self.latencies.len() as f64 * share) as usize;
-        let micros = self.latencies.get(index.min(self.latencies.len().saturating_sub(1)));
+        let micros = self
+            .latencies
+            .get(index.min(self.latencies.len().saturating_sub(1)));
         micros.map_or(f64::NAN, |micros| f64::from(*micros) / 1000.0)
     }
 }

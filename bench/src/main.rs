@@ -77,7 +77,13 @@ async fn main() -> Result<()> {
     }
     if arguments.wants("postgres") {
         let postgres = postgres::Postgres::start()?;
-        measures::tokens("PostgreSQL", &Database::Postgres(&postgres), &arguments, &mut report).await?;
+        measures::tokens(
+            "PostgreSQL",
+            &Database::Postgres(&postgres),
+            &arguments,
+            &mut report,
+        )
+        .await?;
     }
     if arguments.wants("bare") {
         measures::bare(&arguments, &mut report).await?;

@@ -43,30 +43,52 @@ impl Stage {
     /// Workers that refresh a family each.
     pub async fn refreshers(&self, count: usize) -> Result<Vec<Refresh>> {
         let tokens = self.tenant.tokens(&self.server, count).await?;
-        let worker = |token: crate::flow::Tokens| Refresh { tenant: self.tenant.clone(), token: token.refresh };
+        let worker = |token: crate::flow::Tokens| Refresh {
+            tenant: self.tenant.clone(),
+            token: token.refresh,
+        };
         Ok(tokens.into_iter().map(worker).collect())
     }
 
-    async fn load<W: Worker>(&self, workers: Vec<W>, arguments: &Arguments) -> Result<(Measured, Vec<W>)> {
+    async fn load<W: Worker>(
+        &self,
+        workers: Vec<W>,
+        arguments: &Arguments,
+    ) -> Result<(Measured, Vec<W>)> {
         load::run(self.server.address, workers, Some(arguments.time())).await
     }
 }
 
 /// Codes and refresh tokens against one database.
-pub async fn tokens(name: &str, database: &Database<'_>, arguments: &Arguments, report: &mut Report) -> Result<()> {
+pub async fn tokens(
+    name: &str,
+    database: &Database<'_>,
+    arguments: &Arguments,
+    report: &mut Report,
+) -> Result<()> {
     let installation = Installation::new(&arguments.authserver, database)?;
     let stage = Stage::set(&installation).await?;
     stage.tenant.tokens(&stage.server, 500).await?;
     let mut refreshers = stage.refreshers(CONNECTIONS).await?;
     for _ in 0..arguments.rounds {
         let (measured, codes) = stage.tenant.codes(&stage.server, CODES).await?;
-        report.add_load(&format!("{name}: authorize, signed in and agreed"), &measured);
+        report.add_load(
+            &format!("{name}: authorize, signed in and agreed"),
+            &measured,
+        );
 
         let before = stage.server.processor_seconds()?;
-        let (measured, _) = stage.tenant.redeem_all(&stage.server, CONNECTIONS, codes).await?;
+        let (measured, _) = stage
+            .tenant
+            .redeem_all(&stage.server, CONNECTIONS, codes)
+            .await?;
         let title = format!("{name}: code → tokens");
         report.add_load(&title, &measured);
-        report.add_cost(&title, stage.server.processor_seconds()? - before, CODES as f64);
+        report.add_cost(
+            &title,
+            stage.server.processor_seconds()? - before,
+            CODES as f64,
+        );
 
         let before = stage.server.processor_seconds()?;
         let (measured, workers) = stage.load(refreshers, arguments).await?;
@@ -76,7 +98,11 @@ pub async fn tokens(name: &str, database: &Database<'_>, arguments: &Arguments, 
         let requests = measured.rate * arguments.time().as_secs_f64();
         report.add_cost(&title, stage.server.processor_seconds()? - before, requests);
     }
-    report.add(&format!("{name}: resident after load"), "MiB", stage.server.resident()?);
+    report.add(
+        &format!("{name}: resident after load"),
+        "MiB",
+        stage.server.resident()?,
+    );
     Ok(())
 }
 
@@ -85,12 +111,24 @@ pub async fn introspection(arguments: &Arguments, report: &mut Report) -> Result
     let installation = Installation::new(&arguments.authserver, &Database::Sqlite)?;
     let stage = Stage::set(&installation).await?;
     let tokens = stage.tenant.tokens(&stage.server, LIVE_TOKENS).await?;
-    let requests = Arc::new(tokens.iter().map(|token| stage.tenant.introspect(&token.access)).collect::<Vec<_>>());
+    let requests = Arc::new(
+        tokens
+            .iter()
+            .map(|token| stage.tenant.introspect(&token.access))
+            .collect::<Vec<_>>(),
+    );
     let workers = || {
-        let start = |index| Introspect { requests: Arc::clone(&requests), next: index * 61 };
+        let start = |index| Introspect {
+            requests: Arc::clone(&requests),
+            next: index * 61,
+        };
         (0..CONNECTIONS).map(start).collect::<Vec<_>>()
     };
-    let live = || (0..CONNECTIONS).map(|_| Repeat(get("/livez", ""))).collect::<Vec<_>>();
+    let live = || {
+        (0..CONNECTIONS)
+            .map(|_| Repeat(get("/livez", "")))
+            .collect::<Vec<_>>()
+    };
     stage.load(workers(), arguments).await?;
     for _ in 0..arguments.rounds {
         let (measured, _) = stage.load(live(), arguments).await?;
@@ -99,14 +137,21 @@ pub async fn introspection(arguments: &Arguments, report: &mut Report) -> Result
         report.add_load("introspect", &measured);
 
         let victims = stage.tenant.tokens(&stage.server, 100).await?;
-        let victims = victims.iter().map(|token| stage.tenant.revoke(&token.access)).collect();
+        let victims = victims
+            .iter()
+            .map(|token| stage.tenant.revoke(&token.access))
+            .collect();
         let trickle = tokio::spawn(revoke(stage.server.address, victims));
         let (measured, _) = stage.load(workers(), arguments).await?;
         trickle.abort();
         report.add_load("introspect, 10 revocations/s", &measured);
     }
     report.compare("introspect / livez", "introspect", "livez");
-    report.compare("introspect, 10 revocations/s / livez", "introspect, 10 revocations/s", "livez");
+    report.compare(
+        "introspect, 10 revocations/s / livez",
+        "introspect, 10 revocations/s",
+        "livez",
+    );
     Ok(())
 }
 
@@ -138,7 +183,12 @@ pub async fn bare(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let mut command = Command::new(&arguments.bare);
     command.arg(address.to_string());
     let bare = Process::start(command, address, "/livez").await?;
-    let form = [("grant_type", "client_credentials"), ("client_id", "client"), ("client_secret", "secret"), ("scope", "tools/read")];
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "client"),
+        ("client_secret", "secret"),
+        ("scope", "tools/read"),
+    ];
     let request = post("/oauth/token", "", &form);
 
     let installation = Installation::new(&arguments.authserver, &Database::Sqlite)?;
@@ -155,7 +205,11 @@ pub async fn bare(arguments: &Arguments, report: &mut Report) -> Result<()> {
         refreshers = workers;
         report.add_load("refresh beside the bare server", &measured);
     }
-    report.compare("refresh / bare server", "refresh beside the bare server", "bare server");
+    report.compare(
+        "refresh / bare server",
+        "refresh beside the bare server",
+        "bare server",
+    );
     Ok(())
 }
 
@@ -165,5 +219,8 @@ pub fn check(response: &Response<'_>, status: u16) -> Result<()> {
         return Ok(());
     }
     let body = String::from_utf8_lossy(response.body);
-    Err(crate::failure(format!("status {} instead of {status}: {body}", response.status)))
+    Err(crate::failure(format!(
+        "status {} instead of {status}: {body}",
+        response.status
+    )))
 }

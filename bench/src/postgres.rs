@@ -25,7 +25,9 @@ fn command(program: &str) -> Command {
         return Command::new(path);
     }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(path);
+    command
+        .args(["--reuid=postgres", "--regid=postgres", "--clear-groups"])
+        .arg(path);
     command
 }
 
@@ -40,7 +42,13 @@ impl Postgres {
         }
         let data = folder.path().join("data");
         let made = command("initdb")
-            .args(["--auth=trust", "--username=bench", "--encoding=UTF8", "--locale=C", "-D"])
+            .args([
+                "--auth=trust",
+                "--username=bench",
+                "--encoding=UTF8",
+                "--locale=C",
+                "-D",
+            ])
             .arg(&data)
             .current_dir(folder.path())
             .stdout(Stdio::null())
@@ -54,12 +62,25 @@ impl Postgres {
             .arg(&data)
             .arg("-k")
             .arg(folder.path())
-            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "fsync=on", "-c", "synchronous_commit=on"])
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port.to_string(),
+                "-c",
+                "fsync=on",
+                "-c",
+                "synchronous_commit=on",
+            ])
             .current_dir(folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let postgres = Self { child, port, _folder: folder };
+        let postgres = Self {
+            child,
+            port,
+            _folder: folder,
+        };
         let begun = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if begun.elapsed() > PATIENCE {

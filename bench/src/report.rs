@@ -32,10 +32,18 @@ impl Report {
     /// Adds a figure.
     pub fn add(&mut self, name: &str, unit: &'static str, figure: f64) {
         eprintln!("  {name}: {figure:.2} {unit}");
-        if let Some(series) = self.series.iter_mut().find(|series| series.name == name && series.unit == unit) {
+        if let Some(series) = self
+            .series
+            .iter_mut()
+            .find(|series| series.name == name && series.unit == unit)
+        {
             series.rounds.push(figure);
         } else {
-            self.series.push(Series { name: name.into(), unit, rounds: vec![figure] });
+            self.series.push(Series {
+                name: name.into(),
+                unit,
+                rounds: vec![figure],
+            });
         }
     }
 
@@ -47,14 +55,23 @@ impl Report {
 
     /// Adds processor time per request.
     pub fn add_cost(&mut self, name: &str, seconds: f64, requests: f64) {
-        self.add(name, "µs of processor per request", seconds * 1e6 / requests);
+        self.add(
+            name,
+            "µs of processor per request",
+            seconds * 1e6 / requests,
+        );
     }
 
     /// Adds, for each round, the share that `part` is of `whole`.
     pub fn compare(&mut self, name: &str, part: &str, whole: &str) {
         let rates = |name: &str| {
-            let series = self.series.iter().find(|series| series.name == name && series.unit == "requests/s");
-            series.map(|series| series.rounds.clone()).unwrap_or_default()
+            let series = self
+                .series
+                .iter()
+                .find(|series| series.name == name && series.unit == "requests/s");
+            series
+                .map(|series| series.rounds.clone())
+                .unwrap_or_default()
         };
         for (part, whole) in rates(part).into_iter().zip(rates(whole)) {
             self.add(name, "%", 100.0 * part / whole);
@@ -66,7 +83,11 @@ impl Report {
         println!("| measure | median | | lowest – highest |\n|---|---:|---|---|");
         for series in &self.series {
             let low = series.rounds.iter().copied().fold(f64::INFINITY, f64::min);
-            let high = series.rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let high = series
+                .rounds
+                .iter()
+                .copied()
+                .fold(f64::NEG_INFINITY, f64::max);
             let digits = usize::from(high < 1000.0);
             println!(
                 "| {} | {:.digits$} | {} | {low:.digits$} – {high:.digits$} |",

@@ -27,7 +27,11 @@ pub async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
             report.add("filling the database", "s", begun.elapsed().as_secs_f64());
         }
         let stage = Stage::resume(&installation, tenant).await?;
-        report.add(&format!("{name}: start to ready"), "ms", stage.server.start.as_secs_f64() * 1000.0);
+        report.add(
+            &format!("{name}: start to ready"),
+            "ms",
+            stage.server.start.as_secs_f64() * 1000.0,
+        );
         let refreshers: Vec<Refresh> = stage.refreshers(16).await?;
         stages.push((name, installation, stage, refreshers));
     }
@@ -37,17 +41,25 @@ pub async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
             let (measured, _) = stage.tenant.redeem_all(&stage.server, 16, codes).await?;
             report.add_load(&format!("{name}: code → tokens"), &measured);
             let workers = std::mem::take(refreshers);
-            let (measured, workers) = load::run(stage.server.address, workers, Some(arguments.time())).await?;
+            let (measured, workers) =
+                load::run(stage.server.address, workers, Some(arguments.time())).await?;
             *refreshers = workers;
             report.add_load(&format!("{name}: refresh"), &measured);
         }
     }
     for what in ["code → tokens", "refresh"] {
-        let (full, small) = (format!("full database: {what}"), format!("small database: {what}"));
+        let (full, small) = (
+            format!("full database: {what}"),
+            format!("small database: {what}"),
+        );
         report.compare(&format!("full / small database: {what}"), &full, &small);
     }
     for (name, _, stage, _) in &stages {
-        report.add(&format!("{name}: resident after load"), "MiB", stage.server.resident()?);
+        report.add(
+            &format!("{name}: resident after load"),
+            "MiB",
+            stage.server.resident()?,
+        );
     }
     Ok(())
 }
@@ -55,8 +67,14 @@ pub async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
 /// Adds the rows by SQL. Ids look as real ones do: issuances in order of time (UUIDv7), spread
 /// over all clients. Indexes are made afterwards, which is quicker.
 async fn fill(file: &Path) -> Result<()> {
-    let options = SqliteConnectOptions::new().filename(file).pragma("synchronous", "off");
-    let mut database = options.pragma("cache_size", "-1000000").disable_statement_logging().connect().await?;
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .pragma("synchronous", "off");
+    let mut database = options
+        .pragma("cache_size", "-1000000")
+        .disable_statement_logging()
+        .connect()
+        .await?;
     let indexes: Vec<(String, String)> = sqlx::query_as(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('clients', 'issuances')",
     )
@@ -102,6 +120,8 @@ async fn fill(file: &Path) -> Result<()> {
 }
 
 async fn execute(database: &mut SqliteConnection, statement: &str) -> Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(database).await?;
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+        .execute(database)
+        .await?;
     Ok(())
 }

@@ -37,7 +37,9 @@ pub struct Process {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
 }
 
 impl Installation {
@@ -47,7 +49,12 @@ impl Installation {
             Database::Sqlite => None,
             Database::Postgres(postgres) => Some(postgres.dsn()),
         };
-        Ok(Self { binary: binary.into(), folder: tempfile::tempdir()?, dsn, port: free_port()? })
+        Ok(Self {
+            binary: binary.into(),
+            folder: tempfile::tempdir()?,
+            dsn,
+            port: free_port()?,
+        })
     }
 
     /// The database file.
@@ -65,24 +72,43 @@ impl Installation {
         command
             .env_clear()
             .current_dir(self.folder.path())
-            .env("AUTHPLANE_SERVER_ADDRESS", format!("127.0.0.1:{}", self.port))
+            .env(
+                "AUTHPLANE_SERVER_ADDRESS",
+                format!("127.0.0.1:{}", self.port),
+            )
             .env("AUTHPLANE_SERVER_ISSUER", self.issuer())
-            .env("AUTHPLANE_ADMIN_ADDRESS", format!("127.0.0.1:{}", free_port()?))
-            .env("AUTHPLANE_ADMIN_API_KEY", "benchmark-admin-key-benchmark-admin-key")
+            .env(
+                "AUTHPLANE_ADMIN_ADDRESS",
+                format!("127.0.0.1:{}", free_port()?),
+            )
+            .env(
+                "AUTHPLANE_ADMIN_API_KEY",
+                "benchmark-admin-key-benchmark-admin-key",
+            )
             .env("AUTHPLANE_STORAGE_SQLITE_PATH", self.sqlite_file())
-            .env("AUTHPLANE_SIGNING_KEY_PATH", self.folder.path().join("keys"))
+            .env(
+                "AUTHPLANE_SIGNING_KEY_PATH",
+                self.folder.path().join("keys"),
+            )
             // All load comes from one address: the limiter works, but never refuses.
             .env("AUTHPLANE_RATE_LIMIT_RPS", "1000000")
             .env("AUTHPLANE_RATE_LIMIT_BURST", "1000000");
         if let Some(dsn) = &self.dsn {
-            command.env("AUTHPLANE_STORAGE_DRIVER", "postgres").env("AUTHPLANE_STORAGE_POSTGRES_DSN", dsn);
+            command
+                .env("AUTHPLANE_STORAGE_DRIVER", "postgres")
+                .env("AUTHPLANE_STORAGE_POSTGRES_DSN", dsn);
         }
         Ok(command)
     }
 
     /// Runs an `admin` command and returns what it printed.
     pub fn admin(&self, arguments: &[&str]) -> Result<serde_json::Value> {
-        let output = self.command()?.arg("admin").args(arguments).arg("--json").output()?;
+        let output = self
+            .command()?
+            .arg("admin")
+            .args(arguments)
+            .arg("--json")
+            .output()?;
         if !output.status.success() {
             return Err(failure(String::from_utf8_lossy(&output.stderr)));
         }
@@ -94,7 +120,12 @@ impl Installation {
         let mut command = self.command()?;
         let log = std::fs::File::create(self.folder.path().join("log"))?;
         command.arg("serve").stdout(log);
-        Process::start(command, SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), "/ready").await
+        Process::start(
+            command,
+            SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
+            "/ready",
+        )
+        .await
     }
 }
 
@@ -103,7 +134,11 @@ impl Process {
     pub async fn start(mut command: Command, address: SocketAddr, path: &str) -> Result<Self> {
         let begun = Instant::now();
         let child = command.stdin(Stdio::null()).spawn()?;
-        let mut process = Self { child, address, start: Duration::ZERO };
+        let mut process = Self {
+            child,
+            address,
+            start: Duration::ZERO,
+        };
         loop {
             if let Ok(mut connection) = Connection::open(address).await
                 && let Ok(response) = connection.exchange(&get(path, "")).await
@@ -126,15 +161,24 @@ impl Process {
     pub fn resident(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()).ok_or_else(|| failure("no VmRSS"))?;
+        let kib = line
+            .and_then(|line| line.split_whitespace().next())
+            .ok_or_else(|| failure("no VmRSS"))?;
         Ok(kib.parse::<f64>()? / 1024.0)
     }
 
     /// Processor seconds used so far.
     pub fn processor_seconds(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, fields) = stat.rsplit_once(')').ok_or_else(|| failure("no processor times"))?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
+        let (_, fields) = stat
+            .rsplit_once(')')
+            .ok_or_else(|| failure("no processor times"))?;
+        let ticks = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(str::parse::<u64>)
+            .sum::<std::result::Result<u64, _>>()?;
         Ok(ticks as f64 / CLOCK_TICKS)
     }
 }

@@ -58,9 +58,17 @@ impl Signer {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a server of its own, without the product's clock")]
-async fn token(State(signer): State<Arc<Signer>>, Form(request): Form<TokenRequest>) -> Json<TokenResponse> {
-    let iat = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a server of its own, without the product's clock"
+)]
+async fn token(
+    State(signer): State<Arc<Signer>>,
+    Form(request): Form<TokenRequest>,
+) -> Json<TokenResponse> {
+    let iat = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     let claims = Claims {
         iss: "http://localhost:9000",
         sub: &request.client_id,
@@ -72,19 +80,37 @@ async fn token(State(signer): State<Arc<Signer>>, Form(request): Form<TokenReque
         scope: &request.scope,
     };
     let access_token = signer.sign(&claims).unwrap_or_default();
-    Json(TokenResponse { access_token, token_type: "Bearer", expires_in: 3600, scope: request.scope })
+    Json(TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in: 3600,
+        scope: request.scope,
+    })
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".into());
+    let address = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "127.0.0.1:0".into());
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
-    let header = format!("{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","typ":"at+jwt","kid":"bare"}"#));
-    let signer = Arc::new(Signer { key, random: SystemRandom::new(), header });
+    let header = format!(
+        "{}.",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","typ":"at+jwt","kid":"bare"}"#)
+    );
+    let signer = Arc::new(Signer {
+        key,
+        random: SystemRandom::new(),
+        header,
+    });
     let app = Router::new()
         .route("/oauth/token", post(token))
         .route("/livez", get(|| async { "ok" }))
         .with_state(signer);
     let listener = tokio::net::TcpListener::bind(address).await?;
-    Ok(axum::serve(axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true))), app).await?)
+    Ok(axum::serve(
+        axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true))),
+        app,
+    )
+    .await?)
 }

@@ -57,7 +57,7 @@ impl Engine {
     pub fn new(parts: EngineParts) -> Self {
         let lockout = Lockout::new(&parts.config.rate_limit);
         Self(Arc::new(Inner {
-            passwords: Passwords::new(&*parts.rng),
+            passwords: Passwords::new(),
             lockout,
             health: HealthProbe::default(),
             metadata: MetadataCache::default(),
