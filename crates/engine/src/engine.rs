@@ -64,7 +64,7 @@ impl Engine {
         let token_endpoint = format!("{}/oauth/token", parts.config.server.issuer.as_str());
         let token_endpoint = Htu::parse(&token_endpoint).expect("an issuer is an absolute URL");
         Self(Arc::new(Inner {
-            passwords: Passwords::new(&*parts.rng),
+            passwords: Passwords::new(),
             lockout,
             health: HealthProbe::default(),
             metadata: MetadataCache::default(),

@@ -1,12 +1,13 @@
 //! Introspection (RFC 7662): whether a token is good at this moment.
 //!
-//! Resource servers ask this on every call, so answers are kept in memory: under the store's
-//! generation number, which changes with every revocation anywhere, so that a kept answer is
-//! as current as a fresh one.
+//! Resource servers ask this on every call, so answers are kept in memory: with the store's
+//! generation number, which changes with every revocation anywhere, and with what they rest on.
+//! When the number has changed, the changes since are looked at; one that concerns the answer
+//! ends it, so that a kept answer is as current as a fresh one.
 
 use crate::observe::event;
 use crate::{Engine, Error, Result};
-use domain::{AuditAction, Client, Digest, UserStatus};
+use domain::{AuditAction, Client, Digest, FamilyId, UnixMillis, UserStatus};
 use moka::sync::Cache;
 use oauth::client_auth::PresentedClient;
 use oauth::introspection::{INACTIVE, IntrospectionResponse};
@@ -15,21 +16,55 @@ use oauth::presented_token::PresentedToken;
 use oauth::{ErrorCode, Params};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use store::{Change, Store};
 use telemetry::Stopwatch;
 use telemetry::metrics::DenyReason;
 
 /// Answers kept.
 const CAPACITY: u64 = 50_000;
 
-#[derive(Clone)]
+/// An answer, with what it rests on.
 struct Answer {
     body: Arc<[u8]>,
-    generation: u64,
+    /// Under which it was last known to hold.
+    generation: AtomicU64,
     exp: i64,
+    jti: String,
+    client_id: String,
+    sub: String,
+    family_id: Option<FamilyId>,
+}
+
+impl Answer {
+    /// Whether it may be another after `change`.
+    fn rests_on(&self, change: &Change) -> bool {
+        match change {
+            Change::Token(jti) => self.jti == *jti,
+            Change::Family(id) => self
+                .family_id
+                .as_ref()
+                .is_some_and(|own| own.as_str() == id),
+            Change::User(id) => self.sub == *id,
+            Change::Client(id) => self.client_id == *id,
+            Change::Settings => false,
+            Change::Resources | Change::Everything => true,
+        }
+    }
+
+    /// Whether it still holds.
+    fn holds(&self, store: &Store, now: UnixMillis) -> bool {
+        let since = self.generation.load(Ordering::Acquire);
+        let Some(generation) = store.unchanged_since(since, |change| self.rests_on(change)) else {
+            return false;
+        };
+        self.generation.fetch_max(generation, Ordering::Release);
+        now.seconds() < self.exp
+    }
 }
 
 /// Answers about active tokens.
-pub(crate) struct IntrospectionCache(Cache<(Digest, Arc<str>), Answer>);
+pub(crate) struct IntrospectionCache(Cache<(Digest, Arc<str>), Arc<Answer>>);
 
 impl IntrospectionCache {
     pub fn new() -> Self {
@@ -100,10 +135,9 @@ impl Engine {
         let key = (Digest::of(token.as_bytes()), Arc::from(client.id.as_str()));
         let cache = &self.inner().introspections.0;
         if let Some(kept) = cache.get(&key)
-            && Some(kept.generation) == generation
-            && self.now().seconds() < kept.exp
+            && kept.holds(self.store(), self.now())
         {
-            return Ok(kept.body);
+            return Ok(Arc::clone(&kept.body));
         }
         let Some(claims) = self.own_token(token) else {
             return Ok(inactive());
@@ -119,7 +153,11 @@ impl Engine {
             self.record(vec![event]).await;
             return Ok(inactive());
         }
-        let Some(username) = self.alive(&claims).await? else {
+        let Some(Alive {
+            username,
+            family_id,
+        }) = self.alive(&claims).await?
+        else {
             return Ok(inactive());
         };
         let body: Arc<[u8]> = IntrospectionResponse::active(&claims, username.as_deref())
@@ -128,11 +166,15 @@ impl Engine {
         if let Some(generation) = generation {
             cache.insert(
                 key,
-                Answer {
+                Arc::new(Answer {
                     body: Arc::clone(&body),
-                    generation,
+                    generation: AtomicU64::new(generation),
                     exp: claims.exp,
-                },
+                    jti: claims.jti,
+                    client_id: claims.client_id,
+                    sub: claims.sub,
+                    family_id,
+                }),
             );
         }
         Ok(body)
@@ -168,22 +210,34 @@ impl Engine {
             .any(|resource| resource.is_runtime_client(client.id.as_str())))
     }
 
-    /// Whether nothing has ended the token. The inner value is its user's address.
-    async fn alive(&self, claims: &AccessTokenClaims) -> Result<Option<Option<String>>> {
+    /// What there is to know of the token, if nothing has ended it.
+    async fn alive(&self, claims: &AccessTokenClaims) -> Result<Option<Alive>> {
         let Some(issuance) = self.store().issuance(&claims.jti).await? else {
             return Ok(None);
         };
         if issuance.revoked_at.is_some() {
             return Ok(None);
         }
-        let Some(user_id) = issuance.subject_user_id else {
-            return Ok(Some(None));
+        let username = match issuance.subject_user_id {
+            Some(user_id) => match self.store().user(user_id.as_str()).await? {
+                Some(user) if user.status == UserStatus::Active => Some(user.email.clone()),
+                _ => return Ok(None),
+            },
+            None => None,
         };
-        let user = self.store().user(user_id.as_str()).await?;
-        Ok(user
-            .filter(|user| user.status == UserStatus::Active)
-            .map(|user| Some(user.email.clone())))
+        Ok(Some(Alive {
+            username,
+            family_id: issuance.family_id,
+        }))
     }
+}
+
+/// What the database adds to the claims of a token that is alive.
+struct Alive {
+    /// The address of its user.
+    username: Option<String>,
+    /// The family it belongs to.
+    family_id: Option<FamilyId>,
 }
 
 fn inactive() -> Arc<[u8]> {

@@ -13,29 +13,28 @@ pub(crate) const MIN_LENGTH: usize = 8;
 /// The longest, in bytes; hashing more would only cost.
 pub(crate) const MAX_LENGTH: usize = 1024;
 
+/// What an unknown user's password is compared with, so that it takes as long: a hash with the
+/// same parameters. Whether anything matches it does not matter.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IG5vYm9keSAhIQ$\
+     bm9ib2R5IG5vYm9keSBub2JvZHkgbm9ib2R5IG5vYm8";
+
 /// Hashes and checks passwords without letting them take all processors.
 pub(crate) struct Passwords {
     places: Arc<Semaphore>,
-    /// What an unknown user's password is compared with, so that it takes as long.
-    nobody: Arc<str>,
 }
 
 impl Passwords {
-    pub fn new(rng: &dyn Rng) -> Self {
+    pub fn new() -> Self {
         let places = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let mut random = [0; 16];
-        rng.fill(&mut random);
-        let nobody = hash(&format!("{random:?}"), rng).unwrap_or_default();
         Self {
             places: Arc::new(Semaphore::new(places)),
-            nobody: nobody.into(),
         }
     }
 
     /// Whether `password` is the one `stored` was made of. Takes as long when nothing is stored.
     pub async fn verify(&self, stored: Option<&str>, password: &SecretString) -> bool {
         let known = stored.is_some();
-        let stored = stored.unwrap_or(&self.nobody).to_owned();
+        let stored = stored.unwrap_or(NOBODY).to_owned();
         let password = password.clone();
         let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
             return false;
@@ -79,7 +78,7 @@ mod tests {
 
     #[tokio::test]
     async fn passwords_verify_against_their_own_argon2id_hash_only() {
-        let passwords = Passwords::new(&SystemRng);
+        let passwords = Passwords::new();
         let good = SecretString::from("correct horse");
         let stored = passwords.hash(&good, Arc::new(SystemRng)).await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
@@ -91,5 +90,21 @@ mod tests {
         );
         assert!(!passwords.verify(None, &good).await);
         assert!(!passwords.verify(Some("not a hash"), &good).await);
+    }
+
+    #[test]
+    fn an_unknown_user_costs_as_much_as_a_known_one() {
+        let parameters = |stored: &str| {
+            let hash = PasswordHash::new(stored).unwrap();
+            (
+                hash.algorithm.to_string(),
+                hash.version,
+                hash.params.to_string(),
+                hash.salt.map(|salt| salt.as_ref().len()),
+                hash.hash.map(|hash| hash.as_bytes().len()),
+            )
+        };
+        let known = hash("password", &SystemRng).unwrap();
+        assert_eq!(parameters(NOBODY), parameters(&known));
     }
 }

@@ -8,23 +8,26 @@
 use crate::Change;
 use domain::{Client, Resource, User};
 use moka::sync::Cache;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many clients and how many users are held.
 const CAPACITY: u64 = 100_000;
+/// How many of the latest changes are remembered.
+const RECENT: usize = 1024;
 
 /// The registered resources, found by URI or slug.
 #[derive(Debug, Default)]
 pub struct ResourceCatalog {
     resources: Vec<Arc<Resource>>,
-    by_identifier: std::collections::HashMap<String, usize>,
+    by_identifier: HashMap<String, usize>,
 }
 
 impl ResourceCatalog {
     pub(crate) fn new(resources: Vec<Resource>) -> Self {
         let resources: Vec<_> = resources.into_iter().map(Arc::new).collect();
-        let mut by_identifier = std::collections::HashMap::new();
+        let mut by_identifier = HashMap::new();
         for (index, resource) in resources.iter().enumerate() {
             by_identifier.insert(resource.slug.clone(), index);
             if let Some(uri) = &resource.uri {
@@ -65,7 +68,8 @@ pub(crate) struct Caches {
     pub users: Slot<Option<Arc<User>>>,
     pub resources: Slot<Arc<ResourceCatalog>>,
     pub settings: Slot<Option<String>>,
-    revocations: AtomicU64,
+    changes: AtomicU64,
+    recent: Mutex<VecDeque<Change>>,
     blind: AtomicBool,
 }
 
@@ -76,19 +80,20 @@ impl Caches {
             users: Slot::new(CAPACITY),
             resources: Slot::new(1),
             settings: Slot::new(64),
-            revocations: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            recent: Mutex::default(),
             blind: AtomicBool::new(false),
         }
     }
 
     /// Forgets what `change` made stale.
-    pub fn apply(&self, change: &Change) {
-        match change {
+    pub fn apply(&self, change: Change) {
+        match &change {
             Change::Client(id) => self.clients.forget(id),
             Change::User(id) => self.users.forget(id),
             Change::Resources => self.resources.forget_all(),
             Change::Settings => self.settings.forget_all(),
-            Change::Revocation => {}
+            Change::Token(_) | Change::Family(_) => {}
             Change::Everything => {
                 self.clients.forget_all();
                 self.users.forget_all();
@@ -96,7 +101,12 @@ impl Caches {
                 self.settings.forget_all();
             }
         }
-        self.revocations.fetch_add(1, Ordering::SeqCst);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() == RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(change);
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Says whether changes made elsewhere can be heard.
@@ -104,7 +114,7 @@ impl Caches {
         if blind {
             self.blind.store(true, Ordering::SeqCst);
         } else if self.blind.load(Ordering::SeqCst) {
-            self.apply(&Change::Everything);
+            self.apply(Change::Everything);
             self.blind.store(false, Ordering::SeqCst);
         }
     }
@@ -115,7 +125,24 @@ impl Caches {
 
     /// A number that grows with every change; `None` while changes cannot be heard.
     pub fn generation(&self) -> Option<u64> {
-        (!self.is_blind()).then(|| self.revocations.load(Ordering::SeqCst))
+        (!self.is_blind()).then(|| self.changes.load(Ordering::SeqCst))
+    }
+}
+
+impl Caches {
+    /// The present generation, if `concerns` says of no change since `generation` that it
+    /// matters. `None` when one does, and when the changes are no longer known.
+    pub fn unchanged_since(
+        &self,
+        generation: u64,
+        concerns: impl FnMut(&Change) -> bool,
+    ) -> Option<u64> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = self.generation()?;
+        let since = usize::try_from(present.checked_sub(generation)?).ok()?;
+        let first = recent.len().checked_sub(since)?;
+        let unconcerned = !recent.range(first..).any(concerns);
+        unconcerned.then_some(present)
     }
 }
 
@@ -174,7 +201,7 @@ mod tests {
     async fn what_was_read_before_a_change_is_not_kept() {
         let caches = Caches::new();
         let stale = async {
-            caches.apply(&Change::User("u".into()));
+            caches.apply(Change::User("u".into()));
             Ok::<_, ()>(None)
         };
         caches.users.get(&caches, "u", stale).await.unwrap();

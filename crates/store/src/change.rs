@@ -3,16 +3,18 @@
 /// Something that caches hold and that has just changed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// This client.
+    /// This client, or its tokens.
     Client(String),
-    /// This user.
+    /// This user, or the user's tokens.
     User(String),
     /// The list of resources.
     Resources,
     /// Settings made at run time.
     Settings,
-    /// Some token or family was revoked.
-    Revocation,
+    /// The access token with this `jti` was revoked.
+    Token(String),
+    /// This family was revoked with its access tokens.
+    Family(String),
     /// Anything may have changed.
     Everything,
 }
@@ -30,7 +32,8 @@ impl Change {
             Self::Client(_) | Self::User(_) => "everything".into(),
             Self::Resources => "resources".into(),
             Self::Settings => "settings".into(),
-            Self::Revocation => "revocation".into(),
+            Self::Token(jti) => format!("token {jti}"),
+            Self::Family(id) => format!("family {id}"),
             Self::Everything => "everything".into(),
         }
     }
@@ -41,9 +44,10 @@ impl Change {
         match payload.split_once(' ') {
             Some(("client", id)) => Self::Client(id.to_owned()),
             Some(("user", id)) => Self::User(id.to_owned()),
+            Some(("token", jti)) => Self::Token(jti.to_owned()),
+            Some(("family", id)) => Self::Family(id.to_owned()),
             None if payload == "resources" => Self::Resources,
             None if payload == "settings" => Self::Settings,
-            None if payload == "revocation" => Self::Revocation,
             _ => Self::Everything,
         }
     }
@@ -60,7 +64,8 @@ mod tests {
             Change::User("u".into()),
             Change::Resources,
             Change::Settings,
-            Change::Revocation,
+            Change::Token("t".into()),
+            Change::Family("f".into()),
             Change::Everything,
         ] {
             assert_eq!(Change::decode(&change.encode()), change);

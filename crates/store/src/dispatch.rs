@@ -1,6 +1,6 @@
 //! How a method of [`crate::Store`] reaches the code of whichever database is open.
 
-use crate::{Authorize, Issue, PurgeTarget, RedeemCode, Revoke, RotateRefresh};
+use crate::{Authorize, Issue, PurgeTarget, Revoke};
 use domain::{AuditEvent, Client, ClientStatus, Digest, Resource, Session, UnixMillis, User};
 
 /// Asks a question on a reading connection. An answer that does not come in time counts as an
@@ -53,14 +53,14 @@ macro_rules! write {
         let key: String = $key.to_owned();
         let arguments = Arc::new(($($argument,)*));
         let (kind, answer) = match &$store.0.backend {
-            Backend::Sqlite(backend) => (StoreKind::Sqlite, backend.write(&key, move |tx| {
+            Backend::Sqlite(backend) => (StoreKind::Sqlite, backend.lane(&key).run(move |tx| {
                 let arguments = Arc::clone(&arguments);
                 Box::pin(async move {
                     let ($($argument,)*) = &*arguments;
                     sqlite::both::$module::$function(tx $(, $argument.lend())*).await
                 })
             }).await),
-            Backend::Postgres(backend) => (StoreKind::Postgres, backend.write(&key, move |tx| {
+            Backend::Postgres(backend) => (StoreKind::Postgres, backend.lane(&key).run(move |tx| {
                 let arguments = Arc::clone(&arguments);
                 Box::pin(async move {
                     let ($($argument,)*) = &*arguments;
@@ -74,6 +74,37 @@ macro_rules! write {
 }
 
 pub(crate) use write;
+
+/// Has a token spent, in a lane of whichever database is open.
+macro_rules! spend {
+    ($store:expr, $op:ident, key $key:expr, $job:ident($request:ident)) => {{
+        let stopwatch = Stopwatch::start();
+        let key: String = $key.to_owned();
+        let (kind, answer) = match &$store.0.backend {
+            Backend::Sqlite(backend) => (
+                StoreKind::Sqlite,
+                backend
+                    .lane(&key)
+                    .ask($request, sqlite::both::lane::Job::$job)
+                    .await,
+            ),
+            Backend::Postgres(backend) => (
+                StoreKind::Postgres,
+                backend
+                    .lane(&key)
+                    .ask($request, postgres::both::lane::Job::$job)
+                    .await,
+            ),
+        };
+        $store
+            .0
+            .metrics
+            .db_operation_duration
+            .record((DbOp::$op, kind), stopwatch.seconds());
+        answer
+    }};
+}
+pub(crate) use spend;
 
 /// How an owned argument of [`write!`] is handed to a function that takes it by reference, or,
 /// for small values, by copy.
@@ -101,7 +132,7 @@ lend! {
     copy: UnixMillis, bool, ClientStatus, PurgeTarget;
     borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
     Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize, Issue => Issue,
-    RedeemCode => RedeemCode, RotateRefresh => RotateRefresh, Revoke => Revoke,
+    Revoke => Revoke,
 }
 
 impl Lend for Option<Digest> {

@@ -48,7 +48,7 @@ async fn hear(
                 Some(word) => {
                     last_heard = tokio::time::Instant::now();
                     if word.channel() == CHANNEL {
-                        caches.apply(&Change::decode(word.payload()));
+                        caches.apply(Change::decode(word.payload()));
                     }
                 }
                 None => return Err(sqlx::Error::PoolClosed),

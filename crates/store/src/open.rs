@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, SqlSafeStr as _};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,6 +21,12 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LANE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// A lane, the listener and a reader.
 const FEWEST_CONNECTIONS: u32 = 3;
+
+/// Statements that a writing connection keeps prepared: room for one per table of the ledger and
+/// number of rows, and all others.
+const STATEMENTS: usize = 256;
+/// A pooled connection to PostgreSQL is asked for a sign of life when it has been idle longer.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// How to reach a database.
 #[derive(Debug, Clone)]
@@ -138,7 +144,12 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
         migrating.close().await;
     }
     let writers = one_writer
-        .connect_with(options.clone().busy_timeout(LANE_LOCK_TIMEOUT))
+        .connect_with(
+            options
+                .clone()
+                .busy_timeout(LANE_LOCK_TIMEOUT)
+                .statement_cache_capacity(STATEMENTS),
+        )
         .await
         .map_err(open_error)?;
     let readers = SqlitePoolOptions::new()
@@ -194,6 +205,7 @@ pub(crate) async fn postgres(
     let options = PgConnectOptions::from_str(dsn)
         .map_err(|_| StoreError::Open("storage.postgres.dsn is not a postgres:// URL".into()))?
         .application_name("authserver")
+        .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
     let pool = PgPoolOptions::new()
         .max_connections(max)
@@ -201,6 +213,15 @@ pub(crate) async fn postgres(
         .max_lifetime(max_lifetime)
         .idle_timeout(idle_timeout)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, state| {
+            Box::pin(async move {
+                if state.idle_for >= FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
         .map_err(open_error)?;

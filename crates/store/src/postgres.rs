@@ -34,6 +34,19 @@ pub(crate) mod dialect {
         Some(work.await)
     }
 
+    /// SQL: whether a column is one of the texts in `$1`, a [`list`].
+    macro_rules! is_listed {
+        ($column:literal) => {
+            concat!($column, " = ANY($1)")
+        };
+    }
+    pub(crate) use is_listed;
+
+    /// Texts, as one argument.
+    pub(crate) fn list(texts: impl Iterator<Item = String>) -> Vec<String> {
+        texts.collect()
+    }
+
     /// Leaves the transaction.
     pub(crate) async fn roll_back(conn: &mut Conn) -> Result<()> {
         let rollback = in_time(sqlx::query("ROLLBACK").execute(conn)).await;

@@ -3,7 +3,8 @@
 use crate::{Result, StoreError};
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ConsentGrant, Digest, Issuance,
-    RefreshToken, Resource, ScopeSet, Session, TokenFamily, UnixMillis, User, Word,
+    RefreshToken, RefreshTokenState, Resource, ScopeSet, Session, TokenFamily, UnixMillis, User,
+    Word,
 };
 use serde::de::DeserializeOwned;
 
@@ -217,54 +218,47 @@ impl TryFrom<AuthorizationCodeRow> for AuthorizationCode {
     }
 }
 
+/// A refresh token with its family.
 #[derive(sqlx::FromRow)]
-pub(crate) struct TokenFamilyRow {
-    id: String,
-    user_id: String,
-    client_id: String,
-    scope: String,
-    resources: String,
-    auth_time: i64,
-    created_at: i64,
-    revoked_at: Option<i64>,
-}
-
-impl TryFrom<TokenFamilyRow> for TokenFamily {
-    type Error = StoreError;
-    fn try_from(row: TokenFamilyRow) -> Result<Self> {
-        Ok(Self {
-            id: row.id.into(),
-            user_id: row.user_id.into(),
-            client_id: row.client_id.into(),
-            scope: ScopeSet::from_stored(&row.scope),
-            resources: json("resources", &row.resources)?,
-            auth_time: UnixMillis(row.auth_time),
-            created_at: UnixMillis(row.created_at),
-            revoked_at: row.revoked_at.map(UnixMillis),
-        })
-    }
-}
-
-#[derive(sqlx::FromRow)]
-pub(crate) struct RefreshTokenRow {
+pub(crate) struct RefreshTokenStateRow {
     digest: String,
     family_id: String,
     dpop_jkt: Option<String>,
     created_at: i64,
     expires_at: i64,
     spent_at: Option<i64>,
+    user_id: String,
+    client_id: String,
+    scope: String,
+    resources: String,
+    auth_time: i64,
+    founded_at: i64,
+    revoked_at: Option<i64>,
 }
 
-impl TryFrom<RefreshTokenRow> for RefreshToken {
+impl TryFrom<RefreshTokenStateRow> for RefreshTokenState {
     type Error = StoreError;
-    fn try_from(row: RefreshTokenRow) -> Result<Self> {
+    fn try_from(row: RefreshTokenStateRow) -> Result<Self> {
+        let family_id = domain::FamilyId::from(row.family_id);
         Ok(Self {
-            digest: digest("digest", &row.digest)?,
-            family_id: row.family_id.into(),
-            dpop_jkt: row.dpop_jkt,
-            created_at: UnixMillis(row.created_at),
-            expires_at: UnixMillis(row.expires_at),
-            spent_at: row.spent_at.map(UnixMillis),
+            token: RefreshToken {
+                digest: digest("digest", &row.digest)?,
+                family_id: family_id.clone(),
+                dpop_jkt: row.dpop_jkt,
+                created_at: UnixMillis(row.created_at),
+                expires_at: UnixMillis(row.expires_at),
+                spent_at: row.spent_at.map(UnixMillis),
+            },
+            family: TokenFamily {
+                id: family_id,
+                user_id: row.user_id.into(),
+                client_id: row.client_id.into(),
+                scope: ScopeSet::from_stored(&row.scope),
+                resources: json("resources", &row.resources)?,
+                auth_time: UnixMillis(row.auth_time),
+                created_at: UnixMillis(row.founded_at),
+                revoked_at: row.revoked_at.map(UnixMillis),
+            },
         })
     }
 }

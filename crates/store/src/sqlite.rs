@@ -31,6 +31,19 @@ pub(crate) mod dialect {
         Some(work.await)
     }
 
+    /// SQL: whether a column is one of the texts in `$1`, a [`list`].
+    macro_rules! is_listed {
+        ($column:literal) => {
+            concat!($column, " IN (SELECT value FROM json_each($1))")
+        };
+    }
+    pub(crate) use is_listed;
+
+    /// Texts, as one argument.
+    pub(crate) fn list(texts: impl Iterator<Item = String>) -> String {
+        crate::rows::to_json(&texts.collect::<Vec<_>>())
+    }
+
     /// Leaves the transaction, if there is one: some errors make SQLite leave it by itself.
     pub(crate) async fn roll_back(conn: &mut Conn) -> Result<()> {
         match sqlx::query("ROLLBACK").execute(conn).await {

@@ -1,10 +1,10 @@
 //! The face of the store: one method per question and per state change.
 
 use crate::cache::Caches;
-use crate::dispatch::{Lend as _, read, write};
+use crate::dispatch::{Lend as _, read, spend, write};
 use crate::open::{self, Location};
 use crate::{
-    AuditFilter, Authorize, ChainReport, ClientFilter, Issue, Issued, Page, PurgeTarget,
+    AuditFilter, Authorize, ChainReport, Change, ClientFilter, Issue, Issued, Page, PurgeTarget,
     RedeemCode, Redeemed, ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated,
     StoreError, listen, postgres, sqlite,
 };
@@ -111,6 +111,17 @@ impl Store {
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
         self.0.caches.generation()
+    }
+
+    /// The present generation, if `concerns` says of no change since `generation` that it
+    /// matters: then what was derived under that generation still holds. `None` when one does,
+    /// when there were too many to remember, and while changes cannot be heard.
+    pub fn unchanged_since(
+        &self,
+        generation: u64,
+        concerns: impl FnMut(&Change) -> bool,
+    ) -> Option<u64> {
+        self.0.caches.unchanged_since(generation, concerns)
     }
 
     /// Connections of this process.
@@ -313,7 +324,7 @@ impl Store {
 
     /// Spends a code and founds its family; see [`Redeemed`].
     pub async fn redeem_code(&self, command: RedeemCode) -> Result<Redeemed> {
-        write!(self, CodeSpend, key command.family.id.as_str(), authorizations::redeem(command))
+        spend!(self, CodeSpend, key command.family.id.as_str(), Redeem(command))
     }
 
     /// Records a token that founds on nothing but the request for it; see [`Issued`].
@@ -328,7 +339,7 @@ impl Store {
 
     /// Spends a refresh token and stores its successor; see [`Rotated`].
     pub async fn rotate_refresh(&self, command: RotateRefresh) -> Result<Rotated> {
-        write!(self, RefreshRotate, key command.family_id.as_str(), authorizations::rotate(command))
+        spend!(self, RefreshRotate, key command.family_id.as_str(), Rotate(command))
     }
 
     /// How many families can still be refreshed.

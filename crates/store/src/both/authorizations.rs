@@ -1,16 +1,12 @@
 //! Codes, consents, families and refresh tokens: the transitions of the interactive flow.
 
-use super::Conn;
+use super::lane::Asked;
 use super::ledger::Tx;
-use super::proofs;
-use crate::rows::{
-    AuthorizationCodeRow, ConsentGrantRow, RefreshTokenRow, TokenFamilyRow, to_json,
-};
+use super::{Conn, dialect, proofs};
+use crate::rows::{AuthorizationCodeRow, ConsentGrantRow, RefreshTokenStateRow, to_json};
 use crate::{Authorize, NewConsent, RedeemCode, Redeemed, Result, RotateRefresh, Rotated};
-use domain::{
-    AuthorizationCode, ConsentGrant, Digest, RefreshToken, RefreshTokenState, ScopeSet,
-    TokenFamily, UnixMillis,
-};
+use domain::{AuthorizationCode, ConsentGrant, Digest, RefreshTokenState, ScopeSet, UnixMillis};
+use std::collections::HashSet;
 
 pub(crate) async fn find_consent(
     conn: &mut Conn,
@@ -117,107 +113,133 @@ pub(crate) async fn find_code(
     Ok(Some((row.try_into()?, spent)))
 }
 
-pub(crate) async fn redeem(tx: &mut Tx, command: &RedeemCode) -> Result<Redeemed> {
-    if !proofs::use_once(tx, command.proof.as_ref()).await? {
-        return Ok(Redeemed::ProofReplayed);
-    }
-    let spent = sqlx::query(
-        "UPDATE authorization_codes SET spent_at = $2 WHERE digest = $1 AND spent_at IS NULL AND expires_at > $2",
-    )
-    .bind(command.digest.to_hex())
-    .bind(command.now.0)
-    .execute(&mut *tx.conn)
-    .await?
-    .rows_affected();
-    if spent == 0 {
-        return Ok(match find_code(&mut tx.conn, &command.digest).await? {
-            Some((_, true)) => Redeemed::AlreadySpent,
-            _ => Redeemed::Gone,
+/// Spends the codes of `group` and founds their families.
+pub(crate) async fn redeem(
+    tx: &mut Tx,
+    group: &mut [&mut Asked<RedeemCode, Redeemed>],
+) -> Result<()> {
+    let proof = |command: &RedeemCode| command.proof.clone();
+    let group = proofs::use_all(tx, group, proof, Redeemed::ProofReplayed).await?;
+    let Some(now) = group.iter().map(|asked| asked.request.now.0).max() else {
+        return Ok(());
+    };
+    let spent: Vec<String> = sqlx::query_scalar(concat!(
+        "UPDATE authorization_codes SET spent_at = $2 WHERE ",
+        dialect::is_listed!("digest"),
+        " AND spent_at IS NULL AND expires_at > $2 RETURNING digest"
+    ))
+    .bind(dialect::list(
+        group.iter().map(|asked| asked.request.digest.to_hex()),
+    ))
+    .bind(now)
+    .fetch_all(&mut *tx.conn)
+    .await?;
+    let mut spent = HashSet::<String>::from_iter(spent);
+    for asked in group {
+        let command = &asked.request;
+        // Of two that bring the same code, one has spent it.
+        asked.answer = Some(if spent.remove(&command.digest.to_hex()) {
+            let expires_at = command
+                .refresh
+                .as_ref()
+                .map_or(command.issuance.expires_at, |refresh| refresh.expires_at);
+            tx.family(command.family.clone(), expires_at);
+            if let Some(refresh) = &command.refresh {
+                tx.refresh_token(refresh.clone());
+            }
+            tx.issuance(command.issuance.clone());
+            tx.audit(command.audit.clone());
+            Redeemed::Yes
+        } else {
+            match find_code(&mut tx.conn, &command.digest).await? {
+                Some((_, true)) => Redeemed::AlreadySpent,
+                _ => Redeemed::Gone,
+            }
         });
     }
-    let expires_at = command
-        .refresh
-        .as_ref()
-        .map_or(command.issuance.expires_at, |refresh| refresh.expires_at);
-    tx.family(command.family.clone(), expires_at);
-    if let Some(refresh) = &command.refresh {
-        tx.refresh_token(refresh.clone());
-    }
-    tx.issuance(command.issuance.clone());
-    tx.audit(command.audit.clone());
-    Ok(Redeemed::Yes)
+    Ok(())
 }
 
 pub(crate) async fn find_refresh(
     conn: &mut Conn,
     digest: &Digest,
 ) -> Result<Option<RefreshTokenState>> {
-    let token: Option<RefreshTokenRow> = sqlx::query_as(
-        "SELECT digest, family_id, dpop_jkt, created_at, expires_at, spent_at FROM refresh_tokens WHERE digest = $1",
+    let row: Option<RefreshTokenStateRow> = sqlx::query_as(
+        "SELECT t.digest, t.family_id, t.dpop_jkt, t.created_at, t.expires_at, t.spent_at, \
+         f.user_id, f.client_id, f.scope, f.resources, f.auth_time, f.created_at AS founded_at, f.revoked_at \
+         FROM refresh_tokens t JOIN token_families f ON f.id = t.family_id WHERE t.digest = $1",
     )
     .bind(digest.to_hex())
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some(token) = token else { return Ok(None) };
-    let token = RefreshToken::try_from(token)?;
-    let family: Option<TokenFamilyRow> = sqlx::query_as(
-        "SELECT id, user_id, client_id, scope, resources, auth_time, created_at, revoked_at \
-         FROM token_families WHERE id = $1",
-    )
-    .bind(token.family_id.as_str())
     .fetch_optional(conn)
     .await?;
-    let Some(family) = family else {
-        return Ok(None);
+    row.map(RefreshTokenState::try_from).transpose()
+}
+
+/// Spends the refresh tokens of `group` and adds the next ones.
+pub(crate) async fn rotate(
+    tx: &mut Tx,
+    group: &mut [&mut Asked<RotateRefresh, Rotated>],
+) -> Result<()> {
+    let proof = |command: &RotateRefresh| command.proof.clone();
+    let group = proofs::use_all(tx, group, proof, Rotated::ProofReplayed).await?;
+    let latest =
+        |of: fn(&RotateRefresh) -> UnixMillis| group.iter().map(|asked| of(&asked.request).0).max();
+    let (Some(now), Some(expires_at)) = (
+        latest(|command| command.now),
+        latest(|command| command.next.expires_at),
+    ) else {
+        return Ok(());
     };
-    Ok(Some(RefreshTokenState {
-        token,
-        family: TokenFamily::try_from(family)?,
-    }))
-}
-
-/// Marks the token spent. Says whether it was this call that did.
-async fn spend_refresh(tx: &mut Tx, digest: &Digest, now: UnixMillis) -> Result<bool> {
-    let spent = sqlx::query(
-        "UPDATE refresh_tokens SET spent_at = $2 WHERE digest = $1 AND spent_at IS NULL AND expires_at > $2",
-    )
-    .bind(digest.to_hex())
-    .bind(now.0)
-    .execute(&mut *tx.conn)
-    .await?
-    .rows_affected();
-    Ok(spent == 1)
-}
-
-pub(crate) async fn rotate(tx: &mut Tx, command: &RotateRefresh) -> Result<Rotated> {
-    if !proofs::use_once(tx, command.proof.as_ref()).await? {
-        return Ok(Rotated::ProofReplayed);
-    }
-    // The family's row is taken first: a revocation either comes before and is seen here,
-    // or waits, and then sees the tokens added here. A token that is no good leaves it alone.
-    let alive = sqlx::query(
-        "UPDATE token_families SET expires_at = $2 WHERE id = $1 AND revoked_at IS NULL AND EXISTS \
-         (SELECT 1 FROM refresh_tokens WHERE digest = $3 AND spent_at IS NULL AND expires_at > $4)",
-    )
-    .bind(command.family_id.as_str())
-    .bind(command.next.expires_at.0)
-    .bind(command.digest.to_hex())
-    .bind(command.now.0)
-    .execute(&mut *tx.conn)
-    .await?
-    .rows_affected();
-    if alive == 0 || !spend_refresh(tx, &command.digest, command.now).await? {
-        return Ok(match find_refresh(&mut tx.conn, &command.digest).await? {
-            Some(state) if state.token.spent_at.is_some() && state.family.revoked_at.is_none() => {
-                Rotated::AlreadySpent
+    // The families' rows are taken first: a revocation either comes before and is seen here,
+    // or waits, and then sees the tokens added here. A token that is no good leaves them alone.
+    let digests = group.iter().map(|asked| asked.request.digest.to_hex());
+    let alive: Vec<String> = sqlx::query_scalar(concat!(
+        "UPDATE token_families SET expires_at = $3 WHERE revoked_at IS NULL AND id IN \
+         (SELECT family_id FROM refresh_tokens WHERE ",
+        dialect::is_listed!("digest"),
+        " AND spent_at IS NULL AND expires_at > $2) RETURNING id"
+    ))
+    .bind(dialect::list(digests))
+    .bind(now)
+    .bind(expires_at)
+    .fetch_all(&mut *tx.conn)
+    .await?;
+    let alive = HashSet::<String>::from_iter(alive);
+    let good = group
+        .iter()
+        .filter(|asked| alive.contains(asked.request.family_id.as_str()));
+    let spent: Vec<String> = sqlx::query_scalar(concat!(
+        "UPDATE refresh_tokens SET spent_at = $2 WHERE ",
+        dialect::is_listed!("digest"),
+        " AND spent_at IS NULL AND expires_at > $2 RETURNING digest"
+    ))
+    .bind(dialect::list(
+        good.map(|asked| asked.request.digest.to_hex()),
+    ))
+    .bind(now)
+    .fetch_all(&mut *tx.conn)
+    .await?;
+    let mut spent = HashSet::<String>::from_iter(spent);
+    for asked in group {
+        let command = &asked.request;
+        // Of two that bring the same token, one has spent it.
+        asked.answer = Some(if spent.remove(&command.digest.to_hex()) {
+            tx.refresh_token(command.next.clone());
+            tx.issuance(command.issuance.clone());
+            tx.audit(command.audit.clone());
+            Rotated::Yes
+        } else {
+            match find_refresh(&mut tx.conn, &command.digest).await? {
+                Some(RefreshTokenState { token, family })
+                    if token.spent_at.is_some() && family.revoked_at.is_none() =>
+                {
+                    Rotated::AlreadySpent
+                }
+                _ => Rotated::Gone,
             }
-            _ => Rotated::Gone,
         });
     }
-    tx.refresh_token(command.next.clone());
-    tx.issuance(command.issuance.clone());
-    tx.audit(command.audit.clone());
-    Ok(Rotated::Yes)
+    Ok(())
 }
 
 /// Families that can still be refreshed.

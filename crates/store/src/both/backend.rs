@@ -1,12 +1,10 @@
 //! One open database: its readers and its lanes.
 
 use super::lane::Lane;
-use super::ledger::Tx;
 use super::{Db, dialect};
 use crate::Result;
 use crate::cache::Caches;
 use domain::{Clock, Rng};
-use futures_util::future::BoxFuture;
 use sqlx::{Pool, pool::PoolConnection};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
@@ -55,15 +53,10 @@ impl Backend {
         Ok(self.readers.acquire().await?)
     }
 
-    /// Runs `body` in a transaction and returns once that is durable. Calls with the same key
-    /// run one after the other.
-    pub async fn write<T, F>(&self, key: &str, body: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'a> FnMut(&'a mut Tx) -> BoxFuture<'a, Result<T>> + Send + 'static,
-    {
+    /// The lane for what concerns `key`: what goes to the same lane is done in its order.
+    pub fn lane(&self, key: &str) -> &Lane {
         let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(key);
         let lane = usize::try_from(hash % self.lanes.len() as u64).unwrap_or(0);
-        self.lanes[lane].run(body).await
+        &self.lanes[lane]
     }
 }

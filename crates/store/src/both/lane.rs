@@ -12,7 +12,7 @@ use super::Db;
 use super::ledger::Tx;
 use super::worker::Worker;
 use crate::cache::Caches;
-use crate::{Result, StoreError};
+use crate::{RedeemCode, Redeemed, Result, RotateRefresh, Rotated, StoreError};
 use domain::{Clock, Rng};
 use futures_util::future::BoxFuture;
 use sqlx::Pool;
@@ -23,43 +23,71 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 4096;
 
 /// What a caller wants done in a transaction.
-pub(crate) trait Job: Send {
+pub(crate) enum Job {
+    /// Anything.
+    Call(Box<dyn Call>),
+    /// Spend a code; all of a group are spent by the same statements.
+    Redeem(Asked<RedeemCode, Redeemed>),
+    /// Spend a refresh token; likewise.
+    Rotate(Asked<RotateRefresh, Rotated>),
+}
+
+impl Job {
+    /// Tells the caller how the transaction ended.
+    pub fn finish(self, outcome: Result<()>) {
+        match self {
+            Self::Call(call) => call.finish(outcome),
+            Self::Redeem(asked) => asked.finish(outcome),
+            Self::Rotate(asked) => asked.finish(outcome),
+        }
+    }
+}
+
+/// A job that is run by itself.
+pub(crate) trait Call: Send {
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<()>>;
     fn finish(self: Box<Self>, outcome: Result<()>);
 }
 
-struct Call<F, T> {
-    body: F,
-    output: Option<T>,
+/// A request with its answer, as far as it has been found, and with whoever waits for it.
+pub(crate) struct Asked<C, T> {
+    pub request: C,
+    pub answer: Option<T>,
     reply: oneshot::Sender<Result<T>>,
 }
 
-impl<F, T> Job for Call<F, T>
-where
-    F: for<'a> FnMut(&'a mut Tx) -> BoxFuture<'a, Result<T>> + Send,
-    T: Send,
-{
-    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            self.output = Some((self.body)(tx).await?);
-            Ok(())
-        })
-    }
-
-    fn finish(self: Box<Self>, outcome: Result<()>) {
-        let Self { output, reply, .. } = *self;
+impl<C, T> Asked<C, T> {
+    fn finish(self, outcome: Result<()>) {
+        let Self { answer, reply, .. } = self;
         let answer = outcome.and_then(|()| {
-            output.ok_or_else(|| StoreError::Unavailable("the write was not carried out".into()))
+            answer.ok_or_else(|| StoreError::Unavailable("the write was not carried out".into()))
         });
         // A caller that no longer waits has gone away; what was committed stays committed.
         drop(reply.send(answer));
     }
 }
 
+impl<F, T> Call for Asked<F, T>
+where
+    F: for<'a> FnMut(&'a mut Tx) -> BoxFuture<'a, Result<T>> + Send,
+    T: Send,
+{
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.answer = Some((self.request)(tx).await?);
+            Ok(())
+        })
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<()>) {
+        (*self).finish(outcome);
+    }
+}
+
 /// The sending end of a lane.
 #[derive(Clone)]
 pub(crate) struct Lane {
-    queue: mpsc::Sender<Box<dyn Job>>,
+    queue: mpsc::Sender<Job>,
 }
 
 impl Lane {
@@ -81,11 +109,16 @@ impl Lane {
         T: Send + 'static,
         F: for<'a> FnMut(&'a mut Tx) -> BoxFuture<'a, Result<T>> + Send + 'static,
     {
+        self.ask(body, |asked| Job::Call(Box::new(asked))).await
+    }
+
+    /// Has `request` done as the job that `job` makes of it, and returns once that is durable.
+    pub async fn ask<C, T>(&self, request: C, job: impl FnOnce(Asked<C, T>) -> Job) -> Result<T> {
         let closed = || StoreError::Unavailable("the store is shutting down".into());
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Call {
-            body,
-            output: None,
+        let job = job(Asked {
+            request,
+            answer: None,
             reply,
         });
         self.queue.send(job).await.map_err(|_| closed())?;

@@ -6,8 +6,8 @@ use crate::{Change, Result, chain::Chain};
 use domain::{AuditEvent, Clock, Issuance, RefreshToken, Rng, TokenFamily, UnixMillis};
 use sqlx::QueryBuilder;
 
-/// Most rows in one `INSERT`. Batches are cut into powers of two so that only a handful of
-/// different statements ever has to be prepared.
+/// Most rows in one `INSERT`: each number of rows is a statement of its own, and all of
+/// them are kept prepared.
 const LARGEST_INSERT: usize = 32;
 
 /// What a transaction will add when it ends.
@@ -98,7 +98,7 @@ impl Tx {
             .drain(..)
             .map(|event| chain.append(event, clock, rng))
             .collect();
-        for part in parts(&rows) {
+        for part in rows.chunks(LARGEST_INSERT) {
             let mut insert = QueryBuilder::<Db>::new(
                 "INSERT INTO audit_events (id, action, actor_id, user_id, client_id, resource, ip, detail, \
                  trace_id, request_id, created_at, writer, seq, hash) ",
@@ -126,22 +126,8 @@ impl Tx {
     }
 }
 
-/// Cuts `rows` into runs whose lengths are powers of two.
-fn parts<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
-    let mut rest = rows;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let largest = LARGEST_INSERT.min(1 << rest.len().ilog2());
-        let (part, others) = rest.split_at(largest);
-        rest = others;
-        Some(part)
-    })
-}
-
 async fn insert_families(conn: &mut Conn, rows: &[(TokenFamily, UnixMillis)]) -> Result<()> {
-    for part in parts(rows) {
+    for part in rows.chunks(LARGEST_INSERT) {
         let mut insert = QueryBuilder::<Db>::new(
             "INSERT INTO token_families (id, user_id, client_id, scope, resources, auth_time, created_at, \
              expires_at, revoked_at) ",
@@ -163,7 +149,7 @@ async fn insert_families(conn: &mut Conn, rows: &[(TokenFamily, UnixMillis)]) ->
 }
 
 async fn insert_refresh_tokens(conn: &mut Conn, rows: &[RefreshToken]) -> Result<()> {
-    for part in parts(rows) {
+    for part in rows.chunks(LARGEST_INSERT) {
         let mut insert = QueryBuilder::<Db>::new(
             "INSERT INTO refresh_tokens (digest, family_id, dpop_jkt, created_at, expires_at, spent_at) ",
         );
@@ -181,7 +167,7 @@ async fn insert_refresh_tokens(conn: &mut Conn, rows: &[RefreshToken]) -> Result
 }
 
 async fn insert_issuances(conn: &mut Conn, rows: &[Issuance]) -> Result<()> {
-    for part in parts(rows) {
+    for part in rows.chunks(LARGEST_INSERT) {
         let mut insert = QueryBuilder::<Db>::new(
             "INSERT INTO issuances (jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, \
              parent_jti, consent_client_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at) ",

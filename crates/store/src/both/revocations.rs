@@ -39,7 +39,7 @@ async fn execute(tx: &mut Tx, statement: &'static str, key: &str, now: UnixMilli
 
 async fn revoke_family(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
     tx.flush_tokens().await?;
-    tx.changed(Change::Revocation);
+    tx.changed(Change::Family(id.to_owned()));
     let families = execute(
         tx,
         "UPDATE token_families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
@@ -63,7 +63,7 @@ async fn revoke_family(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeC
 
 async fn revoke_token(tx: &mut Tx, jti: &str, now: UnixMillis) -> Result<RevokeCount> {
     tx.flush_tokens().await?;
-    tx.changed(Change::Revocation);
+    tx.changed(Change::Token(jti.to_owned()));
     let tokens = execute(
         tx,
         "UPDATE issuances SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL AND expires_at > $2",
@@ -79,7 +79,7 @@ async fn revoke_token(tx: &mut Tx, jti: &str, now: UnixMillis) -> Result<RevokeC
 
 pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
     tx.flush_tokens().await?;
-    tx.changed(Change::Revocation);
+    tx.changed(Change::User(id.to_owned()));
     // Codes first: a redemption under way holds its code's row until its family can be seen.
     sqlx::query("DELETE FROM authorization_codes WHERE user_id = $1")
         .bind(id)
@@ -113,7 +113,7 @@ pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Resul
 
 pub(crate) async fn revoke_client(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
     tx.flush_tokens().await?;
-    tx.changed(Change::Revocation);
+    tx.changed(Change::Client(id.to_owned()));
     sqlx::query("DELETE FROM authorization_codes WHERE client_id = $1")
         .bind(id)
         .execute(&mut *tx.conn)

@@ -7,7 +7,7 @@
 
 use super::lane::Job;
 use super::ledger::{Pending, Tx};
-use super::{Db, dialect};
+use super::{Db, authorizations, dialect};
 use crate::cache::Caches;
 use crate::chain::Chain;
 use crate::{Change, Result, StoreError};
@@ -94,7 +94,7 @@ impl Worker {
     }
 
     /// Works until all senders of `jobs` are gone.
-    pub async fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    pub async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut poll = tokio::time::interval(FOREIGN_WRITE_POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut group = Vec::with_capacity(LARGEST_GROUP);
@@ -111,7 +111,7 @@ impl Worker {
         }
     }
 
-    async fn commit_group(&mut self, group: &mut Vec<Box<dyn Job>>) {
+    async fn commit_group(&mut self, group: &mut Vec<Job>) {
         let mut tries = 1;
         let outcome = loop {
             match self.attempt(group).await {
@@ -128,7 +128,7 @@ impl Worker {
     }
 
     /// One of them failed and took the others with it: each on its own now.
-    async fn commit_singly(&mut self, group: &mut Vec<Box<dyn Job>>) {
+    async fn commit_singly(&mut self, group: &mut Vec<Job>) {
         let mut unreachable = None;
         for mut job in group.drain(..) {
             let outcome = match &unreachable {
@@ -144,7 +144,7 @@ impl Worker {
         }
     }
 
-    async fn commit_alone(&mut self, job: &mut Box<dyn Job>) -> Result<(), Failure> {
+    async fn commit_alone(&mut self, job: &mut Job) -> Result<(), Failure> {
         let mut tries = 1;
         loop {
             match self.attempt(std::slice::from_mut(job)).await {
@@ -155,7 +155,7 @@ impl Worker {
     }
 
     /// Runs `group` as one transaction. Caches are told before anyone is answered.
-    async fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    async fn attempt(&mut self, group: &mut [Job]) -> Result<(), Failure> {
         let unreachable = |error| Failure {
             error,
             cause: Cause::Unreachable,
@@ -167,9 +167,7 @@ impl Worker {
         let work = async {
             self.patiently(&mut tx, dialect::BEGIN).await?;
             stage = Stage::Work;
-            for job in group {
-                job.run(&mut tx).await?;
-            }
+            run(&mut tx, group).await?;
             tx.flush(&mut chain, &*self.clock, &*self.rng).await?;
             dialect::notify(&mut tx.conn, &tx.pending.changes).await?;
             stage = Stage::Commit;
@@ -179,7 +177,7 @@ impl Worker {
             Some(Ok(())) => {
                 self.chain = chain;
                 for change in tx.pending.changes.drain(..) {
-                    self.caches.apply(&change);
+                    self.caches.apply(change);
                 }
                 self.tx = Some(tx);
                 return Ok(());
@@ -220,7 +218,7 @@ impl Worker {
                     StoreError::Contention(_)
                         if dialect::POLLS_FOR_FOREIGN_WRITES && Instant::now() < give_up =>
                     {
-                        self.caches.apply(&Change::Everything);
+                        self.caches.apply(Change::Everything);
                     }
                     error => return Err(error),
                 },
@@ -250,7 +248,7 @@ impl Worker {
             Ok(version) => {
                 // The first answer counts as a change too: something may have been read before it.
                 if self.data_version.replace(version) != Some(version) {
-                    self.caches.apply(&Change::Everything);
+                    self.caches.apply(Change::Everything);
                 }
                 self.caches.set_blind(false);
                 self.tx = Some(tx);
@@ -258,4 +256,19 @@ impl Worker {
             Err(_) => self.caches.set_blind(true),
         }
     }
+}
+
+/// Runs the jobs of `group`. They came at the same time, so any order of them is as good as
+/// another: what can be done for several at once is done last.
+async fn run(tx: &mut Tx, group: &mut [Job]) -> Result<()> {
+    let (mut redeem, mut rotate) = (Vec::new(), Vec::new());
+    for job in group {
+        match job {
+            Job::Call(call) => call.run(tx).await?,
+            Job::Redeem(asked) => redeem.push(asked),
+            Job::Rotate(asked) => rotate.push(asked),
+        }
+    }
+    authorizations::redeem(tx, &mut redeem).await?;
+    authorizations::rotate(tx, &mut rotate).await
 }
