@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end tests need: PostgreSQL, Chromium, a Python environment and the npm
-# packages of the TypeScript example. Quick when everything is there already.
+# packages of the TypeScript example and of node/. Quick when everything is there already.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -40,6 +40,7 @@ install_python() {
 mkdir -p "$(dirname "$venv")"
 once "$venv.stamp" "$here/requirements.txt" install_python
 export PATH="$venv/bin:$PATH"
-example=$root/examples/typescript
-once "$example/node_modules/.stamp" "$example/package-lock.json" \
-    npm ci --prefix "$example" --no-audit --no-fund --loglevel=error
+for folder in "$root/examples/typescript" "$here/node"; do
+    once "$folder/node_modules/.stamp" "$folder/package-lock.json" \
+        npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error
+done

@@ -65,8 +65,10 @@ class OAuthClient:
         }
         return f"{self.url}/oauth/authorize?{encode(parameters)}"
 
-    def token_request(self, **parameters: Any) -> httpx.Response:
+    def token_request(self, proof: str | None = None, **parameters: Any) -> httpx.Response:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        if proof:
+            headers["DPoP"] = proof
         body = encode({"client_id": self.client_id, **parameters})
         return self.http.post("/oauth/token", content=body, headers=headers)
 
