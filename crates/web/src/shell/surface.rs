@@ -98,7 +98,10 @@ mod tests {
             ("/oauth/token", Area::Endpoint),
             ("/tenant/livez", Area::Probe),
             ("/tenant/.well-known/jwks.json", Area::Discovery),
-            ("/.well-known/oauth-authorization-server/tenant", Area::Discovery),
+            (
+                "/.well-known/oauth-authorization-server/tenant",
+                Area::Discovery,
+            ),
             ("/tenant/login", Area::Other),
             ("/tenantoauth/token", Area::Other),
             ("/other/oauth/token", Area::Other),
