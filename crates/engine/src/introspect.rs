@@ -85,11 +85,14 @@ impl Engine {
     ) -> Result<Arc<[u8]>> {
         let stopwatch = Stopwatch::start();
         let mut claimed = String::from("-");
+        // Until the client has authenticated, its id is a claim that anyone can make.
+        let mut actor = String::from("anonymous");
         let outcome = async {
             let params = &Params::parse(body)?;
             let presented = PresentedClient::parse(authorization, params)?;
             presented.client_id.as_str().clone_into(&mut claimed);
             let client = self.authenticate(&presented).await?;
+            client.id.as_str().clone_into(&mut actor);
             if !client.is_confidential() {
                 return Err(Error::new(
                     ErrorCode::InvalidClient,
@@ -122,7 +125,7 @@ impl Engine {
                 );
                 self.deny(
                     error,
-                    event(AuditAction::TokenIntrospectDenied, client_id).client(client_id),
+                    event(AuditAction::TokenIntrospectDenied, actor).client(client_id),
                 )
                 .await;
             }

@@ -24,11 +24,14 @@ impl Engine {
         body: &[u8],
     ) -> Result<()> {
         let mut claimed = String::from("-");
+        // Until the client has authenticated, its id is a claim that anyone can make.
+        let mut actor = String::from("anonymous");
         let outcome = async {
             let params = &Params::parse(body)?;
             let presented = PresentedClient::parse(authorization, params)?;
             presented.client_id.as_str().clone_into(&mut claimed);
             let client = self.authenticate(&presented).await?;
+            client.id.as_str().clone_into(&mut actor);
             let token = PresentedToken::parse(params)?;
             self.revoke_presented(&client, &token).await
         };
@@ -42,7 +45,7 @@ impl Engine {
                 cause = error.cause.as_deref(),
                 "revocation denied"
             );
-            let event = event(AuditAction::TokenDenied, client_id)
+            let event = event(AuditAction::TokenDenied, actor)
                 .client(client_id)
                 .with("endpoint", "revoke");
             self.deny(error, event).await;

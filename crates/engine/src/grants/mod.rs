@@ -46,6 +46,8 @@ impl Engine {
     ) -> TokenAnswer {
         let stopwatch = Stopwatch::start();
         let mut claimed = String::from("-");
+        // Until the client has authenticated, its id is a claim that anyone can make.
+        let mut actor = String::from("anonymous");
         let mut grant_type = None;
         let mut dpop = dpop.into_iter().peekable();
         let dpop_nonce = dpop.peek().and_then(|_| self.dpop_nonce());
@@ -55,6 +57,7 @@ impl Engine {
             let presented = PresentedClient::parse(authorization, &params)?;
             presented.client_id.as_str().clone_into(&mut claimed);
             let client = self.authenticate(&presented).await?;
+            client.id.as_str().clone_into(&mut actor);
             let now = self.now();
             let possession = self.proven_possession(dpop, now)?;
             let requester = Requester {
@@ -75,7 +78,8 @@ impl Engine {
                 Ok(issued.response)
             }
             Err(error) => {
-                self.token_denied(&claimed, grant_type, &error).await;
+                self.token_denied(&claimed, &actor, grant_type, &error)
+                    .await;
                 Err(error)
             }
         };
@@ -98,7 +102,13 @@ impl Engine {
         }
     }
 
-    async fn token_denied(&self, client_id: &str, grant_type: Option<GrantType>, error: &Error) {
+    async fn token_denied(
+        &self,
+        client_id: &str,
+        actor: &str,
+        grant_type: Option<GrantType>,
+        error: &Error,
+    ) {
         let machine = grant_type == Some(GrantType::ClientCredentials);
         let grant_type = grant_type.map_or("-", GrantType::as_str);
         let (code, reason) = (error.code.as_str(), error.reason.as_str());
@@ -120,7 +130,7 @@ impl Engine {
         } else {
             AuditAction::TokenDenied
         };
-        let event = event(action, client_id)
+        let event = event(action, actor)
             .client(client_id)
             .with("grant_type", grant_type);
         self.deny(error, event).await;
