@@ -29,7 +29,9 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
         ));
     }
     // A newcomer's clients may leave the scope out; production asks for it.
-    loaded.config.oauth.require_scope = false;
+    if loaded.origins.get("oauth.require_scope") == Some(&config::Layer::Default) {
+        loaded.config.oauth.require_scope = false;
+    }
     let config = loaded.config.clone();
     let password = {
         let console = wiring::Console::for_quickstart();

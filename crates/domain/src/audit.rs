@@ -74,9 +74,9 @@ crate::words! {
         /// An operator deleted a resource.
         ResourceDeleted = "resource.deleted",
         /// A client may now introspect for a resource.
-        RuntimeClientAdded = "resource.policy.runtime.client_id.added",
+        RuntimeClientAdded = "resource.policy.runtime.client.added",
         /// A client may no longer introspect for a resource.
-        RuntimeClientRemoved = "resource.policy.runtime.client_id.removed",
+        RuntimeClientRemoved = "resource.policy.runtime.client.removed",
         /// The signing key was rotated.
         KeyRotated = "key.rotated",
         /// The key store was read again.

@@ -59,7 +59,7 @@ pub struct ConsentView {
     pub redirect_uri: String,
     /// For what.
     pub resources: Vec<ConsentResource>,
-    /// Whether the client also wants to act while the user is away.
+    /// Whether the client can act while the user is away: it will get refresh tokens.
     pub offline_access: bool,
 }
 
@@ -297,13 +297,15 @@ impl Engine {
                     ));
                 }
                 Ok(Authorization::Consent(Box::new(consent_view(
-                    proven, &audience, questions,
+                    proven, questions,
                 ))))
             }
             Some(ConsentDecision::Allow) => {
+                let answer = self
+                    .hand_out_code(proven, &request, &audience, user, questions, params)
+                    .await?;
                 self.metrics().consent_decisions.add(DecisionLabel::Granted);
-                self.hand_out_code(proven, &request, &audience, user, questions, params)
-                    .await
+                Ok(answer)
             }
             None => {
                 self.hand_out_code(proven, &request, &audience, user, Vec::new(), params)
@@ -443,7 +445,7 @@ impl Question {
     }
 }
 
-fn consent_view(proven: &Proven, audience: &Audience, questions: Vec<Question>) -> ConsentView {
+fn consent_view(proven: &Proven, questions: Vec<Question>) -> ConsentView {
     let resources = questions
         .into_iter()
         .map(|question| {
@@ -487,7 +489,7 @@ fn consent_view(proven: &Proven, audience: &Audience, questions: Vec<Question>) 
         client: Arc::clone(&proven.client),
         redirect_uri: proven.redirect_uri.clone(),
         resources,
-        offline_access: audience.scope.contains(OFFLINE_ACCESS),
+        offline_access: proven.client.may_use(GrantType::RefreshToken),
     }
 }
 

@@ -38,8 +38,8 @@ impl Engine {
                     .map_err(|error| cimd_refusal(&error))?;
                 Arc::new(self.client_of_document(id, &document, stored.as_deref()))
             }
-            (None, Some(client)) => client,
-            (None, None) => {
+            (None, Some(client)) if client.source != ClientSource::Cimd => client,
+            (None, _) => {
                 return Err(Error::new(
                     ErrorCode::InvalidClient,
                     DenyReason::UnknownClient,

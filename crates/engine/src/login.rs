@@ -120,8 +120,11 @@ impl Engine {
             DenyReason::LoginFailed,
             "the e-mail address or the password is wrong",
         );
-        self.deny(&error, event(AuditAction::UserLoginFailed, identity))
-            .await;
+        self.deny(
+            &error,
+            event(AuditAction::UserLoginFailed, "anonymous").with("identity", identity),
+        )
+        .await;
         tracing::info!(reason = error.reason.as_str(), "sign-in failed");
         error
     }
@@ -137,8 +140,11 @@ impl Engine {
         .retry_after(left);
         self.metrics().login_attempts.add(LoginOutcome::LockedOut);
         if first {
-            self.deny(&error, event(AuditAction::AuthLockedOut, identity))
-                .await;
+            self.deny(
+                &error,
+                event(AuditAction::AuthLockedOut, "anonymous").with("identity", identity),
+            )
+            .await;
             tracing::warn!(
                 seconds = left.as_secs(),
                 "identity locked out after repeated failures"

@@ -175,6 +175,9 @@ impl<V: Clone + Send + Sync + 'static> Slot<V> {
         }
         let before = self.generation.load(Ordering::SeqCst);
         let value = fetch.await?;
+        if self.generation.load(Ordering::SeqCst) != before {
+            return Ok(value);
+        }
         self.entries.insert(key.to_owned(), value.clone());
         if self.generation.load(Ordering::SeqCst) != before {
             self.entries.invalidate(key);

@@ -178,6 +178,7 @@ impl MigrationTurn {
                 .create(true)
                 .truncate(false)
                 .write(true)
+                .mode(0o600)
                 .open(&path)
                 .and_then(|file| file.lock().map(|()| Self(file)))
                 .map_err(|error| {

@@ -5,7 +5,7 @@ use crate::schema::section;
 section! {
     /// Clients registered as agents.
     pub struct Agents at "agents." {
-        /// Name the agent in its tokens: `agent_id`, and `agent_chain` after exchanges.
+        /// Name the agent in its tokens: `agent_id`.
         agent_identity_enabled: bool = "true", "AUTHPLANE_AGENTS_AGENT_IDENTITY_ENABLED";
     }
 }

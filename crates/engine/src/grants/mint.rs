@@ -133,6 +133,8 @@ pub(super) struct Issued {
     sub: String,
     resource: String,
     jti: String,
+    /// Whether the token names an agent.
+    pub names_agent: bool,
 }
 
 impl Issued {
@@ -142,6 +144,7 @@ impl Issued {
             client_id: grant.client.id.to_string(),
             sub: grant.sub().to_owned(),
             resource: minted.issuance.audience.join(" "),
+            names_agent: minted.issuance.agent_id.is_some(),
             jti: minted.issuance.jti.into_string(),
             response: TokenResponse {
                 access_token: minted.token,

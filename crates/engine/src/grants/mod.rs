@@ -74,6 +74,9 @@ impl Engine {
                 self.metrics()
                     .token_issuance_duration
                     .record(issued.grant_type, stopwatch.seconds());
+                if issued.names_agent {
+                    self.metrics().agent_tokens_issued.inc();
+                }
                 issued.log();
                 Ok(issued.response)
             }
@@ -122,7 +125,14 @@ impl Engine {
                 "token denied"
             );
         } else {
-            tracing::info!(grant_type, client_id, error = code, reason, "token denied");
+            tracing::info!(
+                grant_type,
+                client_id,
+                error = code,
+                reason,
+                cause = error.cause.as_deref(),
+                "token denied"
+            );
         }
         let action = if machine {
             self.metrics().client_credentials_denied.add(error.reason);

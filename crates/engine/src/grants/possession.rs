@@ -77,7 +77,7 @@ impl Engine {
             ErrorCode::UseDpopNonce => DenyReason::UseDpopNonce,
             _ => DenyReason::InvalidDpopProof,
         };
-        Error::new(code, reason, error.to_string())
+        Error::new(code, reason, error.to_string()).with_cause(error.reason())
     }
 
     /// Counts a proof that was used for what it was made for.

@@ -21,8 +21,10 @@ pub struct ConsentPage {
     pub issuer_host: String,
     /// Path prefix of the public endpoints, without a slash at its end; usually empty.
     pub base_path: String,
-    /// Token against cross-site request forgery, sent back by both forms.
+    /// Token against cross-site request forgery, bound to `request`.
     pub csrf_token: String,
+    /// The same for the form that signs out.
+    pub sign_out_token: String,
     /// Opaque handle by which the server finds the pending authorization request.
     pub request: String,
     /// Name of the client, as the client wrote it.

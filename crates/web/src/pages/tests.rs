@@ -29,6 +29,7 @@ fn consent() -> ConsentPage {
         issuer_host: "auth.example.com".to_owned(),
         base_path: String::new(),
         csrf_token: "csrf".to_owned(),
+        sign_out_token: "csrf".to_owned(),
         request: "handle".to_owned(),
         client_name: "Claude Desktop".to_owned(),
         identity: ClientIdentity::SelfRegistered,
@@ -105,6 +106,7 @@ fn every_page_with(text: &str) -> Vec<String> {
         };
         let page = ConsentPage {
             csrf_token: hostile(),
+            sign_out_token: hostile(),
             request: hostile(),
             client_name: hostile(),
             identity,

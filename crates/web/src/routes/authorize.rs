@@ -15,8 +15,10 @@ use engine::{Authorization, ConsentDecision, ConsentView, Error, SignedIn};
 use http::{HeaderMap, StatusCode};
 use telemetry::metrics::DenyReason;
 
-/// The form-token purpose shared by the forms of a signed-in browser.
-pub(crate) const SESSION_FORM: &str = "session";
+/// The form-token purpose of the consent form; its token is bound to the request it answers.
+const CONSENT_FORM: &str = "consent";
+/// The form-token purpose of the form that signs out.
+pub(crate) const SIGN_OUT_FORM: &str = "logout";
 
 /// `GET /oauth/authorize` (RFC 6749 §3.1)
 pub(crate) async fn authorize(
@@ -43,6 +45,15 @@ pub(crate) async fn authorize(
                 .local(&format!("/consent?{}", carried(&app, &params, false))),
         ),
     }
+}
+
+/// `HEAD /oauth/authorize`: refused, so that nothing that merely looks is handed a code.
+pub(crate) async fn not_by_head() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    let allowed = http::HeaderValue::from_static("GET");
+    response.headers_mut().insert(http::header::ALLOW, allowed);
+    response
 }
 
 /// `GET /consent`: the question that an authorization request has raised.
@@ -82,7 +93,7 @@ pub(crate) async fn consent(
     match decide(&app, &headers, &body).await {
         Ok(Authorization::Redirect(to)) => see_other(&to),
         Ok(Authorization::Refused(error)) | Err(error) => app.pages.error(&error, request_id),
-        // The session ended, or more is asked than was shown: back to the beginning.
+        // The session ended meanwhile: back to the beginning.
         Ok(Authorization::Login(_) | Authorization::Consent(_)) => app
             .pages
             .error(&expired(DenyReason::RequestExpired), request_id),
@@ -95,8 +106,9 @@ async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Authoriza
         .signed_in(headers)
         .await?
         .ok_or_else(|| expired(DenyReason::SessionInvalid))?;
-    check_form_token(app, &form, &user).await?;
-    let params = Params::parse(form.required("request")?.as_bytes())?;
+    let request = form.required("request")?;
+    check_form_token(app, &form, &user, CONSENT_FORM, request).await?;
+    let params = Params::parse(request.as_bytes())?;
     let decision = match form.required("decision")? {
         "allow" => ConsentDecision::Allow,
         "deny" => ConsentDecision::Deny,
@@ -110,13 +122,12 @@ pub(crate) async fn check_form_token(
     app: &App,
     form: &Params,
     user: &SignedIn,
+    purpose: &str,
+    content: &str,
 ) -> Result<(), Error> {
     let token = form.get("csrf_token").unwrap_or_default();
-    if app
-        .engine
-        .form_tokens()
-        .accepts(token, SESSION_FORM, &user.cookie, "", app.engine.now())
-    {
+    let tokens = app.engine.form_tokens();
+    if tokens.accepts(token, purpose, &user.cookie, content, app.engine.now()) {
         return Ok(());
     }
     let error = expired(DenyReason::Csrf);
@@ -179,10 +190,9 @@ fn carried(app: &App, params: &Params, after_login: bool) -> String {
 
 fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Response {
     let nonce = nonce();
-    let csrf_token =
-        app.engine
-            .form_tokens()
-            .issue(SESSION_FORM, &user.cookie, "", app.engine.now());
+    let (tokens, now) = (app.engine.form_tokens(), app.engine.now());
+    let csrf_token = tokens.issue(CONSENT_FORM, &user.cookie, &query, now);
+    let sign_out_token = tokens.issue(SIGN_OUT_FORM, &user.cookie, "", now);
     let host = host_for_display(&view.redirect_uri);
     let destination = if host.is_custom_scheme {
         // The page writes the colon.
@@ -222,6 +232,7 @@ fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Respons
         issuer_host: app.pages.issuer_host.to_string(),
         base_path: app.pages.base_path.to_string(),
         csrf_token,
+        sign_out_token,
         request: query,
         client_name: view.client.name.clone(),
         identity,

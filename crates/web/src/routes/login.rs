@@ -2,7 +2,7 @@
 
 use super::App;
 use super::answer::Asked;
-use super::authorize::{SESSION_FORM, check_form_token};
+use super::authorize::{SIGN_OUT_FORM, check_form_token};
 use super::browser::see_other;
 use super::page::nonce;
 use crate::pages::{HomePage, LoginError, LoginPage, SignedOutPage};
@@ -34,7 +34,7 @@ pub(crate) async fn home(State(app): State<App>, asked: Asked, headers: HeaderMa
         issuer_host: app.pages.issuer_host.to_string(),
         base_path: app.pages.base_path.to_string(),
         csrf_token: app.engine.form_tokens().issue(
-            SESSION_FORM,
+            SIGN_OUT_FORM,
             &user.cookie,
             "",
             app.engine.now(),
@@ -145,7 +145,7 @@ pub(crate) async fn sign_out(
     let ended = async {
         let form = Params::parse(&body)?;
         if let Some(user) = app.signed_in(&headers).await? {
-            check_form_token(&app, &form, &user).await?;
+            check_form_token(&app, &form, &user, SIGN_OUT_FORM, "").await?;
             app.engine.sign_out(&user).await?;
         }
         Ok::<(), Error>(())

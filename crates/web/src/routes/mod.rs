@@ -52,7 +52,10 @@ fn endpoints(app: &App) -> Router<App> {
     )));
     Router::new()
         .route("/", get(login::home))
-        .route("/oauth/authorize", get(authorize::authorize))
+        .route(
+            "/oauth/authorize",
+            get(authorize::authorize).head(authorize::not_by_head),
+        )
         .route("/oauth/token", post(oauth::token))
         .route("/oauth/register", register)
         .route("/oauth/revoke", post(oauth::revoke))
