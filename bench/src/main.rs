@@ -15,6 +15,10 @@ use report::Report;
 use server::Database;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A run that takes longer has gone wrong.
+const LONGEST_RUN: Duration = Duration::from_secs(15 * 60);
 
 /// What went wrong.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -66,31 +70,43 @@ impl Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let mut report = Report::default();
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Whatever ends the run, dropping the measures ends the servers they started.
+    tokio::select! {
+        done = measure(&arguments, &mut report) => done?,
+        _ = tokio::signal::ctrl_c() => return Err(failure("interrupted")),
+        _ = terminate.recv() => return Err(failure("terminated")),
+        () = tokio::time::sleep(LONGEST_RUN) => return Err(failure("the run takes too long")),
+    }
+    report.print();
+    report.write(&arguments.results)
+}
+
+async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     if arguments.wants("idle") {
-        measures::idle(&arguments, &mut report).await?;
+        measures::idle(arguments, report).await?;
     }
     if arguments.wants("introspection") {
-        measures::introspection(&arguments, &mut report).await?;
+        measures::introspection(arguments, report).await?;
     }
     if arguments.wants("sqlite") {
-        measures::tokens("SQLite", &Database::Sqlite, &arguments, &mut report).await?;
+        measures::tokens("SQLite", &Database::Sqlite, arguments, report).await?;
     }
     if arguments.wants("postgres") {
         let postgres = postgres::Postgres::start()?;
         measures::tokens(
             "PostgreSQL",
             &Database::Postgres(&postgres),
-            &arguments,
-            &mut report,
+            arguments,
+            report,
         )
         .await?;
     }
     if arguments.wants("bare") {
-        measures::bare(&arguments, &mut report).await?;
+        measures::bare(arguments, report).await?;
     }
     if arguments.rows || arguments.only.iter().any(|only| only == "rows") {
-        rows::measure(&arguments, &mut report).await?;
+        rows::measure(arguments, report).await?;
     }
-    report.print();
-    report.write(&arguments.results)
+    Ok(())
 }
