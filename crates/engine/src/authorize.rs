@@ -6,8 +6,8 @@ use crate::login::SignedIn;
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
-    AuditAction, AuthorizationCode, Client, ClientSource, ConsentGrantId, FamilyId, GrantType,
-    OFFLINE_ACCESS, OpaqueToken, Resource, ResourceId, ScopeSet, UnixMillis,
+    AuditAction, AuthorizationCode, Client, ClientSource, ConsentGrant, ConsentGrantId, FamilyId,
+    GrantType, OFFLINE_ACCESS, OpaqueToken, Resource, ResourceId, ScopeSet, UnixMillis,
 };
 use oauth::authorize::{
     AuthorizationRequest, AuthorizationTarget, error_redirect, success_redirect,
@@ -343,7 +343,7 @@ impl Engine {
                     resource_id.as_str(),
                 )
                 .await?
-                .filter(|grant| grant.revoked_at.is_none());
+                .filter(|grant| grant.revoked_at.is_none() && is_still_of(client, grant));
             questions.push(Question {
                 resource: resource.cloned(),
                 resource_id,
@@ -422,6 +422,12 @@ impl Engine {
             self.issuer(),
         )))
     }
+}
+
+/// A client that is known by its document is who the document says at the time: when that
+/// changes, its redirect URIs above all, what the user agreed to was another.
+fn is_still_of(client: &Client, grant: &ConsentGrant) -> bool {
+    client.source != ClientSource::Cimd || grant.updated_at >= client.updated_at
 }
 
 /// When the flow began, as our own pages carry it along in `flow_started` (milliseconds).

@@ -378,14 +378,17 @@ async fn a_consent_form_works_only_in_the_session_that_was_asked() {
     // Nobody signed in has no say; and a decision is allow or deny.
     assert_eq!(server.send(&form(&token)).await.status, 403);
     assert_eq!(browser.decide(&page, "maybe").await.status, 400);
-    // What is sent back is checked like any request.
+    // Another form's token is none, and neither is one for another request.
+    let home = browser.get("/").await.expect(200);
+    let sign_out = crate::harness::field(&home, "csrf_token");
+    assert_eq!(browser.send(form(&sign_out)).await.status, 403);
     let tampered = own.replace("app.example", "evil.example");
     let pairs = [
         ("csrf_token", token.as_str()),
         ("request", &tampered),
         ("decision", "allow"),
     ];
-    is_page(&browser.post("/consent", &pairs).await);
+    assert_eq!(browser.post("/consent", &pairs).await.status, 403);
     assert!(server.audit(AuditAction::ConsentGranted).await.is_empty());
     let reply = browser.decide(&page, "allow").await;
     assert!(query_of(reply.location()).contains_key("code"));

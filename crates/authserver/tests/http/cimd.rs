@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 on_both!(
     a_client_is_found_by_its_document_and_works_like_any_other,
     a_changed_document_changes_the_client_once_its_time_is_over,
+    a_changed_document_is_asked_about_again,
     a_suspended_client_stays_suspended_whatever_its_document_says,
 );
 
@@ -137,6 +138,29 @@ async fn a_changed_document_changes_the_client_once_its_time_is_over(database: D
     server.wait(Duration::from_secs(3601));
     assert!(!is_known(&server, &app, REDIRECT).await);
     assert!(is_known(&server, &app, elsewhere).await);
+}
+
+async fn a_changed_document_is_asked_about_again(database: Database) {
+    let server = Server::with(&database, &LOCAL).await;
+    let site = Site::open().await;
+    let app = site.app();
+    let mut browser = Browser::signed_in(&server).await;
+    app.tokens(&mut browser).await;
+    let silently = async |browser: &mut Browser, redirect_uri: &str| {
+        let request = app
+            .authorize(&Pkce::fresh())
+            .with("redirect_uri", redirect_uri);
+        let reply = browser.send(request.with("prompt", "none").request()).await;
+        query_of(reply.header("location").unwrap())
+    };
+    assert!(silently(&mut browser, REDIRECT).await.contains_key("code"));
+    let elsewhere = "https://app.example/elsewhere";
+    let mut document = site.document();
+    document["redirect_uris"] = json!([elsewhere]);
+    site.publish(&document);
+    server.wait(Duration::from_secs(3601));
+    let asked = silently(&mut browser, elsewhere).await;
+    assert_eq!(asked["error"], "consent_required");
 }
 
 async fn a_suspended_client_stays_suspended_whatever_its_document_says(database: Database) {
