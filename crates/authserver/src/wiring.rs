@@ -127,7 +127,7 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
         PoolState {
             in_use: state.in_use,
             idle: state.idle,
-            waiting: 0,
+            waiting: state.waiting,
         }
     }));
     let cimd = if config.cimd.enabled {

@@ -45,6 +45,8 @@ pub struct PoolState {
     pub in_use: u32,
     /// Open and free.
     pub idle: u32,
+    /// Callers that wait for one.
+    pub waiting: u32,
 }
 
 impl Store {
@@ -127,13 +129,14 @@ impl Store {
     /// Connections of this process.
     #[must_use]
     pub fn pool_state(&self) -> PoolState {
-        let (open, idle) = match &self.0.backend {
-            Backend::Sqlite(backend) => backend.connections(),
-            Backend::Postgres(backend) => backend.connections(),
+        let ((open, idle), waiting) = match &self.0.backend {
+            Backend::Sqlite(backend) => (backend.connections(), backend.waiting()),
+            Backend::Postgres(backend) => (backend.connections(), backend.waiting()),
         };
         PoolState {
             in_use: open.saturating_sub(idle),
             idle: idle.min(open),
+            waiting,
         }
     }
 

@@ -8,12 +8,30 @@ use domain::{Clock, Rng};
 use sqlx::{Pool, pool::PoolConnection};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// An open database.
 pub(crate) struct Backend {
     readers: Pool<Db>,
     writers: Pool<Db>,
     lanes: Vec<Lane>,
+    waiting: AtomicU32,
+}
+
+/// Somebody who waits for a connection, until dropped.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn among(waiting: &'a AtomicU32) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Backend {
@@ -32,6 +50,7 @@ impl Backend {
             readers,
             writers,
             lanes,
+            waiting: AtomicU32::new(0),
         }
     }
 
@@ -50,7 +69,13 @@ impl Backend {
 
     /// A connection to read with.
     pub async fn reader(&self) -> Result<PoolConnection<Db>> {
+        let _waiting = Waiting::among(&self.waiting);
         Ok(self.readers.acquire().await?)
+    }
+
+    /// How many wait for a connection to read with.
+    pub fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// The lane for what concerns `key`: what goes to the same lane is done in its order.

@@ -5,7 +5,7 @@ use crate::on_both;
 use crate::samples::{ODD, event, rich_event};
 use domain::{AuditAction, AuditEvent};
 use std::time::Duration;
-use store::{AuditFilter, Page, PoolState};
+use store::{AuditFilter, Page};
 
 on_both!(
     events_read_back_as_recorded_newest_first,
@@ -113,6 +113,22 @@ async fn settings_are_made_and_made_again(db: Database) {
 async fn an_open_database_answers_and_counts_its_connections(db: Database) {
     let store = db.open().await;
     store.ping().await.unwrap();
-    let PoolState { in_use, idle } = store.pool_state();
-    assert!((1..=12).contains(&(in_use + idle)), "{in_use} + {idle}");
+    let state = store.pool_state();
+    assert!((1..=12).contains(&(state.in_use + state.idle)), "{state:?}");
+    assert_eq!(state.waiting, 0);
+
+    // More questions at once than connections: some have to wait, and none for good.
+    let questions: Vec<_> = (0..500)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.ping().await.unwrap() })
+        })
+        .collect();
+    let mut most = 0;
+    for question in questions {
+        most = most.max(store.pool_state().waiting);
+        question.await.unwrap();
+    }
+    assert!(most > 0);
+    assert_eq!(store.pool_state().waiting, 0);
 }
