@@ -45,7 +45,7 @@ pub use user::{User, UserRole, UserStatus, normalize_email};
 
 /// A value that is written as one fixed word in the database, in JSON and on the command line.
 ///
-/// Implemented by [`words!`](macro@words) for enums whose variants are a closed list.
+/// Implemented by `words!` for enums whose variants are a closed list.
 pub trait Word: Sized + Copy + 'static {
     /// Every value, in declaration order.
     const ALL: &'static [Self];
