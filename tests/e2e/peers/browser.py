@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from .user import response_parameters
@@ -29,6 +29,20 @@ FLAGS = [
 ]
 WIDTHS = (360, 1280)
 SCHEMES = ("light", "dark")
+
+
+def is_gone(element: WebElement) -> bool:
+    """Whether the page of an element has been left. In the middle of a navigation ChromeDriver may
+    say so in words of the inspector's instead of its own."""
+    try:
+        element.is_enabled()
+    except StaleElementReferenceException:
+        return True
+    except WebDriverException as error:
+        if "does not belong to the document" in str(error):
+            return True
+        raise
+    return False
 
 
 class Browser:
@@ -84,7 +98,7 @@ class Browser:
 
     def wait_for_page_after(self, page: WebElement) -> None:
         patience = WebDriverWait(self.driver, 15, poll_frequency=0.05)
-        patience.until(staleness_of(page))
+        patience.until(lambda _: is_gone(page))
         patience.until(lambda driver: driver.execute_script("return document.readyState") == "complete")
 
     def first(self, selector: str) -> WebElement | None:
