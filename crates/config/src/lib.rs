@@ -37,7 +37,7 @@ pub use section::{
     Admin, Agents, BackendKind, Cimd, ClientCredentials, Config, ConnectPolicy, Dcr, DcrMode, Dpop,
     ExchangePolicy, KeyStore, LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider,
     OAuth, Observability, Policy, Postgres, RateLimit, ResourceSeed, RuntimePolicy, SameSite,
-    ScopeSeed, Server, Session, Signing, Sqlite, Storage, StorageDriver, Tls,
+    ScopeSeed, Server, Session, Signing, Sqlite, Storage, StorageDriver, Tls, TokenExchange,
 };
 pub use show::Format;
 pub use value::{Issuer, ListenAddress, Origin, PostgresDsn, RedirectPattern, Secret};

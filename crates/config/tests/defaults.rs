@@ -14,7 +14,7 @@ fn keys() -> Vec<&'static Key> {
 }
 
 /// The specification's table: key, default as shown, variable.
-const TABLE: [(&str, &str, &str); 59] = [
+const TABLE: [(&str, &str, &str); 63] = [
     (
         "client_secret_pepper",
         "-",
@@ -208,6 +208,26 @@ const TABLE: [(&str, &str, &str); 59] = [
         "dpop.require_nonce",
         "false",
         "AUTHPLANE_DPOP_REQUIRE_NONCE",
+    ),
+    (
+        "token_exchange.enabled",
+        "true",
+        "AUTHPLANE_TOKEN_EXCHANGE_ENABLED",
+    ),
+    (
+        "token_exchange.token_expiry",
+        "1h",
+        "AUTHPLANE_TOKEN_EXCHANGE_TOKEN_EXPIRY",
+    ),
+    (
+        "token_exchange.max_chain_depth",
+        "5",
+        "AUTHPLANE_TOKEN_EXCHANGE_MAX_CHAIN_DEPTH",
+    ),
+    (
+        "token_exchange.allow_self_exchange",
+        "false",
+        "AUTHPLANE_TOKEN_EXCHANGE_ALLOW_SELF_EXCHANGE",
     ),
     (
         "agents.agent_identity_enabled",

@@ -19,6 +19,10 @@ crate::words! {
         ClientCredentialsIssued = "client_credentials.issued",
         /// A client was refused a token for itself.
         ClientCredentialsDenied = "client_credentials.denied",
+        /// A token was exchanged for another.
+        TokenExchanged = "token.exchanged",
+        /// A token exchange was refused.
+        TokenExchangeDenied = "token.exchange_denied",
         /// A token family was revoked because one of its spent tokens or its code came back.
         FamilyRevoked = "family.revoked",
         /// A token family should have been revoked and could not be.
@@ -77,6 +81,18 @@ crate::words! {
         RuntimeClientAdded = "resource.policy.runtime.client.added",
         /// A client may no longer introspect for a resource.
         RuntimeClientRemoved = "resource.policy.runtime.client.removed",
+        /// A client may now exchange tokens for a resource.
+        ExchangeClientAdded = "resource.policy.exchange.allowed_client.added",
+        /// A client may no longer exchange tokens for a resource.
+        ExchangeClientRemoved = "resource.policy.exchange.allowed_client.removed",
+        /// A resource may now obtain tokens for another.
+        FrontingLinkCreated = "fronting_link.created",
+        /// What a resource may obtain of another changed.
+        FrontingLinkPatched = "fronting_link.patched",
+        /// A resource may no longer obtain tokens for another.
+        FrontingLinkDeleted = "fronting_link.deleted",
+        /// An operator revoked one token.
+        IssuanceRevokedAdmin = "issuance.revoked_admin",
         /// The signing key was rotated.
         KeyRotated = "key.rotated",
         /// The key store was read again.

@@ -23,6 +23,9 @@ pub struct Issuance {
     pub parent_jti: Option<Jti>,
     /// The client whose consent it rests on, when that is another.
     pub consent_client_id: Option<ClientId>,
+    /// The resource for which that consent was given, when that is another: the gateway in
+    /// front, for a token obtained through a fronting link.
+    pub consent_resource_id: Option<ResourceId>,
     /// The key it is bound to (RFC 9449 §6).
     pub dpop_jkt: Option<String>,
     /// The agent that acts.

@@ -9,6 +9,7 @@ mod audit;
 mod client;
 mod clock;
 mod consent;
+mod fronting;
 mod grant;
 mod id;
 mod issuance;
@@ -25,6 +26,7 @@ pub use audit::{AuditAction, AuditEvent, AuditRecord};
 pub use client::{ApplicationType, AuthMethod, Client, ClientSource, ClientStatus};
 pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use consent::ConsentGrant;
+pub use fronting::FrontingLink;
 pub use grant::GrantType;
 pub use id::{
     ClientId, ConsentGrantId, FamilyId, Jti, ResourceId, SessionId, UserId, new_uuid,

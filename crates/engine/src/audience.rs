@@ -57,7 +57,7 @@ pub(crate) fn named<'a>(
     (found.backend_kind == BackendKind::Mint).then_some(found)
 }
 
-fn invalid_target(identifier: &str) -> Error {
+pub(crate) fn invalid_target(identifier: &str) -> Error {
     let shown: String = identifier.chars().take(200).collect();
     Error::new(
         ErrorCode::InvalidTarget,

@@ -498,17 +498,3 @@ fn consent_view(proven: &Proven, questions: Vec<Question>) -> ConsentView {
         offline_access: proven.client.may_use(GrantType::RefreshToken),
     }
 }
-
-impl ConsentView {
-    /// Host of a CIMD client's id: the one thing about it that has been verified.
-    #[must_use]
-    pub fn document_host(&self) -> Option<String> {
-        if self.client.source != ClientSource::Cimd {
-            return None;
-        }
-        url::Url::parse(self.client.id.as_str())
-            .ok()?
-            .host_str()
-            .map(str::to_owned)
-    }
-}

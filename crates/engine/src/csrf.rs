@@ -1,4 +1,4 @@
-//! Signatures over what the browser carries for us: session cookies and form tokens.
+//! Signatures over what the browser carries for us: session cookies, form tokens, links.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -38,6 +38,18 @@ impl FormTokens {
         };
         aws_lc_rs::constant_time::verify_slices_are_equal(self.mac(purpose, parts).as_ref(), &given)
             .is_ok()
+    }
+
+    /// A signature over the parts of a link.
+    #[must_use]
+    pub(crate) fn sign_link(&self, parts: &[&str]) -> String {
+        URL_SAFE_NO_PAD.encode(self.mac("link", parts))
+    }
+
+    /// Whether this server signed the parts of a link.
+    #[must_use]
+    pub(crate) fn is_signed_link(&self, parts: &[&str], signature: &str) -> bool {
+        self.verify("link", parts, signature)
     }
 
     /// `value.signature`, for a cookie.

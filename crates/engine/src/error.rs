@@ -19,6 +19,10 @@ pub struct Error {
     pub reason: DenyReason,
     /// When trying again may help.
     pub retry_after: Option<Duration>,
+    /// Where a user can give the consent that is missing.
+    pub consent_url: Option<String>,
+    /// What refers to the thing that was to be deleted.
+    pub dependents: Vec<String>,
     /// What is behind it, for the log alone.
     pub cause: Option<String>,
 }
@@ -38,6 +42,8 @@ impl Error {
             description: description.into(),
             reason,
             retry_after: None,
+            consent_url: None,
+            dependents: Vec::new(),
             cause: None,
         }
     }
@@ -67,6 +73,11 @@ impl Error {
         Self::new(ErrorCode::NotFound, DenyReason::InvalidRequest, what)
     }
 
+    /// The request is at odds with what is there.
+    pub fn conflict(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::Conflict, DenyReason::InvalidRequest, what)
+    }
+
     /// The request cannot be carried out as it is.
     pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new(
@@ -90,6 +101,16 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_consent_url(mut self, url: String) -> Self {
+        self.consent_url = Some(url);
+        self
+    }
+
+    pub(crate) fn with_dependents(mut self, dependents: Vec<String>) -> Self {
+        self.dependents = dependents;
+        self
+    }
+
     pub(crate) fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
@@ -104,6 +125,7 @@ impl From<StoreError> for Error {
                 DenyReason::InvalidRequest,
                 format!("{what} already exists"),
             ),
+            StoreError::InUse(what) => Self::conflict(what),
             StoreError::Unavailable(_) | StoreError::Contention(_) => Self::new(
                 ErrorCode::TemporarilyUnavailable,
                 DenyReason::TemporarilyUnavailable,

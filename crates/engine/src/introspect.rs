@@ -7,7 +7,7 @@
 
 use crate::observe::event;
 use crate::{Engine, Error, Result};
-use domain::{AuditAction, Client, Digest, FamilyId, UnixMillis, UserStatus};
+use domain::{AuditAction, Client, Digest, FamilyId, Issuance, UnixMillis, UserStatus};
 use moka::sync::Cache;
 use oauth::client_auth::PresentedClient;
 use oauth::introspection::{INACTIVE, IntrospectionResponse};
@@ -156,14 +156,10 @@ impl Engine {
             self.record(vec![event]).await;
             return Ok(inactive());
         }
-        let Some(Alive {
-            username,
-            family_id,
-        }) = self.alive(&claims).await?
-        else {
+        let Some(live) = self.live_token(&claims).await? else {
             return Ok(inactive());
         };
-        let body: Arc<[u8]> = IntrospectionResponse::active(&claims, username.as_deref())
+        let body: Arc<[u8]> = IntrospectionResponse::active(&claims, live.username.as_deref())
             .to_json()
             .into();
         if let Some(generation) = generation {
@@ -176,7 +172,7 @@ impl Engine {
                     jti: claims.jti,
                     client_id: claims.client_id,
                     sub: claims.sub,
-                    family_id,
+                    family_id: live.issuance.family_id,
                 }),
             );
         }
@@ -213,34 +209,31 @@ impl Engine {
             .any(|resource| resource.is_runtime_client(client.id.as_str())))
     }
 
-    /// What there is to know of the token, if nothing has ended it.
-    async fn alive(&self, claims: &AccessTokenClaims) -> Result<Option<Alive>> {
+    /// What the database knows of a token, if nothing has ended it.
+    pub(crate) async fn live_token(&self, claims: &AccessTokenClaims) -> Result<Option<LiveToken>> {
         let Some(issuance) = self.store().issuance(&claims.jti).await? else {
             return Ok(None);
         };
         if issuance.revoked_at.is_some() {
             return Ok(None);
         }
-        let username = match issuance.subject_user_id {
+        let username = match &issuance.subject_user_id {
             Some(user_id) => match self.store().user(user_id.as_str()).await? {
                 Some(user) if user.status == UserStatus::Active => Some(user.email.clone()),
                 _ => return Ok(None),
             },
             None => None,
         };
-        Ok(Some(Alive {
-            username,
-            family_id: issuance.family_id,
-        }))
+        Ok(Some(LiveToken { issuance, username }))
     }
 }
 
 /// What the database adds to the claims of a token that is alive.
-struct Alive {
+pub(crate) struct LiveToken {
+    /// Its record.
+    pub issuance: Issuance,
     /// The address of its user.
-    username: Option<String>,
-    /// The family it belongs to.
-    family_id: Option<FamilyId>,
+    pub username: Option<String>,
 }
 
 fn inactive() -> Arc<[u8]> {

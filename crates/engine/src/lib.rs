@@ -10,6 +10,7 @@ mod audience;
 mod authorize;
 mod client_secret;
 mod clients;
+mod consent_request;
 mod csrf;
 mod engine;
 mod error;
@@ -32,6 +33,7 @@ pub use authorize::{
     Authorization, ConsentDecision, ConsentResource, ConsentScope, ConsentView, LoginView,
 };
 pub use client_secret::ClientSecrets;
+pub use consent_request::{CONSENT_REQUEST_PATH, ConsentRequestView};
 pub use csrf::FormTokens;
 pub use engine::{Engine, EngineParts};
 pub use error::{Error, Result};

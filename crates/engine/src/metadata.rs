@@ -78,6 +78,9 @@ impl Engine {
         if self.config().client_credentials.enabled {
             grant_types.push(GrantType::ClientCredentials);
         }
+        if self.config().token_exchange.enabled {
+            grant_types.push(GrantType::TokenExchange);
+        }
         let dpop_algorithms = match self.config().dpop.enabled {
             true => SIGNING_ALG_VALUES_SUPPORTED
                 .iter()

@@ -93,6 +93,8 @@ codes! {
     InvalidAdminKey = "invalid_admin_key", 401, "The admin key is missing or wrong";
     /// There is nothing under this name.
     NotFound = "not_found", 404, "Not found";
+    /// What is asked for is at odds with what is there.
+    Conflict = "conflict", 409, "There is something in the way";
 }
 
 impl fmt::Display for ErrorCode {

@@ -6,7 +6,7 @@
 //! While the instance cannot hear of changes made elsewhere, nothing is answered from here.
 
 use crate::Change;
-use domain::{Client, Resource, User};
+use domain::{Client, FrontingLink, Resource, User};
 use moka::sync::Cache;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,15 +17,16 @@ const CAPACITY: u64 = 100_000;
 /// How many of the latest changes are remembered.
 const RECENT: usize = 1024;
 
-/// The registered resources, found by URI or slug.
+/// The registered resources, found by URI or slug, and the links between them.
 #[derive(Debug, Default)]
 pub struct ResourceCatalog {
     resources: Vec<Arc<Resource>>,
     by_identifier: HashMap<String, usize>,
+    links: Vec<FrontingLink>,
 }
 
 impl ResourceCatalog {
-    pub(crate) fn new(resources: Vec<Resource>) -> Self {
+    pub(crate) fn new(resources: Vec<Resource>, links: Vec<FrontingLink>) -> Self {
         let resources: Vec<_> = resources.into_iter().map(Arc::new).collect();
         let mut by_identifier = HashMap::new();
         for (index, resource) in resources.iter().enumerate() {
@@ -37,6 +38,7 @@ impl ResourceCatalog {
         Self {
             resources,
             by_identifier,
+            links,
         }
     }
 
@@ -54,6 +56,19 @@ impl ResourceCatalog {
         self.resources
             .iter()
             .find(|resource| resource.id.as_str() == id)
+    }
+
+    /// The link by which tokens for `source` may be exchanged for tokens for `target`.
+    #[must_use]
+    pub fn link(&self, source: &Resource, target: &Resource) -> Option<&FrontingLink> {
+        self.links
+            .iter()
+            .find(|link| link.source_id == source.id && link.target_id == target.id)
+    }
+
+    /// All fronting links.
+    pub fn links(&self) -> impl Iterator<Item = &FrontingLink> {
+        self.links.iter()
     }
 
     /// All of them, by slug.

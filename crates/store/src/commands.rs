@@ -56,6 +56,56 @@ pub enum Issued {
     ProofReplayed,
 }
 
+/// Records a token that was exchanged for another (RFC 8693).
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The record of the new token.
+    pub issuance: Issuance,
+    /// The tokens it rests on, subject and actor: none of them may be revoked.
+    pub founded_on: Vec<Jti>,
+    /// The consent it rests on, unless none is asked for.
+    pub consent: Option<ConsentBasis>,
+    /// What to record.
+    pub audit: AuditEvent,
+    /// The proof that came with the request.
+    pub proof: Option<ProofUse>,
+}
+
+/// What a user must still agree to when a token is recorded.
+#[derive(Debug, Clone)]
+pub struct ConsentBasis {
+    /// The consent.
+    pub grant_id: ConsentGrantId,
+    /// It must still cover these.
+    pub scopes: ScopeSet,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exchanged {
+    /// The new token is recorded and may be handed out.
+    Yes,
+    /// A token it rests on was revoked meanwhile.
+    TokenRevoked,
+    /// The consent it rests on was taken back meanwhile, or narrowed.
+    ConsentRevoked,
+    /// The proof was used before; nothing is recorded.
+    ProofReplayed,
+}
+
+/// Whether a fronting link could be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrontingLinkState {
+    /// It could; and it was, unless this was only tried.
+    Free,
+    /// There is one between these resources already.
+    Exists,
+    /// A token could come back to the resource it started from.
+    Cycle,
+    /// One of the resources is gone.
+    NoResource,
+}
+
 /// Redeems an authorization code.
 #[derive(Debug, Clone)]
 pub struct RedeemCode {
@@ -129,13 +179,18 @@ pub enum Revoke {
     Token(Jti),
     /// A user's families, sessions, codes and access tokens.
     User(String),
-    /// A client's families, codes and access tokens.
+    /// A client's families, codes and access tokens, and all tokens exchanged from these.
     Client(String),
+    /// A consent: the client's codes, families and access tokens for that resource, and all
+    /// tokens exchanged from these.
+    Consent(ConsentGrantId),
 }
 
 /// How much a revocation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RevokeCount {
+    /// Consents that stood.
+    pub consents: u64,
     /// Families that were alive.
     pub families: u64,
     /// Access tokens that were alive.
@@ -148,7 +203,7 @@ impl RevokeCount {
     /// Whether anything was alive.
     #[must_use]
     pub fn any(&self) -> bool {
-        self.families + self.tokens + self.sessions > 0
+        self.consents + self.families + self.tokens + self.sessions > 0
     }
 }
 
@@ -213,6 +268,19 @@ pub struct ClientFilter {
     pub source: Option<domain::ClientSource>,
     /// Id or name contains this text, in any case.
     pub q: Option<String>,
+}
+
+/// Which issuances to list; `None` does not restrict.
+#[derive(Debug, Clone)]
+pub struct IssuanceFilter {
+    /// By user.
+    pub user_id: Option<String>,
+    /// By client.
+    pub client_id: Option<String>,
+    /// By resource.
+    pub resource_id: Option<String>,
+    /// Issued at this time or later.
+    pub since: UnixMillis,
 }
 
 /// Which audit events to list; `None` does not restrict.

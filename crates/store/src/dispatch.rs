@@ -1,7 +1,10 @@
 //! How a method of [`crate::Store`] reaches the code of whichever database is open.
 
-use crate::{Authorize, Issue, PurgeTarget, Revoke};
-use domain::{AuditEvent, Client, ClientStatus, Digest, Resource, Session, UnixMillis, User};
+use crate::{Authorize, Issue, NewConsent, PurgeTarget, Revoke};
+use domain::{
+    AuditEvent, Client, ClientId, ClientStatus, Digest, FrontingLink, Resource, Session,
+    UnixMillis, User, UserId,
+};
 
 /// Asks a question on a reading connection. An answer that does not come in time counts as an
 /// unreachable database, unless the question is asked `at leisure`.
@@ -132,7 +135,8 @@ lend! {
     copy: UnixMillis, bool, ClientStatus, PurgeTarget;
     borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
     Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize, Issue => Issue,
-    Revoke => Revoke,
+    Revoke => Revoke, FrontingLink => FrontingLink, UserId => UserId, ClientId => ClientId,
+    NewConsent => NewConsent,
 }
 
 impl Lend for Option<Digest> {

@@ -24,8 +24,9 @@ mod verify;
 pub use cache::ResourceCatalog;
 pub use change::Change;
 pub use commands::{
-    AuditFilter, Authorize, ClientFilter, Issue, Issued, NewConsent, Page, ProofUse, PurgeTarget,
-    RedeemCode, Redeemed, Revoke, RevokeCount, RotateRefresh, Rotated,
+    AuditFilter, Authorize, ClientFilter, ConsentBasis, Exchange, Exchanged, FrontingLinkState,
+    IssuanceFilter, Issue, Issued, NewConsent, Page, ProofUse, PurgeTarget, RedeemCode, Redeemed,
+    Revoke, RevokeCount, RotateRefresh, Rotated,
 };
 pub use error::{Result, StoreError};
 pub use open::Location;

@@ -58,7 +58,7 @@ fn open_error(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// The schema's history, oldest first. What has been released never changes.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     (
         "foundation",
         include_str!("../migrations/0001_foundation.sql"),
@@ -66,6 +66,10 @@ const MIGRATIONS: [(&str, &str); 2] = [
     (
         "machine tokens",
         include_str!("../migrations/0002_machine_tokens.sql"),
+    ),
+    (
+        "token exchange",
+        include_str!("../migrations/0003_token_exchange.sql"),
     ),
 ];
 

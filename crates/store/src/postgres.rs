@@ -10,6 +10,25 @@ pub(crate) mod dialect {
     /// Readers and writers share a pool.
     pub(crate) const SEPARATE_WRITERS: bool = false;
     pub(crate) const BEGIN: &str = "BEGIN";
+    /// Whether transactions run beside each other.
+    pub(crate) const WRITERS_OVERLAP: bool = true;
+
+    /// Added to a `SELECT` whose rows must stay as they are until the transaction ends.
+    macro_rules! and_hold {
+        ($statement:literal) => {
+            concat!($statement, " FOR SHARE")
+        };
+    }
+    pub(crate) use and_hold;
+
+    /// Lets no other instance change fronting links meanwhile.
+    pub(crate) async fn hold_fronting_links(conn: &mut Conn) -> Result<()> {
+        sqlx::query("LOCK TABLE fronting_links IN SHARE ROW EXCLUSIVE MODE")
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
     /// Other instances are heard by `LISTEN`.
     pub(crate) const POLLS_FOR_FOREIGN_WRITES: bool = false;
     /// The channel on which instances tell each other of changes.

@@ -2,9 +2,9 @@
 
 use crate::{Result, StoreError};
 use domain::{
-    AuditEvent, AuditRecord, AuthorizationCode, Client, ConsentGrant, Digest, Issuance,
-    RefreshToken, RefreshTokenState, Resource, ScopeSet, Session, TokenFamily, UnixMillis, User,
-    Word,
+    AuditEvent, AuditRecord, AuthorizationCode, Client, ConsentGrant, Digest, FrontingLink,
+    Issuance, RefreshToken, RefreshTokenState, Resource, ScopeSet, Session, TokenFamily,
+    UnixMillis, User, Word,
 };
 use serde::de::DeserializeOwned;
 
@@ -127,6 +127,30 @@ impl TryFrom<ResourceRow> for Resource {
             scopes: json("scopes", &row.scopes)?,
             policy: json("policy", &row.policy)?,
             created_at: UnixMillis(row.created_at),
+            updated_at: UnixMillis(row.updated_at),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct FrontingLinkRow {
+    source_id: String,
+    target_id: String,
+    scope_map: String,
+    created_at: i64,
+    created_by: String,
+    updated_at: i64,
+}
+
+impl TryFrom<FrontingLinkRow> for FrontingLink {
+    type Error = StoreError;
+    fn try_from(row: FrontingLinkRow) -> Result<Self> {
+        Ok(Self {
+            source_id: row.source_id.into(),
+            target_id: row.target_id.into(),
+            scope_map: json("scope_map", &row.scope_map)?,
+            created_at: UnixMillis(row.created_at),
+            created_by: row.created_by,
             updated_at: UnixMillis(row.updated_at),
         })
     }
@@ -274,6 +298,7 @@ pub(crate) struct IssuanceRow {
     family_id: Option<String>,
     parent_jti: Option<String>,
     consent_client_id: Option<String>,
+    consent_resource_id: Option<String>,
     dpop_jkt: Option<String>,
     agent_id: Option<String>,
     agent_chain: String,
@@ -295,6 +320,7 @@ impl TryFrom<IssuanceRow> for Issuance {
             family_id: row.family_id.map(Into::into),
             parent_jti: row.parent_jti.map(Into::into),
             consent_client_id: row.consent_client_id.map(Into::into),
+            consent_resource_id: row.consent_resource_id.map(Into::into),
             dpop_jkt: row.dpop_jkt,
             agent_id: row.agent_id,
             agent_chain: json("agent_chain", &row.agent_chain)?,

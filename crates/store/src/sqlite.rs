@@ -8,6 +8,26 @@ pub(crate) mod dialect {
 
     /// Readers and the one writer have pools of their own.
     pub(crate) const SEPARATE_WRITERS: bool = true;
+    /// Added to a `SELECT` whose rows must stay as they are until the transaction ends. Here no
+    /// one else writes meanwhile.
+    macro_rules! and_hold {
+        ($statement:literal) => {
+            $statement
+        };
+    }
+    pub(crate) use and_hold;
+
+    /// Lets no other instance change fronting links meanwhile. Here no one else writes.
+    #[expect(
+        clippy::unused_async,
+        reason = "PostgreSQL has something to wait for here"
+    )]
+    pub(crate) async fn hold_fronting_links(_conn: &mut Conn) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether transactions run beside each other.
+    pub(crate) const WRITERS_OVERLAP: bool = false;
     /// Takes the write lock at once, so that a transaction never fails half way for want of it.
     pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
     /// Other processes make themselves known by `PRAGMA data_version` alone.

@@ -4,13 +4,15 @@ use crate::cache::Caches;
 use crate::dispatch::{Lend as _, read, spend, write};
 use crate::open::{self, Location};
 use crate::{
-    AuditFilter, Authorize, ChainReport, Change, ClientFilter, Issue, Issued, Page, PurgeTarget,
-    RedeemCode, Redeemed, ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated,
-    StoreError, listen, postgres, sqlite,
+    AuditFilter, Authorize, ChainReport, Change, ClientFilter, Exchange, Exchanged,
+    FrontingLinkState, IssuanceFilter, Issue, Issued, NewConsent, Page, PurgeTarget, RedeemCode,
+    Redeemed, ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError,
+    listen, postgres, sqlite,
 };
 use domain::{
-    AuditEvent, AuditRecord, AuthorizationCode, Client, ClientStatus, Clock, ConsentGrant, Digest,
-    Issuance, RefreshTokenState, Resource, Rng, Session, UnixMillis, User,
+    AuditEvent, AuditRecord, AuthorizationCode, Client, ClientId, ClientStatus, Clock,
+    ConsentGrant, Digest, FrontingLink, Issuance, RefreshTokenState, Resource, Rng, Session,
+    UnixMillis, User, UserId,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -271,11 +273,8 @@ impl Store {
     /// All resources.
     pub async fn resources(&self) -> Result<Arc<ResourceCatalog>> {
         let fetch = async {
-            Ok(Arc::new(ResourceCatalog::new(read!(
-                self,
-                ResourceRead,
-                resources::all()
-            )?)))
+            let (resources, links) = read!(self, ResourceRead, resources::all())?;
+            Ok(Arc::new(ResourceCatalog::new(resources, links)))
         };
         self.0.caches.resources.get(&self.0.caches, "", fetch).await
     }
@@ -294,9 +293,47 @@ impl Store {
         write!(self, ResourceWrite, key "resources", resources::update(resource, audit))
     }
 
-    /// Deletes a resource with the consents for it. Says whether it was there.
-    pub async fn delete_resource(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
-        write!(self, ResourceWrite, key "resources", resources::delete(id, audit))
+    /// Deletes a resource with the consents for it and, with `cascade`, its fronting links.
+    /// Says whether it was there.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when there are links and `cascade` is not set.
+    pub async fn delete_resource(
+        &self,
+        id: String,
+        cascade: bool,
+        audit: Vec<AuditEvent>,
+    ) -> Result<bool> {
+        write!(self, ResourceWrite, key "resources", resources::delete(id, cascade, audit))
+    }
+
+    /// Adds a fronting link if it closes no cycle; without `keep`, only says whether it could.
+    pub async fn create_fronting_link(
+        &self,
+        link: FrontingLink,
+        keep: bool,
+        audit: Vec<AuditEvent>,
+    ) -> Result<FrontingLinkState> {
+        write!(self, ResourceWrite, key "resources", fronting::create(link, keep, audit))
+    }
+
+    /// Writes the scope map of a fronting link. Says whether the link was there.
+    pub async fn update_fronting_link(
+        &self,
+        link: FrontingLink,
+        audit: Vec<AuditEvent>,
+    ) -> Result<bool> {
+        write!(self, ResourceWrite, key "resources", fronting::update(link, audit))
+    }
+
+    /// Removes a fronting link. Says whether it was there.
+    pub async fn delete_fronting_link(
+        &self,
+        source_id: String,
+        target_id: String,
+        audit: Vec<AuditEvent>,
+    ) -> Result<bool> {
+        write!(self, ResourceWrite, key "resources", fronting::delete(source_id, target_id, audit))
     }
 
     // --- the interactive flow ---
@@ -308,11 +345,29 @@ impl Store {
         client: &str,
         resource: &str,
     ) -> Result<Option<ConsentGrant>> {
-        read!(
-            self,
-            ConsentRead,
-            authorizations::find_consent(user, client, resource)
-        )
+        read!(self, ConsentRead, consents::find(user, client, resource))
+    }
+
+    /// The consent with this id, revoked or not.
+    pub async fn consent_by_id(&self, id: &str) -> Result<Option<ConsentGrant>> {
+        read!(self, ConsentRead, consents::find_by_id(id))
+    }
+
+    /// What a user has agreed to, revoked or not, newest first.
+    pub async fn consents_of_user(&self, user: &str, page: &Page) -> Result<Vec<ConsentGrant>> {
+        read!(self, List, consents::of_user(user, page))
+    }
+
+    /// Remembers a consent that a user gave outside of an authorization.
+    pub async fn grant_consent(
+        &self,
+        user: UserId,
+        client: ClientId,
+        consent: NewConsent,
+        audit: Vec<AuditEvent>,
+    ) -> Result<()> {
+        let now = self.now();
+        write!(self, ConsentWrite, key user.as_str(), consents::grant(user, client, consent, now, audit))
     }
 
     /// Stores a code with the consent it rests on.
@@ -345,6 +400,11 @@ impl Store {
         spend!(self, RefreshRotate, key command.family_id.as_str(), Rotate(command))
     }
 
+    /// Records a token that was exchanged for another; see [`Exchanged`].
+    pub async fn exchange(&self, command: Exchange) -> Result<Exchanged> {
+        spend!(self, TokenExchange, key command.issuance.jti.as_str(), Exchange(command))
+    }
+
     /// How many families can still be refreshed.
     pub async fn count_active_families(&self) -> Result<i64> {
         read!(
@@ -361,6 +421,7 @@ impl Store {
             Revoke::Family(id) => id.to_string(),
             Revoke::Token(jti) => jti.to_string(),
             Revoke::User(id) | Revoke::Client(id) => id.clone(),
+            Revoke::Consent(id) => id.to_string(),
         };
         write!(self, Revoke, key key, revocations::revoke(what, now, audit))
     }
@@ -370,6 +431,11 @@ impl Store {
     /// The record of the token with this `jti`.
     pub async fn issuance(&self, jti: &str) -> Result<Option<Issuance>> {
         read!(self, TokenRead, records::find_issuance(jti))
+    }
+
+    /// Issuances, newest first.
+    pub async fn issuances(&self, filter: &IssuanceFilter, page: &Page) -> Result<Vec<Issuance>> {
+        read!(self, List, records::list_issuances(filter, page))
     }
 
     /// Records events that belong to no other change. Returns once they are durable.

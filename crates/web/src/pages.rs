@@ -23,5 +23,5 @@ mod tests;
 
 pub use consent::{ClientIdentity, ConsentPage, ConsentResource, ConsentScope, Destination};
 pub use error::ErrorPage;
-pub use home::{HomePage, SignedOutPage};
+pub use home::{AnsweredPage, HomePage, SignedOutPage};
 pub use login::{LoginError, LoginPage, UpstreamLogin};

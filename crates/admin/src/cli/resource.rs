@@ -208,7 +208,7 @@ pub(super) async fn run(command: ResourceCommand, engine: &Engine, out: &mut imp
             print_one(out, update.json, &ResourceView::from(&resource))
         }
         ResourceCommand::Delete(one) => {
-            engine.delete_resource(&one.resource).await?;
+            engine.delete_resource(&one.resource, false).await?;
             print_done(out, one.json, "deleted", &one.resource)
         }
         ResourceCommand::RuntimeClient(command) => runtime_client(command, engine, out).await,

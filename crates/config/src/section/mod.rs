@@ -16,6 +16,7 @@ mod server;
 mod session;
 mod signing;
 mod storage;
+mod token_exchange;
 
 pub use admin::Admin;
 pub use agents::Agents;
@@ -37,3 +38,4 @@ pub use server::{Server, Tls};
 pub use session::{SameSite, Session};
 pub use signing::{KeyStore, Signing};
 pub use storage::{Postgres, Sqlite, Storage, StorageDriver};
+pub use token_exchange::TokenExchange;

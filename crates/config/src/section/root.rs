@@ -7,7 +7,7 @@ use crate::value::Secret;
 use super::rule::SIGNING_SECRET;
 use super::{
     Admin, Agents, Cimd, ClientCredentials, Dcr, Dpop, OAuth, Observability, RateLimit,
-    ResourceSeed, Server, Session, Signing, Storage,
+    ResourceSeed, Server, Session, Signing, Storage, TokenExchange,
 };
 
 section! {
@@ -41,6 +41,8 @@ section! {
             client_credentials: ClientCredentials;
             /// Tokens bound to a key.
             dpop: Dpop;
+            /// One token for another.
+            token_exchange: TokenExchange;
             /// Agents.
             agents: Agents;
             /// Metrics and logs.

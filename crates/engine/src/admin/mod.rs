@@ -1,10 +1,14 @@
 //! What operators do: the same functions for the command line and the admin API.
 
 mod clients;
+mod fronting;
+mod issuances;
 mod resources;
 mod users;
 
 pub use clients::{ClientChange, ClientWithSecret, NewClient};
+pub use fronting::{Fronting, ScopeMap};
+pub use issuances::{IssuanceList, IssuanceQuery};
 pub use resources::{NewResource, ResourceChange};
 pub use users::{NewUser, UserChange};
 

@@ -9,6 +9,7 @@ use domain::{
 };
 use std::collections::HashSet;
 use std::sync::Arc;
+use store::StoreError;
 
 /// A resource to register.
 #[derive(Debug, Clone)]
@@ -218,18 +219,27 @@ impl Engine {
         )))
     }
 
-    /// Deletes a resource with the consents for it.
+    /// Deletes a resource with the consents for it and, with `cascade`, its fronting links.
     ///
     /// # Errors
-    /// `not_found`.
-    pub async fn delete_resource(&self, reference: &str) -> Result<()> {
+    /// `not_found`; `conflict`, naming the resources at the other end, when there are links and
+    /// `cascade` is not set.
+    pub async fn delete_resource(&self, reference: &str, cascade: bool) -> Result<()> {
         let resource = self.resource(reference).await?;
         let event = event(AuditAction::ResourceDeleted, ACTOR).resource(&resource.slug);
-        if self
+        let deleted = self
             .store()
-            .delete_resource(resource.id.to_string(), vec![event])
-            .await?
-        {
+            .delete_resource(resource.id.to_string(), cascade, vec![event])
+            .await;
+        if matches!(deleted, Err(StoreError::InUse(_))) {
+            let dependents = self.fronting_neighbours(&resource).await?;
+            return Err(Error::conflict(format!(
+                "fronting links join {reference} with {}; delete them first, or with it (cascade)",
+                dependents.join(", ")
+            ))
+            .with_dependents(dependents));
+        }
+        if deleted? {
             tracing::info!(resource = %resource.slug, "resource deleted");
             return Ok(());
         }

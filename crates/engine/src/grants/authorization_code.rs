@@ -67,6 +67,7 @@ impl Engine {
             scope: &scope,
             jkt,
             lifetime: self.config().dcr.default_token_expiry,
+            delegation: None,
             now,
         };
         let minted = self.mint(&grant).await?;

@@ -50,6 +50,7 @@ impl Engine {
                 .as_ref()
                 .map(|possession| possession.jkt.as_str()),
             lifetime: settings.token_expiry,
+            delegation: None,
             now: requester.now,
         };
         let minted = self.mint(&grant).await?;

@@ -2,11 +2,11 @@
 
 use crate::{Engine, Result};
 use domain::{
-    Client, FamilyId, GrantType, Issuance, Jti, OFFLINE_ACCESS, Resource, ScopeSet, UnixMillis,
-    UserId,
+    Client, ClientId, FamilyId, GrantType, Issuance, Jti, OFFLINE_ACCESS, Resource, ResourceId,
+    ScopeSet, UnixMillis, UserId,
 };
 use oauth::jwt::{self, AccessTokenClaims, Confirmation};
-use oauth::token::{TokenResponse, TokenType};
+use oauth::token::{TokenResponse, TokenType, TokenTypeIdentifier};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,25 @@ pub(super) enum Subject<'a> {
     },
     /// The client itself: `sub` is its `client_id`.
     Client,
+    /// Whomever the token speaks for that it is exchanged for (RFC 8693).
+    Exchanged {
+        sub: &'a str,
+        issuance: &'a Issuance,
+        auth_time: Option<i64>,
+    },
+}
+
+/// What a token that was exchanged for another says of those who act (RFC 8693 §4), and what
+/// its record says it rests on.
+pub(super) struct Delegation {
+    /// Whom it is issued to: the caller, or the gateway it runs.
+    pub client_id: ClientId,
+    pub act: Option<serde_json::Value>,
+    pub agent_id: Option<String>,
+    pub agent_chain: Vec<String>,
+    pub parent_jti: Jti,
+    pub consent_client_id: Option<ClientId>,
+    pub consent_resource_id: Option<ResourceId>,
 }
 
 /// What an access token is to say.
@@ -33,6 +52,8 @@ pub(super) struct Grant<'a> {
     /// Thumbprint of the key that the token is bound to (RFC 9449 §6).
     pub jkt: Option<&'a str>,
     pub lifetime: Duration,
+    /// Set when the token is exchanged for another.
+    pub delegation: Option<&'a Delegation>,
     pub now: UnixMillis,
 }
 
@@ -41,7 +62,14 @@ impl Grant<'_> {
         match self.subject {
             Subject::User { id, .. } => id.as_str(),
             Subject::Client => self.client.id.as_str(),
+            Subject::Exchanged { sub, .. } => sub,
         }
+    }
+
+    /// Whom the token is issued to.
+    fn client_id(&self) -> &ClientId {
+        self.delegation
+            .map_or(&self.client.id, |delegation| &delegation.client_id)
     }
 }
 
@@ -67,7 +95,12 @@ impl Engine {
         }
         let scope = grant.scope.without(OFFLINE_ACCESS);
         let names_agent = grant.client.agent && self.config().agents.agent_identity_enabled;
-        let agent_id = names_agent.then(|| grant.client.id.to_string());
+        let delegation = grant.delegation;
+        let agent_id = match delegation {
+            Some(delegation) => delegation.agent_id.clone(),
+            None => names_agent.then(|| grant.client.id.to_string()),
+        };
+        let agent_chain = delegation.map_or_else(Vec::new, |own| own.agent_chain.clone());
         let (user_id, family_id, auth_time) = match grant.subject {
             Subject::User {
                 id,
@@ -79,6 +112,15 @@ impl Engine {
                 Some(auth_time.seconds()),
             ),
             Subject::Client => (None, None, None),
+            Subject::Exchanged {
+                issuance,
+                auth_time,
+                ..
+            } => (
+                issuance.subject_user_id.clone(),
+                issuance.family_id.clone(),
+                auth_time,
+            ),
         };
         let claims = AccessTokenClaims {
             iss: self.issuer().to_owned(),
@@ -87,14 +129,14 @@ impl Engine {
             exp: expires_at.seconds(),
             iat: grant.now.seconds(),
             jti: jti.to_string(),
-            client_id: grant.client.id.to_string(),
+            client_id: grant.client_id().to_string(),
             scope: scope.to_string(),
             cnf: grant.jkt.map(|jkt| Confirmation {
                 jkt: jkt.to_owned(),
             }),
-            act: None,
+            act: delegation.and_then(|own| own.act.clone()),
             agent_id: agent_id.clone(),
-            agent_chain: Vec::new(),
+            agent_chain: agent_chain.clone(),
             auth_time,
         };
         let header = jwt::header(key.algorithm(), key.kid());
@@ -104,7 +146,7 @@ impl Engine {
         let issuance = Issuance {
             jti,
             subject_user_id: user_id,
-            client_id: grant.client.id.clone(),
+            client_id: grant.client_id().clone(),
             resource_id: match grant.resources {
                 [only] => Some(only.id.clone()),
                 _ => None,
@@ -112,11 +154,12 @@ impl Engine {
             audience,
             scopes: scope,
             family_id,
-            parent_jti: None,
-            consent_client_id: None,
+            parent_jti: delegation.map(|own| own.parent_jti.clone()),
+            consent_client_id: delegation.and_then(|own| own.consent_client_id.clone()),
+            consent_resource_id: delegation.and_then(|own| own.consent_resource_id.clone()),
             dpop_jkt: grant.jkt.map(str::to_owned),
             agent_id,
-            agent_chain: Vec::new(),
+            agent_chain,
             issued_at: grant.now,
             expires_at: UnixMillis(expires_at.seconds() * 1000),
             revoked_at: None,
@@ -141,7 +184,7 @@ impl Issued {
     pub fn new(minted: Minted, grant: &Grant<'_>, refresh_token: Option<String>) -> Self {
         Self {
             grant_type: grant.grant_type,
-            client_id: grant.client.id.to_string(),
+            client_id: grant.client_id().to_string(),
             sub: grant.sub().to_owned(),
             resource: minted.issuance.audience.join(" "),
             names_agent: minted.issuance.agent_id.is_some(),
@@ -159,6 +202,12 @@ impl Issued {
                 issued_token_type: None,
             },
         }
+    }
+
+    /// The answer to a token exchange, which says what kind of token it brings (RFC 8693 §2.2.1).
+    pub fn of_type(mut self, kind: TokenTypeIdentifier) -> Self {
+        self.response.issued_token_type = Some(kind.as_str());
+        self
     }
 
     /// The line that stands for the whole request.

@@ -5,6 +5,7 @@ mod client_credentials;
 mod mint;
 mod possession;
 mod refresh_token;
+mod token_exchange;
 
 use crate::observe::event;
 use crate::{Engine, Error, Result};
@@ -101,6 +102,7 @@ impl Engine {
             TokenRequest::ClientCredentials(request) => {
                 self.client_credentials(requester, request).await
             }
+            TokenRequest::TokenExchange(request) => self.token_exchange(requester, request).await,
             _ => Err(unsupported("this grant type is not offered")),
         }
     }
@@ -112,7 +114,17 @@ impl Engine {
         grant_type: Option<GrantType>,
         error: &Error,
     ) {
-        let machine = grant_type == Some(GrantType::ClientCredentials);
+        let action = match grant_type {
+            Some(GrantType::ClientCredentials) => {
+                self.metrics().client_credentials_denied.add(error.reason);
+                AuditAction::ClientCredentialsDenied
+            }
+            Some(GrantType::TokenExchange) => {
+                self.metrics().token_exchange_denied.add(error.reason);
+                AuditAction::TokenExchangeDenied
+            }
+            _ => AuditAction::TokenDenied,
+        };
         let grant_type = grant_type.map_or("-", GrantType::as_str);
         let (code, reason) = (error.code.as_str(), error.reason.as_str());
         if error.is_server_fault() {
@@ -134,12 +146,6 @@ impl Engine {
                 "token denied"
             );
         }
-        let action = if machine {
-            self.metrics().client_credentials_denied.add(error.reason);
-            AuditAction::ClientCredentialsDenied
-        } else {
-            AuditAction::TokenDenied
-        };
         let event = event(action, actor)
             .client(client_id)
             .with("grant_type", grant_type);

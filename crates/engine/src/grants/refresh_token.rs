@@ -66,6 +66,7 @@ impl Engine {
                 .as_ref()
                 .map(|possession| possession.jkt.as_str()),
             lifetime: self.config().dcr.default_token_expiry,
+            delegation: None,
             now,
         };
         let minted = self.mint(&grant).await?;

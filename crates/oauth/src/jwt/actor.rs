@@ -84,6 +84,12 @@ impl ActorChain {
         self.depth
     }
 
+    /// Who acts now: `sub` of the outermost actor.
+    #[must_use]
+    pub fn acting(&self) -> Option<&str> {
+        self.act.as_ref()?.get("sub")?.as_str()
+    }
+
     /// The chain with `outer` acting now, and this chain nested within it (RFC 8693 §4.1).
     #[must_use]
     pub fn wrap(self, outer: Actor<'_>) -> Self {
@@ -183,6 +189,8 @@ mod tests {
         assert_eq!(ActorChain::default().into_claim(), None);
         let chain = ActorChain::default().wrap(agent("a"));
         assert_eq!(chain.depth(), 1);
+        assert_eq!(chain.acting(), Some("a"));
+        assert_eq!(ActorChain::default().acting(), None);
         assert_eq!(
             chain.into_claim(),
             Some(json!({"sub": "a", "actor_type": "agent"}))

@@ -1,77 +1,17 @@
-//! Codes, consents, families and refresh tokens: the transitions of the interactive flow.
+//! Codes, families and refresh tokens: the transitions of the interactive flow.
 
 use super::lane::Asked;
 use super::ledger::Tx;
-use super::{Conn, dialect, proofs};
-use crate::rows::{AuthorizationCodeRow, ConsentGrantRow, RefreshTokenStateRow, to_json};
-use crate::{Authorize, NewConsent, RedeemCode, Redeemed, Result, RotateRefresh, Rotated};
-use domain::{AuthorizationCode, ConsentGrant, Digest, RefreshTokenState, ScopeSet, UnixMillis};
+use super::{Conn, consents, dialect, proofs};
+use crate::rows::{AuthorizationCodeRow, RefreshTokenStateRow, to_json};
+use crate::{Authorize, RedeemCode, Redeemed, Result, RotateRefresh, Rotated};
+use domain::{AuthorizationCode, Digest, RefreshTokenState, UnixMillis};
 use std::collections::HashSet;
-
-pub(crate) async fn find_consent(
-    conn: &mut Conn,
-    user_id: &str,
-    client_id: &str,
-    resource_id: &str,
-) -> Result<Option<ConsentGrant>> {
-    let row: Option<ConsentGrantRow> = sqlx::query_as(
-        "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
-         FROM consent_grants WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
-    )
-    .bind(user_id)
-    .bind(client_id)
-    .bind(resource_id)
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(Into::into))
-}
-
-async fn remember_consent(
-    tx: &mut Tx,
-    code: &AuthorizationCode,
-    consent: &NewConsent,
-) -> Result<()> {
-    let (user, client, resource) = (
-        code.user_id.as_str(),
-        code.client_id.as_str(),
-        consent.resource_id.as_str(),
-    );
-    // Takes the row first, new or not: others who widen it wait, and then start from this.
-    let (before, revoked_at): (String, Option<i64>) = sqlx::query_as(
-        "INSERT INTO consent_grants (id, user_id, client_id, resource_id, scopes, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6) \
-         ON CONFLICT (user_id, client_id, resource_id) DO UPDATE SET updated_at = excluded.updated_at \
-         RETURNING scopes, revoked_at",
-    )
-    .bind(consent.id.as_str())
-    .bind(user)
-    .bind(client)
-    .bind(resource)
-    .bind(consent.scopes.to_string())
-    .bind(code.created_at.0)
-    .fetch_one(&mut *tx.conn)
-    .await?;
-    let before = match revoked_at {
-        None => ScopeSet::from_stored(&before),
-        Some(_) => ScopeSet::default(),
-    };
-    sqlx::query(
-        "UPDATE consent_grants SET scopes = $4, revoked_at = NULL \
-         WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
-    )
-    .bind(user)
-    .bind(client)
-    .bind(resource)
-    .bind(before.union(&consent.scopes).to_string())
-    .execute(&mut *tx.conn)
-    .await?;
-    Ok(())
-}
 
 pub(crate) async fn authorize(tx: &mut Tx, command: &Authorize) -> Result<()> {
     let code = &command.code;
     for consent in &command.consents {
-        remember_consent(tx, code, consent).await?;
+        consents::remember(tx, &code.user_id, &code.client_id, consent, code.created_at).await?;
     }
     sqlx::query(
         "INSERT INTO authorization_codes (digest, client_id, user_id, redirect_uri, redirect_uri_given, \

@@ -12,7 +12,9 @@ use super::Db;
 use super::ledger::Tx;
 use super::worker::Worker;
 use crate::cache::Caches;
-use crate::{RedeemCode, Redeemed, Result, RotateRefresh, Rotated, StoreError};
+use crate::{
+    Exchange, Exchanged, RedeemCode, Redeemed, Result, RotateRefresh, Rotated, StoreError,
+};
 use domain::{Clock, Rng};
 use futures_util::future::BoxFuture;
 use sqlx::Pool;
@@ -30,6 +32,8 @@ pub(crate) enum Job {
     Redeem(Asked<RedeemCode, Redeemed>),
     /// Spend a refresh token; likewise.
     Rotate(Asked<RotateRefresh, Rotated>),
+    /// Exchange a token; likewise.
+    Exchange(Asked<Exchange, Exchanged>),
 }
 
 impl Job {
@@ -39,6 +43,7 @@ impl Job {
             Self::Call(call) => call.finish(outcome),
             Self::Redeem(asked) => asked.finish(outcome),
             Self::Rotate(asked) => asked.finish(outcome),
+            Self::Exchange(asked) => asked.finish(outcome),
         }
     }
 }

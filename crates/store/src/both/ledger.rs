@@ -170,7 +170,7 @@ async fn insert_issuances(conn: &mut Conn, rows: &[Issuance]) -> Result<()> {
     for part in rows.chunks(LARGEST_INSERT) {
         let mut insert = QueryBuilder::<Db>::new(
             "INSERT INTO issuances (jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, \
-             parent_jti, consent_client_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at) ",
+             parent_jti, consent_client_id, consent_resource_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at) ",
         );
         insert.push_values(part, |mut row, issuance| {
             row.push_bind(issuance.jti.as_str())
@@ -182,6 +182,7 @@ async fn insert_issuances(conn: &mut Conn, rows: &[Issuance]) -> Result<()> {
                 .push_bind(issuance.family_id.as_ref().map(|id| id.as_str()))
                 .push_bind(issuance.parent_jti.as_ref().map(|jti| jti.as_str()))
                 .push_bind(issuance.consent_client_id.as_ref().map(|id| id.as_str()))
+                .push_bind(issuance.consent_resource_id.as_ref().map(|id| id.as_str()))
                 .push_bind(&issuance.dpop_jkt)
                 .push_bind(&issuance.agent_id)
                 .push_bind(to_json(&issuance.agent_chain))

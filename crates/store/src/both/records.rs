@@ -4,7 +4,7 @@ use super::ledger::Tx;
 use super::{Conn, Db};
 use crate::rows::{AuditRow, IssuanceRow, LinkRow};
 use crate::verify::ChainCheck;
-use crate::{AuditFilter, ChainReport, Change, Page, Result};
+use crate::{AuditFilter, ChainReport, Change, IssuanceFilter, Page, Result};
 use domain::{AuditEvent, AuditRecord, Issuance, UnixMillis};
 use futures_util::TryStreamExt as _;
 use sqlx::QueryBuilder;
@@ -12,13 +12,48 @@ use sqlx::QueryBuilder;
 pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<Issuance>> {
     let row: Option<IssuanceRow> = sqlx::query_as(
         "SELECT jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
-         consent_client_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
+         consent_client_id, consent_resource_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
          FROM issuances WHERE jti = $1",
     )
     .bind(jti)
     .fetch_optional(conn)
     .await?;
     row.map(Issuance::try_from).transpose()
+}
+
+pub(crate) async fn list_issuances(
+    conn: &mut Conn,
+    filter: &IssuanceFilter,
+    page: &Page,
+) -> Result<Vec<Issuance>> {
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
+         consent_client_id, consent_resource_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
+         FROM issuances WHERE jti >= ",
+    );
+    // A `jti` begins with the time, so that one index bounds the search and orders its results.
+    query.push_bind(first_uuid_at(filter.since));
+    if let Some(user) = &filter.user_id {
+        query.push(" AND subject_user_id = ").push_bind(user);
+    }
+    if let Some(client) = &filter.client_id {
+        query.push(" AND client_id = ").push_bind(client);
+    }
+    if let Some(resource) = &filter.resource_id {
+        query.push(" AND resource_id = ").push_bind(resource);
+    }
+    query
+        .push(" ORDER BY jti DESC LIMIT ")
+        .push_bind(i64::from(page.limit));
+    query.push(" OFFSET ").push_bind(i64::from(page.offset));
+    let rows: Vec<IssuanceRow> = query.build_query_as().fetch_all(conn).await?;
+    rows.into_iter().map(Issuance::try_from).collect()
+}
+
+/// A text that sorts before every UUIDv7 made at `time` or later (RFC 9562 §5.7).
+fn first_uuid_at(time: UnixMillis) -> String {
+    let hex = format!("{:012x}", time.0.clamp(0, (1 << 48) - 1));
+    format!("{}-{}", &hex[..8], &hex[8..])
 }
 
 pub(crate) async fn list_audit(

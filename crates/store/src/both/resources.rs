@@ -1,10 +1,10 @@
 //! Resources.
 
-use super::Conn;
 use super::ledger::Tx;
+use super::{Conn, fronting};
 use crate::rows::{ResourceRow, to_json};
 use crate::{Change, Result, StoreError};
-use domain::{AuditEvent, Resource};
+use domain::{AuditEvent, FrontingLink, Resource};
 
 fn taken(error: sqlx::Error) -> StoreError {
     match StoreError::from(error) {
@@ -13,14 +13,16 @@ fn taken(error: sqlx::Error) -> StoreError {
     }
 }
 
-pub(crate) async fn all(conn: &mut Conn) -> Result<Vec<Resource>> {
+/// All resources, by slug, and the links between them.
+pub(crate) async fn all(conn: &mut Conn) -> Result<(Vec<Resource>, Vec<FrontingLink>)> {
     let rows: Vec<ResourceRow> = sqlx::query_as(
         "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at FROM resources \
          ORDER BY slug",
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    rows.into_iter().map(Resource::try_from).collect()
+    let resources: Result<_> = rows.into_iter().map(Resource::try_from).collect();
+    Ok((resources?, fronting::all(conn).await?))
 }
 
 pub(crate) async fn create(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent]) -> Result<()> {
@@ -71,7 +73,17 @@ pub(crate) async fn update(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent
     Ok(found)
 }
 
-pub(crate) async fn delete(tx: &mut Tx, id: &str, audit: &[AuditEvent]) -> Result<bool> {
+/// Deletes a resource with the consents for it and, with `cascade`, the fronting links from
+/// and to it. Without, a resource with links stays. Says whether the resource was there.
+pub(crate) async fn delete(
+    tx: &mut Tx,
+    id: &str,
+    cascade: bool,
+    audit: &[AuditEvent],
+) -> Result<bool> {
+    if !fronting::release(tx, id, cascade).await? {
+        return Err(StoreError::InUse("fronting links refer to the resource"));
+    }
     let deleted = sqlx::query("DELETE FROM resources WHERE id = $1")
         .bind(id)
         .execute(&mut *tx.conn)

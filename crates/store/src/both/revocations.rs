@@ -1,6 +1,7 @@
 //! What ends tokens, and what is removed once it has ended.
 
 use super::ledger::Tx;
+use super::{Db, dialect};
 use crate::{Change, PurgeTarget, Result, Revoke, RevokeCount};
 use domain::{AuditEvent, UnixMillis};
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub(crate) async fn revoke(
         Revoke::Token(jti) => revoke_token(tx, jti.as_str(), now).await?,
         Revoke::User(id) => revoke_user(tx, id, now).await?,
         Revoke::Client(id) => revoke_client(tx, id, now).await?,
+        Revoke::Consent(id) => super::consents::revoke(tx, id.as_str(), now).await?,
     };
     if count.any() {
         tx.pending_audit(audit);
@@ -28,7 +30,16 @@ pub(crate) async fn revoke(
     Ok(count)
 }
 
-async fn execute(tx: &mut Tx, statement: &'static str, key: &str, now: UnixMillis) -> Result<u64> {
+/// Runs an `UPDATE` of what `key` names. Says how many rows it changed.
+pub(super) async fn execute<'q, K>(
+    tx: &mut Tx,
+    statement: &'static str,
+    key: K,
+    now: UnixMillis,
+) -> Result<u64>
+where
+    K: sqlx::Encode<'q, Db> + sqlx::Type<Db> + Send + 'q,
+{
     Ok(sqlx::query(statement)
         .bind(key)
         .bind(now.0)
@@ -37,27 +48,49 @@ async fn execute(tx: &mut Tx, statement: &'static str, key: &str, now: UnixMilli
         .rows_affected())
 }
 
+/// The same, for tokens, until there is nothing left to change. Where writers overlap, a
+/// statement does not see what others add while it waits for them: a token that is being
+/// exchanged for another holds the row that this is to change.
+pub(super) async fn execute_all<'q, K>(
+    tx: &mut Tx,
+    statement: &'static str,
+    key: impl Fn() -> K,
+    now: UnixMillis,
+) -> Result<u64>
+where
+    K: sqlx::Encode<'q, Db> + sqlx::Type<Db> + Send + 'q,
+{
+    let mut total = 0;
+    loop {
+        let changed = execute(tx, statement, key(), now).await?;
+        total += changed;
+        if changed == 0 || !dialect::WRITERS_OVERLAP {
+            return Ok(total);
+        }
+    }
+}
+
 async fn revoke_family(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
     tx.flush_tokens().await?;
     tx.changed(Change::Family(id.to_owned()));
     let families = execute(
         tx,
         "UPDATE token_families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
-        id,
+        id.to_owned(),
         now,
     )
     .await?;
-    let tokens = execute(
+    let tokens = execute_all(
         tx,
         "UPDATE issuances SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL AND expires_at > $2",
-        id,
+        || id.to_owned(),
         now,
     )
     .await?;
     Ok(RevokeCount {
         families,
         tokens,
-        sessions: 0,
+        ..RevokeCount::default()
     })
 }
 
@@ -67,7 +100,7 @@ async fn revoke_token(tx: &mut Tx, jti: &str, now: UnixMillis) -> Result<RevokeC
     let tokens = execute(
         tx,
         "UPDATE issuances SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL AND expires_at > $2",
-        jti,
+        jti.to_owned(),
         now,
     )
     .await?;
@@ -93,14 +126,14 @@ pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Resul
     let families = execute(
         tx,
         "UPDATE token_families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
-        id,
+        id.to_owned(),
         now,
     )
     .await?;
-    let tokens = execute(
+    let tokens = execute_all(
         tx,
         "UPDATE issuances SET revoked_at = $2 WHERE subject_user_id = $1 AND revoked_at IS NULL AND expires_at > $2",
-        id,
+        || id.to_owned(),
         now,
     )
     .await?;
@@ -108,6 +141,7 @@ pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Resul
         families,
         tokens,
         sessions,
+        ..RevokeCount::default()
     })
 }
 
@@ -121,22 +155,61 @@ pub(crate) async fn revoke_client(tx: &mut Tx, id: &str, now: UnixMillis) -> Res
     let families = execute(
         tx,
         "UPDATE token_families SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
-        id,
+        id.to_owned(),
         now,
     )
     .await?;
-    let tokens = execute(
+    let own = execute(
         tx,
         "UPDATE issuances SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL AND expires_at > $2",
-        id,
+        id.to_owned(),
         now,
     )
     .await?;
+    let derived = execute_all(
+        tx,
+        "WITH RECURSIVE ended(jti) AS (SELECT jti FROM issuances WHERE client_id = $1 AND expires_at > $2 \
+         UNION SELECT i.jti FROM issuances i JOIN ended e ON i.parent_jti = e.jti) \
+         UPDATE issuances SET revoked_at = $2 WHERE jti IN (SELECT jti FROM ended) \
+         AND revoked_at IS NULL AND expires_at > $2",
+        || id.to_owned(),
+        now,
+    )
+    .await?;
+    if derived > 0 {
+        // They are other clients' tokens, and of any user.
+        tx.changed(Change::Everything);
+    }
     Ok(RevokeCount {
         families,
-        tokens,
-        sessions: 0,
+        tokens: own + derived,
+        ..RevokeCount::default()
     })
+}
+
+/// Ends the tokens that were exchanged from `tokens`, at any depth. A token never outlives
+/// the one it was exchanged from, so those that have expired need not be looked at.
+pub(super) async fn revoke_descendants(
+    tx: &mut Tx,
+    tokens: &[String],
+    now: UnixMillis,
+) -> Result<u64> {
+    if tokens.is_empty() {
+        return Ok(0);
+    }
+    execute_all(
+        tx,
+        concat!(
+            "WITH RECURSIVE ended(jti) AS (SELECT jti FROM issuances WHERE ",
+            dialect::is_listed!("jti"),
+            " UNION SELECT i.jti FROM issuances i JOIN ended e ON i.parent_jti = e.jti) \
+             UPDATE issuances SET revoked_at = $2 WHERE jti IN (SELECT jti FROM ended) \
+             AND revoked_at IS NULL AND expires_at > $2"
+        ),
+        || dialect::list(tokens.iter().cloned()),
+        now,
+    )
+    .await
 }
 
 /// Removes one step's worth. Says how much of the target went and whether nothing is left.

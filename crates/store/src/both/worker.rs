@@ -7,7 +7,7 @@
 
 use super::lane::Job;
 use super::ledger::{Pending, Tx};
-use super::{Db, authorizations, dialect};
+use super::{Db, authorizations, dialect, exchanges};
 use crate::cache::Caches;
 use crate::chain::Chain;
 use crate::{Change, Result, StoreError};
@@ -261,14 +261,16 @@ impl Worker {
 /// Runs the jobs of `group`. They came at the same time, so any order of them is as good as
 /// another: what can be done for several at once is done last.
 async fn run(tx: &mut Tx, group: &mut [Job]) -> Result<()> {
-    let (mut redeem, mut rotate) = (Vec::new(), Vec::new());
+    let (mut redeem, mut rotate, mut exchange) = (Vec::new(), Vec::new(), Vec::new());
     for job in group {
         match job {
             Job::Call(call) => call.run(tx).await?,
             Job::Redeem(asked) => redeem.push(asked),
             Job::Rotate(asked) => rotate.push(asked),
+            Job::Exchange(asked) => exchange.push(asked),
         }
     }
     authorizations::redeem(tx, &mut redeem).await?;
-    authorizations::rotate(tx, &mut rotate).await
+    authorizations::rotate(tx, &mut rotate).await?;
+    exchanges::exchange(tx, &mut exchange).await
 }

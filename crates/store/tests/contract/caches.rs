@@ -103,7 +103,7 @@ async fn resources_are_seen_everywhere_within_a_second(db: Database) {
             == "changed"
     })
     .await;
-    a.delete_resource(resource.id.to_string(), vec![])
+    a.delete_resource(resource.id.to_string(), false, vec![])
         .await
         .unwrap();
     within(ONE_SECOND, "deletion", async || {

@@ -91,7 +91,7 @@ async fn deleting_a_resource_forgets_the_consents_for_it(db: Database) {
         });
     }
     store.authorize(command).await.unwrap();
-    let delete = || store.delete_resource(gone.id.to_string(), vec![]);
+    let delete = || store.delete_resource(gone.id.to_string(), false, vec![]);
     assert!(delete().await.unwrap());
     assert!(!delete().await.unwrap());
     let catalog = store.resources().await.unwrap();

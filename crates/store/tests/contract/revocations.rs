@@ -28,6 +28,7 @@ async fn revoking_a_family_ends_all_its_tokens_once(db: Database) {
     let audit = vec![event(AuditAction::FamilyRevoked)];
     let revoke = || store.revoke(Revoke::Family(first.family.id.clone()), audit.clone());
     let ended = RevokeCount {
+        consents: 0,
         families: 1,
         tokens: 2,
         sessions: 0,
@@ -84,6 +85,7 @@ async fn revoking_a_user_ends_families_sessions_codes_and_tokens(db: Database) {
     let audit = vec![event(AuditAction::UserForceLogout)];
     let count = store.revoke(Revoke::User("u".into()), audit).await.unwrap();
     let ended = RevokeCount {
+        consents: 0,
         families: 2,
         tokens: 2,
         sessions: 1,

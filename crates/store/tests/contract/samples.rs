@@ -225,6 +225,7 @@ pub fn issuance(family: &TokenFamily) -> Issuance {
         family_id: Some(family.id.clone()),
         parent_jti: None,
         consent_client_id: None,
+        consent_resource_id: None,
         dpop_jkt: None,
         agent_id: None,
         agent_chain: vec![],

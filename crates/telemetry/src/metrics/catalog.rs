@@ -3,7 +3,7 @@
 //! docs/reference/metrics.md is generated from it; after a change run the tests with
 //! `UPDATE_REFERENCE=1` to write the page again.
 
-use domain::{AuditAction, GrantType};
+use domain::{AuditAction, BackendKind, GrantType};
 
 use super::definition::{Definition, catalog};
 use super::deny_reason::DenyReason;
@@ -13,9 +13,9 @@ use super::instrument::{
     SparseHistogram,
 };
 use super::labels::{
-    ConnectionState, ConsentDecision, DbOp, DpopRejection, FetchOutcome, LoginOutcome,
-    RegistrationSource, RevocationHalf, RevocationPath, RevokeReason, Signal, StoreKind,
-    SuppressReason, TokenActive, VerifierCheck,
+    AllowlistOp, ConnectionState, ConsentDecision, DbOp, DpopRejection, ExchangeKind, FetchOutcome,
+    LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf, RevocationPath, RevokeReason,
+    Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
 };
 
 catalog! {
@@ -138,12 +138,40 @@ catalog! {
         help: "DPoP proofs refused.",
         worry: "More than 5 a second: htu means a proxy that changes the URL, iat a clock, replay an attack.",
     }
+    token_exchange: Counter<(ExchangeKind, BackendKind, BackendKind)> {
+        name: "authplane_token_exchange_total",
+        labels: ["kind", "source", "target"],
+        unit: "{token}",
+        help: "Tokens exchanged.",
+        worry: "delegation grows without new agents: a token wanders further than it should.",
+    }
+    token_exchange_denied: Counter<DenyReason> {
+        name: "authplane_token_exchange_denied_total",
+        labels: ["reason"],
+        unit: "{request}",
+        help: "Token exchanges refused.",
+        worry: "exchange_foreign_token or exchange_client_not_allowed grow: a client tries what it may not.",
+    }
     agent_tokens_issued: Counter<()> {
         name: "authplane_agent_tokens_issued_total",
         labels: [],
         unit: "{token}",
         help: "Tokens that name an agent.",
         worry: "It grows much faster than the work of your agents.",
+    }
+    resource_server_ops: Counter<ResourceOp> {
+        name: "authplane_resource_server_ops_total",
+        labels: ["op"],
+        unit: "{operation}",
+        help: "Changes to registered resources.",
+        worry: "Any increase that no operator made.",
+    }
+    allowlist_ops: Counter<AllowlistOp> {
+        name: "authplane_allowlist_ops_total",
+        labels: ["op"],
+        unit: "{operation}",
+        help: "Changes to the lists of clients that may exchange for, or run, a resource.",
+        worry: "Any increase that no operator made.",
     }
     audit_events_dropped: Counter<AuditAction> {
         name: "authserver_audit_events_dropped_total",

@@ -98,13 +98,31 @@ label! {
         /// The refresh token or its family was revoked.
         RefreshRevoked = "refresh_revoked",
 
-        // Machine tokens and proofs.
+        // Machine tokens, proofs and exchange.
         /// The client registered itself; the grant is for clients that an operator made.
         SelfRegistered = "self_registered",
         /// The DPoP proof is not valid.
         InvalidDpopProof = "invalid_dpop_proof",
         /// The DPoP proof needs a fresh nonce of this server.
         UseDpopNonce = "use_dpop_nonce",
+        /// The subject token is not a live token of this server.
+        SubjectTokenInvalid = "subject_token_invalid",
+        /// The actor token is not a live token of this server.
+        ActorTokenInvalid = "actor_token_invalid",
+        /// The client is not among those that may exchange for the target.
+        ExchangeClientNotAllowed = "exchange_client_not_allowed",
+        /// The token is another client's, and the caller is not listed for the target.
+        ExchangeForeignToken = "exchange_foreign_token",
+        /// The exchange names no target and is no self-exchange that is allowed.
+        ExchangeTargetMissing = "exchange_target_missing",
+        /// The user has not agreed to the target.
+        ConsentMissing = "consent_missing",
+        /// The user has agreed to less.
+        ScopeInsufficient = "scope_insufficient",
+        /// More actors than may stand one behind the other.
+        ChainTooDeep = "chain_too_deep",
+        /// A revocation landed while the token was being made.
+        RevokedMeanwhile = "revoked_meanwhile",
 
         // Introspection, revocation, registration, administration.
         /// The caller may not introspect this token.

@@ -145,7 +145,7 @@ macro_rules! label {
 }
 pub(crate) use {label, label_from_word};
 
-label_from_word!(domain::GrantType, domain::AuditAction);
+label_from_word!(domain::GrantType, domain::AuditAction, domain::BackendKind);
 
 #[cfg(test)]
 mod tests {

@@ -172,6 +172,40 @@ label! {
 }
 
 label! {
+    /// What kind of token exchange it was.
+    ExchangeKind {
+        /// A client exchanged its own token.
+        SelfExchange = "self",
+        /// A client exchanged another's token and now acts for its subject.
+        Delegation = "delegation",
+        /// A gateway obtained a token for what stands behind it.
+        Fronted = "fronted",
+    }
+}
+
+label! {
+    /// What was done to a registered resource.
+    ResourceOp {
+        /// Registered.
+        Create = "create",
+        /// Changed.
+        Update = "update",
+        /// Deleted.
+        Delete = "delete",
+    }
+}
+
+label! {
+    /// What was done to a list of allowed clients.
+    AllowlistOp {
+        /// A client was added.
+        Add = "add",
+        /// A client was removed.
+        Remove = "remove",
+    }
+}
+
+label! {
     /// Which database.
     StoreKind {
         /// SQLite.
@@ -210,6 +244,8 @@ label! {
         CodeSpend = "code_spend",
         /// Rotate a refresh token.
         RefreshRotate = "refresh_rotate",
+        /// Record a token that was exchanged for another.
+        TokenExchange = "token_exchange",
         /// Revoke a token or a family.
         Revoke = "revoke",
         /// Read what introspection needs.

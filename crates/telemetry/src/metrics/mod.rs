@@ -62,9 +62,9 @@ pub use instrument::{
 };
 pub use label::{Label, LabelSet};
 pub use labels::{
-    ConnectionState, ConsentDecision, DbOp, DpopRejection, FetchOutcome, LoginOutcome,
-    RegistrationSource, RevocationHalf, RevocationPath, RevokeReason, Signal, StoreKind,
-    SuppressReason, TokenActive, VerifierCheck,
+    AllowlistOp, ConnectionState, ConsentDecision, DbOp, DpopRejection, ExchangeKind, FetchOutcome,
+    LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf, RevocationPath, RevokeReason,
+    Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
 };
 pub use reference::reference_markdown;
 

@@ -7,7 +7,7 @@ use super::text::{self, NAME_LENGTH};
 /// `GET /consent`: who asks, where the answer goes, and what for.
 ///
 /// The form posts `decision` (`allow` or `deny`, buttons with these ids and of equal weight),
-/// `request` and `csrf_token` to `{base_path}/consent`. A second form posts `csrf_token` to
+/// `request` and `csrf_token` to `{base_path}{action}`. A second form posts `csrf_token` to
 /// `{base_path}/logout` for someone who is signed in as the wrong person.
 ///
 /// The client's `client_uri` and `logo_uri` are left out on purpose: the browser must not load
@@ -21,6 +21,8 @@ pub struct ConsentPage {
     pub issuer_host: String,
     /// Path prefix of the public endpoints, without a slash at its end; usually empty.
     pub base_path: String,
+    /// Path below `base_path` to which the answer is posted.
+    pub action: &'static str,
     /// Token against cross-site request forgery, bound to `request`.
     pub csrf_token: String,
     /// The same for the form that signs out.
@@ -63,6 +65,8 @@ pub enum Destination {
         /// Host of the redirect URI, with its port unless that is the default one.
         host: String,
     },
+    /// Nowhere: the answer stays with this server, and the app learns of it when it tries again.
+    Here,
     /// A program on the person's own computer (RFC 8252 §7.3).
     Loopback {
         /// Host and port of the redirect URI.

@@ -31,3 +31,17 @@ pub struct SignedOutPage {
     /// Path prefix of the public endpoints, without a slash at its end; usually empty.
     pub base_path: String,
 }
+
+/// The answer to a consent that belongs to no authorization: nothing is left to do here.
+#[derive(Debug, Clone, Template)]
+#[template(path = "answered.html")]
+pub struct AnsweredPage {
+    /// Nonce of the response's Content-Security-Policy, for the style sheet.
+    pub nonce: String,
+    /// Host (and port) of the issuer, shown at the top so that people see where they are.
+    pub issuer_host: String,
+    /// Path prefix of the public endpoints, without a slash at its end; usually empty.
+    pub base_path: String,
+    /// Whether the person allowed it.
+    pub allowed: bool,
+}

@@ -25,6 +25,7 @@ fn login() -> LoginPage {
 
 fn consent() -> ConsentPage {
     ConsentPage {
+        action: "/consent",
         nonce: "bm9uY2U=".to_owned(),
         issuer_host: "auth.example.com".to_owned(),
         base_path: String::new(),
@@ -146,6 +147,15 @@ fn every_page_with(text: &str) -> Vec<String> {
         base_path: String::new(),
     };
     pages.push(page.render());
+    for allowed in [true, false] {
+        let page = AnsweredPage {
+            nonce: "bm9uY2U=".to_owned(),
+            issuer_host: hostile(),
+            base_path: String::new(),
+            allowed,
+        };
+        pages.push(page.render());
+    }
     pages
         .into_iter()
         .map(|page| page.expect("the page renders"))

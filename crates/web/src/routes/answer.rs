@@ -30,7 +30,10 @@ impl Asked {
 
     /// The error answer of an endpoint at which clients authenticate (RFC 6749 §5.2).
     pub fn refuse(&self, error: &Error) -> Response {
-        let body = ErrorBody::new(error.code, &error.description, self.request_id());
+        let mut body = ErrorBody::new(error.code, &error.description, self.request_id());
+        if let Some(url) = &error.consent_url {
+            body = body.with_consent(url.clone(), error.reason.as_str().to_owned());
+        }
         let mut response = match &self.0 {
             Some(exchange) => answer_error(&body, exchange),
             None => json(StatusCode::BAD_REQUEST, body.to_json()),

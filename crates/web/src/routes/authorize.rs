@@ -10,7 +10,7 @@ use ::oauth::{ErrorCode, Params};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
-use domain::ClientSource;
+use domain::{Client, ClientSource};
 use engine::{Authorization, ConsentDecision, ConsentView, Error, SignedIn};
 use http::{HeaderMap, StatusCode};
 use telemetry::metrics::DenyReason;
@@ -109,12 +109,17 @@ async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Authoriza
     let request = form.required("request")?;
     check_form_token(app, &form, &user, CONSENT_FORM, request).await?;
     let params = Params::parse(request.as_bytes())?;
-    let decision = match form.required("decision")? {
-        "allow" => ConsentDecision::Allow,
-        "deny" => ConsentDecision::Deny,
-        _ => return Err(Error::invalid_request("decision: answer allow or deny")),
-    };
+    let decision = read_decision(&form)?;
     Ok(app.engine.consent(&params, &user, decision).await)
+}
+
+/// Which of the two buttons was pressed.
+pub(crate) fn read_decision(form: &Params) -> Result<ConsentDecision, Error> {
+    match form.required("decision")? {
+        "allow" => Ok(ConsentDecision::Allow),
+        "deny" => Ok(ConsentDecision::Deny),
+        _ => Err(Error::invalid_request("decision: answer allow or deny")),
+    }
 }
 
 /// A form of a signed-in browser must carry the token that was issued to its session.
@@ -135,7 +140,7 @@ pub(crate) async fn check_form_token(
     Err(error)
 }
 
-fn expired(reason: DenyReason) -> Error {
+pub(crate) fn expired(reason: DenyReason) -> Error {
     Error::new(
         ErrorCode::AccessDenied,
         reason,
@@ -189,10 +194,6 @@ fn carried(app: &App, params: &Params, after_login: bool) -> String {
 }
 
 fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Response {
-    let nonce = nonce();
-    let (tokens, now) = (app.engine.form_tokens(), app.engine.now());
-    let csrf_token = tokens.issue(CONSENT_FORM, &user.cookie, &query, now);
-    let sign_out_token = tokens.issue(SIGN_OUT_FORM, &user.cookie, "", now);
     let host = host_for_display(&view.redirect_uri);
     let destination = if host.is_custom_scheme {
         // The page writes the colon.
@@ -204,13 +205,57 @@ fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Respons
     } else {
         Destination::Web { host: host.host }
     };
-    let identity = match (view.client.source, view.document_host()) {
+    let form = ConsentForm {
+        action: "/consent",
+        purpose: CONSENT_FORM,
+        request: query,
+        leads_to: Some(csp_source(&view.redirect_uri)),
+    };
+    let question = ConsentQuestion {
+        client: &view.client,
+        destination,
+        resources: view.resources,
+        offline_access: view.offline_access,
+    };
+    consent_page(app, user, question, form)
+}
+
+/// What a consent page asks.
+pub(crate) struct ConsentQuestion<'a> {
+    pub client: &'a Client,
+    pub destination: Destination,
+    pub resources: Vec<engine::ConsentResource>,
+    pub offline_access: bool,
+}
+
+/// Where the answer to a consent page is sent, and what makes it one.
+pub(crate) struct ConsentForm {
+    /// Path below the issuer's.
+    pub action: &'static str,
+    /// Of the form token.
+    pub purpose: &'static str,
+    /// What is sent back along with the answer.
+    pub request: String,
+    /// Where the answer to the form redirects to.
+    pub leads_to: Option<String>,
+}
+
+/// The page that asks for a consent.
+pub(crate) fn consent_page(
+    app: &App,
+    user: &SignedIn,
+    question: ConsentQuestion<'_>,
+    form: ConsentForm,
+) -> Response {
+    let nonce = nonce();
+    let (tokens, now) = (app.engine.form_tokens(), app.engine.now());
+    let client = question.client;
+    let identity = match (client.source, document_host(client)) {
         (_, Some(host)) => ClientIdentity::Document { host },
         (ClientSource::Admin, None) => ClientIdentity::Registered,
         _ => ClientIdentity::SelfRegistered,
     };
-    let leads_to = csp_source(&view.redirect_uri);
-    let resources = view
+    let resources = question
         .resources
         .into_iter()
         .map(|resource| ConsentResource {
@@ -231,16 +276,28 @@ fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Respons
         nonce: nonce.clone(),
         issuer_host: app.pages.issuer_host.to_string(),
         base_path: app.pages.base_path.to_string(),
-        csrf_token,
-        sign_out_token,
-        request: query,
-        client_name: view.client.name.clone(),
+        action: form.action,
+        csrf_token: tokens.issue(form.purpose, &user.cookie, &form.request, now),
+        sign_out_token: tokens.issue(SIGN_OUT_FORM, &user.cookie, "", now),
+        request: form.request,
+        client_name: client.name.clone(),
         identity,
-        destination,
+        destination: question.destination,
         resources,
-        offline_access: view.offline_access,
+        offline_access: question.offline_access,
         user_email: user.user.email.clone(),
     };
     app.pages
-        .render(StatusCode::OK, &page, &nonce, Some(&leads_to))
+        .render(StatusCode::OK, &page, &nonce, form.leads_to.as_deref())
+}
+
+/// Host of a CIMD client's id: the one thing about it that has been verified.
+fn document_host(client: &Client) -> Option<String> {
+    if client.source != ClientSource::Cimd {
+        return None;
+    }
+    url::Url::parse(client.id.as_str())
+        .ok()?
+        .host_str()
+        .map(str::to_owned)
 }

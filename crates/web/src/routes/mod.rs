@@ -4,6 +4,7 @@
 mod answer;
 mod authorize;
 mod browser;
+mod consent_request;
 mod discovery;
 mod health;
 mod login;
@@ -65,6 +66,10 @@ fn endpoints(app: &App) -> Router<App> {
         .route(
             "/consent",
             get(authorize::consent_form).post(authorize::consent),
+        )
+        .route(
+            engine::CONSENT_REQUEST_PATH,
+            get(consent_request::form).post(consent_request::submit),
         )
         .route("/livez", get(health::livez))
         .route("/health", get(health::health))

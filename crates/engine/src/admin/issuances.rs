@@ -1,0 +1,148 @@
+//! The record of issued tokens, as operators see it, and the end of single tokens and consents.
+
+use super::ACTOR;
+use crate::observe::event;
+use crate::{Engine, Error, Result};
+use domain::{AuditAction, ConsentGrant, ConsentGrantId, Issuance, Jti, UnixMillis};
+use std::time::Duration;
+use store::{IssuanceFilter, Page, Revoke, RevokeCount};
+use telemetry::metrics::labels::RevokeReason;
+
+/// How far back a list reaches that does not say so.
+const LOOKBACK: Duration = Duration::from_secs(24 * 3600);
+
+/// Which issuances to list; at least one of the first four has to be there.
+#[derive(Debug, Clone, Default)]
+pub struct IssuanceQuery {
+    /// A user, by id or address.
+    pub user: Option<String>,
+    /// A client id. Tokens obtained by a gateway carry its slug.
+    pub client: Option<String>,
+    /// A resource, by id or slug.
+    pub resource: Option<String>,
+    /// One token.
+    pub jti: Option<String>,
+    /// Issued at this time or later; the last 24 hours when absent.
+    pub since: Option<UnixMillis>,
+}
+
+/// A list of issuances, and since when.
+#[derive(Debug, Clone)]
+pub struct IssuanceList {
+    /// Newest first.
+    pub issuances: Vec<Issuance>,
+    /// How far back the list reaches.
+    pub since: UnixMillis,
+}
+
+fn not_found(jti: &str) -> Error {
+    Error::not_found(format!("there is no issuance {jti}"))
+}
+
+impl Engine {
+    /// Issuances, newest first.
+    ///
+    /// # Errors
+    /// `invalid_request` without any filter; `not_found` for a user or resource that is unknown.
+    pub async fn issuances(&self, query: &IssuanceQuery, page: &Page) -> Result<IssuanceList> {
+        let since = query.since.unwrap_or_else(|| self.now().minus(LOOKBACK));
+        if let Some(jti) = &query.jti {
+            let found = self.store().issuance(jti).await?;
+            return Ok(IssuanceList {
+                since: found.as_ref().map_or(since, |own| own.issued_at),
+                issuances: found.into_iter().collect(),
+            });
+        }
+        if query.user.is_none() && query.client.is_none() && query.resource.is_none() {
+            return Err(Error::invalid_request(
+                "name at least one of user, client, resource and jti",
+            ));
+        }
+        let filter = IssuanceFilter {
+            user_id: match &query.user {
+                Some(who) => Some(self.user(who).await?.id.into_string()),
+                None => None,
+            },
+            client_id: query.client.clone(),
+            resource_id: match &query.resource {
+                Some(reference) => Some(self.resource(reference).await?.id.to_string()),
+                None => None,
+            },
+            since,
+        };
+        Ok(IssuanceList {
+            issuances: self.store().issuances(&filter, page).await?,
+            since,
+        })
+    }
+
+    /// The record of one token.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn issuance(&self, jti: &str) -> Result<Issuance> {
+        let found = self.store().issuance(jti).await?;
+        found.ok_or_else(|| not_found(jti))
+    }
+
+    /// Ends one token, and none that was exchanged from it. Says whether it was alive.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn revoke_issuance(&self, jti: &str) -> Result<bool> {
+        let issuance = self.issuance(jti).await?;
+        let mut event = event(AuditAction::IssuanceRevokedAdmin, ACTOR)
+            .client(issuance.client_id.as_str())
+            .resource(issuance.audience.join(" "))
+            .with("jti", jti);
+        if let Some(user) = &issuance.subject_user_id {
+            event = event.user(user.as_str());
+        }
+        let what = Revoke::Token(Jti::from(jti));
+        let ended = self.store().revoke(what, vec![event]).await?;
+        self.metrics()
+            .tokens_revoked
+            .add_many(RevokeReason::Admin, ended.tokens);
+        tracing::info!(jti, tokens = ended.tokens, "issuance revoked");
+        Ok(ended.any())
+    }
+
+    /// What a user has agreed to, revoked consents included, newest first.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn consents(&self, who: &str, page: &Page) -> Result<Vec<ConsentGrant>> {
+        let user = self.user(who).await?;
+        Ok(self
+            .store()
+            .consents_of_user(user.id.as_str(), page)
+            .await?)
+    }
+
+    /// Takes a consent back, for the user, and ends every token that rests on it.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn revoke_consent(&self, id: &str) -> Result<RevokeCount> {
+        let Some(grant) = self.store().consent_by_id(id).await? else {
+            return Err(Error::not_found(format!("there is no consent grant {id}")));
+        };
+        let event = event(AuditAction::ConsentGrantRevokedAdmin, ACTOR)
+            .user(grant.user_id.as_str())
+            .client(grant.client_id.as_str())
+            .with("grant", id)
+            .with("resource_id", grant.resource_id.as_str());
+        let what = Revoke::Consent(ConsentGrantId::from(id));
+        let ended = self.store().revoke(what, vec![event]).await?;
+        self.metrics()
+            .tokens_revoked
+            .add_many(RevokeReason::Consent, ended.tokens);
+        tracing::info!(
+            grant = id,
+            families = ended.families,
+            tokens = ended.tokens,
+            "consent revoked"
+        );
+        Ok(ended)
+    }
+}

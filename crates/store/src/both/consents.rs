@@ -1,0 +1,262 @@
+//! Consent grants: what users agreed to, and what ends when that is taken back.
+
+use super::ledger::Tx;
+use super::revocations::{execute, execute_all, revoke_descendants};
+use super::{Conn, dialect};
+use crate::rows::ConsentGrantRow;
+use crate::{Change, NewConsent, Page, Result, RevokeCount};
+use domain::{AuditEvent, ClientId, ConsentGrant, ScopeSet, UnixMillis, UserId};
+
+pub(crate) async fn find(
+    conn: &mut Conn,
+    user_id: &str,
+    client_id: &str,
+    resource_id: &str,
+) -> Result<Option<ConsentGrant>> {
+    let row: Option<ConsentGrantRow> = sqlx::query_as(
+        "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
+         FROM consent_grants WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
+    )
+    .bind(user_id)
+    .bind(client_id)
+    .bind(resource_id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+pub(crate) async fn find_by_id(conn: &mut Conn, id: &str) -> Result<Option<ConsentGrant>> {
+    let row: Option<ConsentGrantRow> = sqlx::query_as(
+        "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
+         FROM consent_grants WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+/// All consents of a user, revoked ones included, newest first.
+pub(crate) async fn of_user(
+    conn: &mut Conn,
+    user_id: &str,
+    page: &Page,
+) -> Result<Vec<ConsentGrant>> {
+    let rows: Vec<ConsentGrantRow> = sqlx::query_as(
+        "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
+         FROM consent_grants WHERE user_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3",
+    )
+    .bind(user_id)
+    .bind(i64::from(page.limit))
+    .bind(i64::from(page.offset))
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Remembers a consent that belongs to no code.
+pub(crate) async fn grant(
+    tx: &mut Tx,
+    user_id: &UserId,
+    client_id: &ClientId,
+    consent: &NewConsent,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<()> {
+    remember(tx, user_id, client_id, consent, now).await?;
+    tx.pending_audit(audit);
+    Ok(())
+}
+
+/// Remembers what a user has agreed to; it is joined with what was agreed before.
+pub(crate) async fn remember(
+    tx: &mut Tx,
+    user_id: &UserId,
+    client_id: &ClientId,
+    consent: &NewConsent,
+    now: UnixMillis,
+) -> Result<()> {
+    let (user, client, resource) = (
+        user_id.as_str(),
+        client_id.as_str(),
+        consent.resource_id.as_str(),
+    );
+    // Takes the row first, new or not: others who widen it wait, and then start from this.
+    let (before, revoked_at): (String, Option<i64>) = sqlx::query_as(
+        "INSERT INTO consent_grants (id, user_id, client_id, resource_id, scopes, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6) \
+         ON CONFLICT (user_id, client_id, resource_id) DO UPDATE SET updated_at = excluded.updated_at \
+         RETURNING scopes, revoked_at",
+    )
+    .bind(consent.id.as_str())
+    .bind(user)
+    .bind(client)
+    .bind(resource)
+    .bind(consent.scopes.to_string())
+    .bind(now.0)
+    .fetch_one(&mut *tx.conn)
+    .await?;
+    let before = match revoked_at {
+        None => ScopeSet::from_stored(&before),
+        Some(_) => ScopeSet::default(),
+    };
+    sqlx::query(
+        "UPDATE consent_grants SET scopes = $4, revoked_at = NULL \
+         WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
+    )
+    .bind(user)
+    .bind(client)
+    .bind(resource)
+    .bind(before.union(&consent.scopes).to_string())
+    .execute(&mut *tx.conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes a consent back. Ends the codes, families and tokens of its client for its resource,
+/// and all tokens that were exchanged from these, at any depth.
+pub(crate) async fn revoke(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
+    tx.flush_tokens().await?;
+    // The consent first: an exchange that rests on it either holds it, and is then seen below,
+    // or waits and finds it gone.
+    let revoked: Option<(String, String, String)> = sqlx::query_as(
+        "UPDATE consent_grants SET revoked_at = $2, updated_at = $2 WHERE id = $1 AND revoked_at IS NULL \
+         RETURNING user_id, client_id, resource_id",
+    )
+    .bind(id)
+    .bind(now.0)
+    .fetch_optional(&mut *tx.conn)
+    .await?;
+    let Some((user, client, resource)) = revoked else {
+        return Ok(RevokeCount::default());
+    };
+    tx.changed(Change::User(user.clone()));
+    let reach = Reach {
+        audience: audience_of(&mut tx.conn, &resource).await?,
+        user,
+        client,
+        resource,
+    };
+    let codes = reach
+        .holders(tx, "SELECT digest, resources FROM authorization_codes WHERE user_id = $1 AND client_id = $2")
+        .await?;
+    delete_codes(tx, codes).await?;
+    let families = reach
+        .holders(tx, "SELECT id, resources FROM token_families WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL")
+        .await?;
+    let ended = execute(
+        tx,
+        concat!(
+            "UPDATE token_families SET revoked_at = $2 WHERE ",
+            dialect::is_listed!("id"),
+            " AND revoked_at IS NULL"
+        ),
+        dialect::list(families.iter().cloned()),
+        now,
+    )
+    .await?;
+    let tokens = reach.tokens(tx, &families, now).await?;
+    let own = execute_all(
+        tx,
+        concat!(
+            "UPDATE issuances SET revoked_at = $2 WHERE ",
+            dialect::is_listed!("jti"),
+            " AND revoked_at IS NULL AND expires_at > $2"
+        ),
+        || dialect::list(tokens.iter().cloned()),
+        now,
+    )
+    .await?;
+    let derived = revoke_descendants(tx, &tokens, now).await?;
+    Ok(RevokeCount {
+        consents: 1,
+        families: ended,
+        tokens: own + derived,
+        sessions: 0,
+    })
+}
+
+/// What a consent is about.
+struct Reach {
+    user: String,
+    client: String,
+    resource: String,
+    /// The `aud` of the resource; none for tokens of the issuer itself.
+    audience: Option<String>,
+}
+
+/// A live token of a user: its id, what it is for, its audience as JSON, and its family.
+type TokenRow = (String, Option<String>, String, Option<String>);
+
+impl Reach {
+    fn covers(&self, audience: &str) -> bool {
+        let audience: Vec<String> = serde_json::from_str(audience).unwrap_or_default();
+        match &self.audience {
+            Some(own) => audience.contains(own),
+            None => audience.is_empty(),
+        }
+    }
+
+    /// The keys of those rows of the client and user whose list of resources is covered.
+    async fn holders(&self, tx: &mut Tx, statement: &'static str) -> Result<Vec<String>> {
+        let rows: Vec<(String, String)> = sqlx::query_as(statement)
+            .bind(&self.user)
+            .bind(&self.client)
+            .fetch_all(&mut *tx.conn)
+            .await?;
+        let covered = rows
+            .into_iter()
+            .filter(|(_, resources)| self.covers(resources));
+        Ok(covered.map(|(key, _)| key).collect())
+    }
+
+    /// The live tokens that rest on this consent itself. What a token for several resources
+    /// rests on is read off its audience; for the issuer's own, off its family.
+    async fn tokens(
+        &self,
+        tx: &mut Tx,
+        families: &[String],
+        now: UnixMillis,
+    ) -> Result<Vec<String>> {
+        let rows: Vec<TokenRow> = sqlx::query_as(
+            "SELECT jti, COALESCE(consent_resource_id, resource_id), audience, family_id FROM issuances \
+             WHERE subject_user_id = $1 AND COALESCE(consent_client_id, client_id) = $2 \
+             AND revoked_at IS NULL AND expires_at > $3",
+        )
+        .bind(&self.user)
+        .bind(&self.client)
+        .bind(now.0)
+        .fetch_all(&mut *tx.conn)
+        .await?;
+        let rests_on = |(_, resource, audience, family): &TokenRow| match resource {
+            Some(resource) => *resource == self.resource,
+            None if self.audience.is_some() => self.covers(audience),
+            None => family.as_ref().is_some_and(|own| families.contains(own)),
+        };
+        Ok(rows
+            .into_iter()
+            .filter(rests_on)
+            .map(|(jti, ..)| jti)
+            .collect())
+    }
+}
+
+async fn audience_of(conn: &mut Conn, resource_id: &str) -> Result<Option<String>> {
+    Ok(
+        sqlx::query_scalar("SELECT COALESCE(uri, slug) FROM resources WHERE id = $1")
+            .bind(resource_id)
+            .fetch_optional(conn)
+            .await?,
+    )
+}
+
+async fn delete_codes(tx: &mut Tx, digests: Vec<String>) -> Result<()> {
+    sqlx::query(concat!(
+        "DELETE FROM authorization_codes WHERE ",
+        dialect::is_listed!("digest")
+    ))
+    .bind(dialect::list(digests.into_iter()))
+    .execute(&mut *tx.conn)
+    .await?;
+    Ok(())
+}

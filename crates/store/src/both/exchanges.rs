@@ -1,0 +1,69 @@
+//! Token exchange: a token that rests on another token and on a consent.
+//!
+//! Both are looked at in the transaction that records the new token, and held until it ends: a
+//! revocation either comes before and is seen here, or waits, and then sees the token added here.
+
+use super::lane::Asked;
+use super::ledger::Tx;
+use super::{dialect, proofs};
+use crate::{Exchange, Exchanged, Result};
+use domain::ScopeSet;
+use std::collections::{HashMap, HashSet};
+
+/// Records the tokens of `group` whose foundations stand.
+pub(crate) async fn exchange(
+    tx: &mut Tx,
+    group: &mut [&mut Asked<Exchange, Exchanged>],
+) -> Result<()> {
+    let proof = |command: &Exchange| command.proof.clone();
+    let group = proofs::use_all(tx, group, proof, Exchanged::ProofReplayed).await?;
+    if group.is_empty() {
+        return Ok(());
+    }
+    let commands = || group.iter().map(|asked| &asked.request);
+    let founding: HashSet<_> = commands().flat_map(|command| &command.founded_on).collect();
+    let alive: Vec<String> = sqlx::query_scalar(concat!(
+        "SELECT jti FROM issuances WHERE ",
+        dialect::is_listed!("jti"),
+        dialect::and_hold!(" AND revoked_at IS NULL ORDER BY jti")
+    ))
+    .bind(dialect::list(founding.iter().map(ToString::to_string)))
+    .fetch_all(&mut *tx.conn)
+    .await?;
+    let alive = HashSet::<String>::from_iter(alive);
+    let needed: HashSet<_> = commands()
+        .filter_map(|command| command.consent.as_ref())
+        .map(|consent| &consent.grant_id)
+        .collect();
+    let consents = if needed.is_empty() {
+        HashMap::new()
+    } else {
+        let held: Vec<(String, String)> = sqlx::query_as(concat!(
+            "SELECT id, scopes FROM consent_grants WHERE ",
+            dialect::is_listed!("id"),
+            dialect::and_hold!(" AND revoked_at IS NULL ORDER BY id")
+        ))
+        .bind(dialect::list(needed.iter().map(ToString::to_string)))
+        .fetch_all(&mut *tx.conn)
+        .await?;
+        HashMap::<String, String>::from_iter(held)
+    };
+    for asked in group {
+        let command = &asked.request;
+        let founded = (command.founded_on.iter()).all(|jti| alive.contains(jti.as_str()));
+        let agreed = command.consent.as_ref().is_none_or(|basis| {
+            let agreed = consents.get(basis.grant_id.as_str());
+            agreed.is_some_and(|agreed| basis.scopes.is_subset_of(&ScopeSet::from_stored(agreed)))
+        });
+        asked.answer = Some(match (founded, agreed) {
+            (false, _) => Exchanged::TokenRevoked,
+            (true, false) => Exchanged::ConsentRevoked,
+            (true, true) => {
+                tx.issuance(command.issuance.clone());
+                tx.audit(command.audit.clone());
+                Exchanged::Yes
+            }
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Fronting links: which resource may obtain tokens for which.
+
+use super::ledger::Tx;
+use super::{Conn, dialect};
+use crate::rows::{FrontingLinkRow, to_json};
+use crate::{Change, FrontingLinkState, Result};
+use domain::{AuditEvent, FrontingLink};
+
+pub(crate) async fn all(conn: &mut Conn) -> Result<Vec<FrontingLink>> {
+    let rows: Vec<FrontingLinkRow> = sqlx::query_as(
+        "SELECT source_id, target_id, scope_map, created_at, created_by, updated_at FROM fronting_links \
+         ORDER BY source_id, target_id",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(FrontingLink::try_from).collect()
+}
+
+/// Adds a link, unless it is there or would close a cycle. Without `keep` it is only tried.
+pub(crate) async fn create(
+    tx: &mut Tx,
+    link: &FrontingLink,
+    keep: bool,
+    audit: &[AuditEvent],
+) -> Result<FrontingLinkState> {
+    dialect::hold_fronting_links(&mut tx.conn).await?;
+    let links = all(&mut tx.conn).await?;
+    let is_this = |other: &FrontingLink| {
+        other.source_id == link.source_id && other.target_id == link.target_id
+    };
+    if links.iter().any(is_this) {
+        return Ok(FrontingLinkState::Exists);
+    }
+    if FrontingLink::closes_a_cycle(&links, &link.source_id, &link.target_id) {
+        return Ok(FrontingLinkState::Cycle);
+    }
+    // The resources may have been deleted since they were looked up.
+    let ends: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM resources WHERE id IN ($1, $2)")
+        .bind(link.source_id.as_str())
+        .bind(link.target_id.as_str())
+        .fetch_one(&mut *tx.conn)
+        .await?;
+    if ends != 2 {
+        return Ok(FrontingLinkState::NoResource);
+    }
+    if keep {
+        sqlx::query(
+            "INSERT INTO fronting_links (source_id, target_id, scope_map, created_at, created_by, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(link.source_id.as_str())
+        .bind(link.target_id.as_str())
+        .bind(to_json(&link.scope_map))
+        .bind(link.created_at.0)
+        .bind(&link.created_by)
+        .bind(link.updated_at.0)
+        .execute(&mut *tx.conn)
+        .await?;
+        tx.pending_audit(audit);
+        tx.changed(Change::Resources);
+    }
+    Ok(FrontingLinkState::Free)
+}
+
+/// Writes the scope map of a link. Says whether the link was there.
+pub(crate) async fn update(tx: &mut Tx, link: &FrontingLink, audit: &[AuditEvent]) -> Result<bool> {
+    let found = sqlx::query(
+        "UPDATE fronting_links SET scope_map = $3, updated_at = $4 WHERE source_id = $1 AND target_id = $2",
+    )
+    .bind(link.source_id.as_str())
+    .bind(link.target_id.as_str())
+    .bind(to_json(&link.scope_map))
+    .bind(link.updated_at.0)
+    .execute(&mut *tx.conn)
+    .await?
+    .rows_affected()
+        == 1;
+    if found {
+        tx.pending_audit(audit);
+        tx.changed(Change::Resources);
+    }
+    Ok(found)
+}
+
+/// Removes a link. Says whether it was there.
+pub(crate) async fn delete(
+    tx: &mut Tx,
+    source_id: &str,
+    target_id: &str,
+    audit: &[AuditEvent],
+) -> Result<bool> {
+    let found = sqlx::query("DELETE FROM fronting_links WHERE source_id = $1 AND target_id = $2")
+        .bind(source_id)
+        .bind(target_id)
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected()
+        == 1;
+    if found {
+        tx.pending_audit(audit);
+        tx.changed(Change::Resources);
+    }
+    Ok(found)
+}
+
+/// Removes the links of a resource, in either direction. Without `cascade` says only whether
+/// there are any.
+pub(crate) async fn release(tx: &mut Tx, resource_id: &str, cascade: bool) -> Result<bool> {
+    dialect::hold_fronting_links(&mut tx.conn).await?;
+    if cascade {
+        sqlx::query("DELETE FROM fronting_links WHERE source_id = $1 OR target_id = $1")
+            .bind(resource_id)
+            .execute(&mut *tx.conn)
+            .await?;
+        return Ok(true);
+    }
+    let links: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM fronting_links WHERE source_id = $1 OR target_id = $1",
+    )
+    .bind(resource_id)
+    .fetch_one(&mut *tx.conn)
+    .await?;
+    Ok(links == 0)
+}
