@@ -15,6 +15,7 @@ mod code;
 mod commands;
 mod crash;
 mod errors;
+mod exchange;
 mod harness;
 mod logs;
 mod odd_bytes;

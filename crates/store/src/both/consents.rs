@@ -210,7 +210,8 @@ impl Reach {
         Ok(covered.map(|(key, _)| key).collect())
     }
 
-    /// The live tokens that rest on this consent itself. What a token for several resources
+    /// The tokens that rest on this consent itself, those revoked before included: what was
+    /// exchanged from them may be alive. What a token for several resources
     /// rests on is read off its audience; for the issuer's own, off its family.
     async fn tokens(
         &self,
@@ -220,8 +221,7 @@ impl Reach {
     ) -> Result<Vec<String>> {
         let rows: Vec<TokenRow> = sqlx::query_as(
             "SELECT jti, COALESCE(consent_resource_id, resource_id), audience, family_id FROM issuances \
-             WHERE subject_user_id = $1 AND COALESCE(consent_client_id, client_id) = $2 \
-             AND revoked_at IS NULL AND expires_at > $3",
+             WHERE subject_user_id = $1 AND COALESCE(consent_client_id, client_id) = $2 AND expires_at > $3",
         )
         .bind(&self.user)
         .bind(&self.client)
