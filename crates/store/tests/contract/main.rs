@@ -8,6 +8,8 @@ mod caches;
 mod clients;
 mod crash;
 mod database;
+mod exchanges;
+mod fronting;
 mod groups;
 mod opening;
 mod outage;
