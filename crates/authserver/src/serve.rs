@@ -10,6 +10,7 @@ use keys::secrets;
 use std::path::Path;
 use std::sync::Arc;
 use telemetry::LogHandle;
+use telemetry::trace::Tracer;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use web::serve::{Certificate, Listener, ServeOptions, TlsFiles};
@@ -55,7 +56,7 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
         file.map(Path::to_owned),
         console.log,
     )?);
-    let listeners = run(&engine, public, admin, &stop);
+    let listeners = run(&engine, public, admin, console.tracer, &stop);
     tracing::info!(
         issuer = engine.issuer(),
         version = env!("CARGO_PKG_VERSION"),
@@ -68,19 +69,36 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
     hangup.abort();
     // The log is flushed when the task that owns it is gone.
     drop(hangup.await);
+    let metrics = console.metrics;
+    drop(tokio::task::spawn_blocking(move || metrics.shutdown()).await);
+    for shipping in console.shipping {
+        shipping.finish().await;
+    }
     Ok(())
 }
 
-async fn run(engine: &Engine, public: Listener, admin: Option<(Listener, Secret)>, stop: &Stop) {
+async fn run(
+    engine: &Engine,
+    public: Listener,
+    admin: Option<(Listener, Secret)>,
+    tracer: Option<Tracer>,
+    stop: &Stop,
+) {
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
     let config = engine.config();
-    let shell = ShellState::public(config, engine.metrics().clone(), Arc::clone(&rng));
+    let shell = ShellState {
+        tracer: tracer.clone(),
+        ..ShellState::public(config, engine.metrics().clone(), Arc::clone(&rng))
+    };
     let shell = web::routes::with_error_page(shell, engine);
     let service = web::shell::wrap(web::routes::router(engine.clone()), shell);
     let public = web::serve::serve(public, service, options(config), stop.wait());
     let admin = async {
         let Some((listener, key)) = admin else { return };
-        let shell = ShellState::admin(config, engine.metrics().clone(), Arc::clone(&rng));
+        let shell = ShellState {
+            tracer,
+            ..ShellState::admin(config, engine.metrics().clone(), Arc::clone(&rng))
+        };
         let service = web::shell::wrap(admin::rest::router(engine.clone(), key), shell);
         web::serve::serve(listener, service, options(config), stop.wait()).await;
     };

@@ -15,24 +15,43 @@ use store::{Location, Store};
 use telemetry::logging::{self, Level, LogHandle, LoggingOptions};
 use telemetry::metrics::labels;
 use telemetry::metrics::{MetricsOptions, PoolState};
-use telemetry::{Metrics, metrics};
+use telemetry::otlp::{self, Endpoint};
+use telemetry::trace::Tracer;
+use telemetry::{Metrics, Shipping, metrics};
 
 /// Metrics, and the log they count the drops of.
 pub(crate) struct Console {
     pub metrics: Metrics,
     pub log: Option<LogHandle>,
+    pub tracer: Option<Tracer>,
+    /// What is on its way to collectors.
+    pub shipping: Vec<Shipping>,
 }
 
 impl Console {
-    /// For the server: logs as configured.
+    /// For the server: logs, metrics and traces as configured; within a tokio runtime.
     pub fn for_server(config: &Config) -> Result<Self> {
-        let metrics = Metrics::new(MetricsOptions {
+        use config::MetricsProvider::{Both, Otel, Prometheus};
+        let own = &config.observability;
+        let instance = domain::new_uuid(&SystemClock, &SystemRng);
+        let resource = otlp::resource(env!("CARGO_PKG_VERSION"), &instance);
+        let provider = own.metrics.provider;
+        let pushed = own.metrics.otel_endpoint.as_ref();
+        let options = MetricsOptions {
             version: env!("CARGO_PKG_VERSION"),
             revision: option_env!("AUTHSERVER_REVISION").unwrap_or("unknown"),
-            scrape: config.observability.metrics.provider == config::MetricsProvider::Prometheus,
-            ..MetricsOptions::default()
-        });
-        let logging = &config.observability.logging;
+            scrape: matches!(provider, Prometheus | Both),
+        };
+        let metrics = match pushed.filter(|_| matches!(provider, Otel | Both)) {
+            Some(address) => {
+                let exporter = otlp::metric_exporter(&endpoint(address, own.metrics.insecure))
+                    .map_err(Failure::new)?;
+                Metrics::pushing(options, exporter, resource.clone())
+            }
+            None => Metrics::new(options),
+        };
+        let mut shipping = Vec::new();
+        let logging = &own.logging;
         let json = match logging.format {
             LogFormat::Json => true,
             LogFormat::Text => false,
@@ -45,10 +64,37 @@ impl Console {
             stdout: logging.outputs.stdout,
             ..LoggingOptions::default()
         };
-        let log = logging::init(options, &metrics).map_err(Failure::new)?;
+        let outputs = &logging.outputs;
+        let log = match outputs.otel_endpoint.as_ref().filter(|_| outputs.otel) {
+            Some(address) => {
+                let exporter = otlp::log_exporter(&endpoint(address, outputs.insecure))
+                    .map_err(Failure::new)?;
+                let (log, records) =
+                    logging::init_with_exporter(options, &metrics, exporter, &resource)
+                        .map_err(Failure::new)?;
+                shipping.push(records);
+                log
+            }
+            None => logging::init(options, &metrics).map_err(Failure::new)?,
+        };
+        let tracing = &own.tracing;
+        let tracer = match tracing.endpoint.as_ref().filter(|_| tracing.enabled) {
+            Some(address) => {
+                let exporter = otlp::span_exporter(&endpoint(address, tracing.insecure))
+                    .map_err(Failure::new)?;
+                let rng = Arc::new(SystemRng);
+                let (tracer, spans) =
+                    Tracer::start(exporter, &resource, &metrics, &SystemClock, rng);
+                shipping.push(spans);
+                Some(tracer)
+            }
+            None => None,
+        };
         Ok(Self {
             metrics,
             log: Some(log),
+            tracer,
+            shipping,
         })
     }
 
@@ -57,6 +103,8 @@ impl Console {
         Self {
             metrics: Metrics::new(MetricsOptions::default()),
             log: None,
+            tracer: None,
+            shipping: Vec::new(),
         }
     }
 
@@ -70,7 +118,19 @@ impl Console {
             ..LoggingOptions::default()
         };
         let log = logging::init_with_writer(options, &metrics, Box::new(std::io::stderr())).ok();
-        Self { metrics, log }
+        Self {
+            metrics,
+            log,
+            tracer: None,
+            shipping: Vec::new(),
+        }
+    }
+}
+
+fn endpoint(address: &config::CollectorAddress, insecure: bool) -> Endpoint {
+    Endpoint {
+        address: address.to_string(),
+        insecure,
     }
 }
 

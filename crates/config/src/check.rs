@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::layer::Source;
 use crate::problem::{Problem, quote};
-use crate::section::{Config, DcrMode, SameSite, StorageDriver};
+use crate::section::{Config, DcrMode, MetricsProvider, SameSite, StorageDriver};
 
 /// Every rule that `config` breaks.
 pub(crate) fn check(config: &Config, source: &Source<'_>) -> Vec<Problem> {
@@ -15,6 +15,7 @@ pub(crate) fn check(config: &Config, source: &Source<'_>) -> Vec<Problem> {
     };
     rules.server();
     rules.storage();
+    rules.collectors();
     rules.dcr();
     rules.cookies();
     rules.resources();
@@ -117,6 +118,39 @@ impl Rules<'_> {
                 "\"{}\" is more than storage.postgres.max_conns; allowed: at most {}",
                 postgres.min_conns, postgres.max_conns
             ),
+        );
+    }
+
+    fn collectors(&mut self) {
+        let own = &self.config.observability;
+        let outputs = &own.logging.outputs;
+        let pushes = matches!(
+            own.metrics.provider,
+            MetricsProvider::Otel | MetricsProvider::Both
+        );
+        self.demand(
+            !pushes || own.metrics.otel_endpoint.is_some(),
+            &[
+                "observability.metrics.otel_endpoint",
+                "observability.metrics.provider",
+            ],
+            "is missing; the providers otel and both need it (AUTHPLANE_METRICS_OTEL_ENDPOINT)",
+        );
+        self.demand(
+            !outputs.otel || outputs.otel_endpoint.is_some(),
+            &[
+                "observability.logging.outputs.otel_endpoint",
+                "observability.logging.outputs.otel",
+            ],
+            "is missing; observability.logging.outputs.otel needs it (AUTHPLANE_LOG_OTEL_ENDPOINT)",
+        );
+        self.demand(
+            !own.tracing.enabled || own.tracing.endpoint.is_some(),
+            &[
+                "observability.tracing.endpoint",
+                "observability.tracing.enabled",
+            ],
+            "is missing; observability.tracing.enabled needs it (AUTHPLANE_TRACING_ENDPOINT)",
         );
     }
 

@@ -38,6 +38,9 @@ pub use section::{
     ExchangePolicy, KeyStore, LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider,
     OAuth, Observability, Policy, Postgres, RateLimit, ResourceSeed, RuntimePolicy, SameSite,
     ScopeSeed, Server, Session, Signing, Sqlite, Storage, StorageDriver, Tls, TokenExchange,
+    Tracing,
 };
 pub use show::Format;
-pub use value::{Issuer, ListenAddress, Origin, PostgresDsn, RedirectPattern, Secret};
+pub use value::{
+    CollectorAddress, Issuer, ListenAddress, Origin, PostgresDsn, RedirectPattern, Secret,
+};

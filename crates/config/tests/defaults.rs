@@ -237,7 +237,7 @@ const TABLE: [(&str, &str, &str); 63] = [
 ];
 
 /// The table of the observability part, whose variables have names of their own.
-const OBSERVABILITY: [(&str, &str, &str); 7] = [
+const OBSERVABILITY: [(&str, &str, &str); 16] = [
     (
         "observability.metrics.provider",
         "prometheus",
@@ -268,6 +268,51 @@ const OBSERVABILITY: [(&str, &str, &str); 7] = [
         "observability.logging.outputs.stdout",
         "true",
         "AUTHPLANE_LOG_STDOUT",
+    ),
+    (
+        "observability.metrics.otel_endpoint",
+        "-",
+        "AUTHPLANE_METRICS_OTEL_ENDPOINT",
+    ),
+    (
+        "observability.metrics.insecure",
+        "false",
+        "AUTHPLANE_METRICS_INSECURE",
+    ),
+    (
+        "observability.logging.outputs.otel",
+        "false",
+        "AUTHPLANE_LOG_OTEL",
+    ),
+    (
+        "observability.logging.outputs.otel_endpoint",
+        "-",
+        "AUTHPLANE_LOG_OTEL_ENDPOINT",
+    ),
+    (
+        "observability.logging.outputs.insecure",
+        "false",
+        "AUTHPLANE_LOG_OTEL_INSECURE",
+    ),
+    (
+        "observability.tracing.enabled",
+        "false",
+        "AUTHPLANE_TRACING_ENABLED",
+    ),
+    (
+        "observability.tracing.endpoint",
+        "-",
+        "AUTHPLANE_TRACING_ENDPOINT",
+    ),
+    (
+        "observability.tracing.insecure",
+        "false",
+        "AUTHPLANE_TRACING_INSECURE",
+    ),
+    (
+        "observability.tracing.sample_rate",
+        "1.0",
+        "AUTHPLANE_TRACING_SAMPLE_RATE",
     ),
 ];
 

@@ -234,8 +234,33 @@ fn values_that_do_not_fit_are_refused_anywhere() {
         ),
         (
             "AUTHPLANE_METRICS_PROVIDER",
-            "otel",
+            "statsd",
             "observability.metrics.provider",
+        ),
+        (
+            "AUTHPLANE_METRICS_PROVIDER",
+            "both",
+            "observability.metrics.otel_endpoint",
+        ),
+        (
+            "AUTHPLANE_LOG_OTEL",
+            "true",
+            "observability.logging.outputs.otel_endpoint",
+        ),
+        (
+            "AUTHPLANE_TRACING_ENABLED",
+            "true",
+            "observability.tracing.endpoint",
+        ),
+        (
+            "AUTHPLANE_TRACING_ENDPOINT",
+            "http://collector:4317",
+            "observability.tracing.endpoint",
+        ),
+        (
+            "AUTHPLANE_TRACING_SAMPLE_RATE",
+            "1.5",
+            "observability.tracing.sample_rate",
         ),
         ("AUTHPLANE_RESOURCE_URI", &long_name, "resources[0].uri"),
     ] {

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::trace::Tracer;
 use domain::Rng;
 
 mod traceparent;
@@ -45,6 +46,8 @@ pub struct RequestContext {
     pub sampled: bool,
     /// Where the request came from.
     pub client_ip: Option<IpAddr>,
+    /// Takes the spans of the request, if it is recorded here.
+    pub tracer: Option<Tracer>,
 }
 
 impl RequestContext {
@@ -80,6 +83,7 @@ impl RequestContext {
             parent,
             sampled,
             client_ip: incoming.client_ip,
+            tracer: None,
         }
     }
 

@@ -7,6 +7,8 @@
 //!   the caller wait for the output.
 //! - [`context`] carries the ids of a request (`request_id`, `trace_id`, `span_id`) to every
 //!   line written and every task spawned on its behalf.
+//! - [`trace`] records the parts of that work as spans, for whoever collects them.
+//! - [`otlp`] makes the exporters that send all three to a collector.
 //! - [`Stopwatch`] measures durations.
 //!
 //! For operators, docs/reference/metrics.md lists the metrics.
@@ -14,9 +16,13 @@
 pub mod context;
 pub mod logging;
 pub mod metrics;
+pub mod otlp;
+mod shipping;
 mod stopwatch;
+pub mod trace;
 
 pub use context::RequestContext;
 pub use logging::LogHandle;
 pub use metrics::Metrics;
+pub use shipping::Shipping;
 pub use stopwatch::Stopwatch;

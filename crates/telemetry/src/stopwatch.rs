@@ -18,6 +18,12 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
+    /// When it was started.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.0
+    }
+
     /// Time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {

@@ -43,8 +43,10 @@ pub fn router(engine: Engine, api_key: SecretString) -> Router {
         ));
     let metrics = &app.engine.config().observability.metrics;
     let router = match metrics.provider {
-        MetricsProvider::Prometheus => api.route(&metrics.path, get(metrics::scrape)),
-        MetricsProvider::None => api,
+        MetricsProvider::Prometheus | MetricsProvider::Both => {
+            api.route(&metrics.path, get(metrics::scrape))
+        }
+        MetricsProvider::Otel | MetricsProvider::None => api,
     };
     router.with_state(app)
 }

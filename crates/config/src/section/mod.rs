@@ -26,7 +26,7 @@ pub use dcr::{Dcr, DcrMode};
 pub use dpop::Dpop;
 pub use oauth::OAuth;
 pub use observability::{
-    LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider, Observability,
+    LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider, Observability, Tracing,
 };
 pub use rate_limit::RateLimit;
 pub use resource::{

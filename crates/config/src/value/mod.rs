@@ -1,6 +1,7 @@
 //! The types of values: how each is read from text, limited and shown.
 
 mod address;
+mod collector;
 mod dsn;
 mod duration;
 mod issuer;
@@ -10,6 +11,7 @@ mod secret;
 mod standard;
 
 pub use address::ListenAddress;
+pub use collector::CollectorAddress;
 pub use dsn::PostgresDsn;
 pub use issuer::Issuer;
 pub use origin::Origin;

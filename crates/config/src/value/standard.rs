@@ -51,6 +51,21 @@ impl Value for usize {
     }
 }
 
+impl Value for f64 {
+    const KIND: Kind = kind(Allowed::Words("a number"));
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ => Err("is not a number".into()),
+        }
+    }
+
+    fn render(&self) -> serde_json::Value {
+        (*self).into()
+    }
+}
+
 impl Value for String {
     const KIND: Kind = kind(Allowed::Words("text"));
 

@@ -26,7 +26,7 @@ const OURS: [&str; 11] = [
 ];
 
 /// Libraries that narrate every connection; their warnings are enough at any level.
-const TALKATIVE: [&str; 9] = [
+const TALKATIVE: [&str; 11] = [
     "h2",
     "hickory_net",
     "hickory_proto",
@@ -36,6 +36,8 @@ const TALKATIVE: [&str; 9] = [
     "mio",
     "rustls",
     "tokio_rustls",
+    "tonic",
+    "tower",
 ];
 
 /// Where sqlx reports statements. It calls slow ones a warning; here they are detail.

@@ -19,6 +19,7 @@ mod gate;
 mod layer;
 mod line;
 mod queue;
+mod records;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -32,9 +33,13 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::metrics::Metrics;
+use crate::shipping::Shipping;
 use gate::Gate;
 use layer::LogLayer;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::LogExporter;
 use queue::Queue;
+use records::RecordLayer;
 
 /// How long shutting down waits for an output that does not take its lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -138,6 +143,28 @@ pub fn init(options: LoggingOptions, metrics: &Metrics) -> Result<LogHandle, Alr
     init_with_writer(options, metrics, Box::new(io::stdout()))
 }
 
+/// Starts logging for the whole process: to standard output, and by `exporter` to a collector.
+/// Within a tokio runtime. `resource` says whose records they are.
+///
+/// # Errors
+/// When logging was started before.
+pub fn init_with_exporter(
+    options: LoggingOptions,
+    metrics: &Metrics,
+    exporter: impl LogExporter + 'static,
+    resource: &Resource,
+) -> Result<(LogHandle, Shipping), AlreadyInitialized> {
+    let (lines, mut handle) = layer(options.clone(), metrics, Box::new(io::stdout()));
+    let gate = Gate::new(options.level, true);
+    handle.collector = Some(gate.clone());
+    let (records, shipping) = RecordLayer::start(options, exporter, resource, metrics);
+    let subscriber = tracing_subscriber::registry()
+        .with(lines)
+        .with(records.with_filter(gate));
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| AlreadyInitialized)?;
+    Ok((handle, shipping))
+}
+
 /// Starts logging to `writer` for the whole process. With `stdout: false` nothing is written.
 ///
 /// # Errors
@@ -167,6 +194,7 @@ where
     let queue = Queue::start(writer, metrics.clone());
     let handle = LogHandle {
         gate: gate.clone(),
+        collector: None,
         queue: Arc::clone(&queue),
     };
     (LogLayer::new(options, queue).with_filter(gate), handle)
@@ -176,13 +204,17 @@ where
 #[must_use = "the log ends when its handle is dropped"]
 pub struct LogHandle {
     gate: Gate,
+    /// What goes to a collector has a gate of its own: it may be all there is.
+    collector: Option<Gate>,
     queue: Arc<Queue>,
 }
 
 impl LogHandle {
     /// Changes the level, from the next line on.
     pub fn set_level(&self, level: Level) {
-        self.gate.set_level(level);
+        for gate in std::iter::once(&self.gate).chain(&self.collector) {
+            gate.set_level(level);
+        }
         tracing_core::callsite::rebuild_interest_cache();
     }
 

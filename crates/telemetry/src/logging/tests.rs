@@ -66,6 +66,7 @@ fn context() -> RequestContext {
         parent: None,
         sampled: false,
         client_ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        tracer: None,
     }
 }
 

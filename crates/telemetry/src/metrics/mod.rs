@@ -26,7 +26,7 @@
 //!
 //! `/metrics` is a reader of that SDK: it collects what the instruments hold and
 //! [writes it](Format) as Prometheus text or OpenMetrics. Pushing the same instruments over OTLP
-//! is one more reader, added through [`MetricsOptions::configure`]. Atomics of our own with an
+//! is one more reader ([`Metrics::pushing`]). Atomics of our own with an
 //! encoder beside them would have been as fast, but OpenTelemetry has no observable form of a
 //! histogram, so OTLP would have needed a second implementation of the data model; and the
 //! upstream Prometheus exporter speaks neither OpenMetrics nor promises a future. The two SDK
@@ -42,14 +42,17 @@ mod instrument;
 mod label;
 pub mod labels;
 mod process;
+mod push;
 mod reader;
 mod reference;
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use opentelemetry::metrics::MeterProvider as _;
-use opentelemetry_sdk::metrics::{MeterProviderBuilder, SdkMeterProvider, Stream};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{MeterProviderBuilder, PeriodicReader, SdkMeterProvider, Stream};
 
 pub use catalog::{Catalog, DEFINITIONS};
 pub use definition::{Definition, Kind, LabelValues};
@@ -70,10 +73,8 @@ pub use reference::reference_markdown;
 
 use http::Routes;
 use instrument::Builder;
+use push::Counted;
 use reader::ScrapeReader;
-
-/// Adds readers and a resource to the provider of the metrics.
-pub type Configure = Box<dyn FnOnce(MeterProviderBuilder) -> MeterProviderBuilder>;
 
 /// What [`Metrics::new`] needs to know.
 pub struct MetricsOptions {
@@ -83,8 +84,6 @@ pub struct MetricsOptions {
     pub revision: &'static str,
     /// Whether [`Metrics::render`] has anything to say. Off when nothing scrapes.
     pub scrape: bool,
-    /// Where an exporter attaches its reader and its resource.
-    pub configure: Option<Configure>,
 }
 
 impl Default for MetricsOptions {
@@ -93,7 +92,6 @@ impl Default for MetricsOptions {
             version: "unknown",
             revision: "unknown",
             scrape: true,
-            configure: None,
         }
     }
 }
@@ -137,16 +135,38 @@ impl Metrics {
     /// Makes the instruments, with every series that is known in advance at zero.
     #[must_use]
     pub fn new(options: MetricsOptions) -> Self {
+        Self::build(options, |provider, _| provider)
+    }
+
+    /// The same, pushed by `exporter` as metrics of `resource` every minute
+    /// (`OTEL_METRIC_EXPORT_INTERVAL`, in milliseconds). Exports that fail are counted.
+    #[must_use]
+    pub fn pushing(
+        options: MetricsOptions,
+        exporter: impl PushMetricExporter,
+        resource: Resource,
+    ) -> Self {
+        Self::build(options, |provider, own| {
+            let exporter = Counted::new(exporter, own);
+            provider
+                .with_resource(resource)
+                .with_reader(PeriodicReader::builder(exporter).build())
+        })
+    }
+
+    fn build(
+        options: MetricsOptions,
+        configure: impl FnOnce(MeterProviderBuilder, Arc<OnceLock<Weak<Inner>>>) -> MeterProviderBuilder,
+    ) -> Self {
         let scrape = ScrapeReader::default();
         let mut provider =
             SdkMeterProvider::builder().with_view(|instrument: &_| room_for(instrument));
         if options.scrape {
             provider = provider.with_reader(scrape.clone());
         }
-        if let Some(configure) = options.configure {
-            provider = configure(provider);
-        }
-        let provider = provider.build();
+        // An exporter holds no more than a weak hand on what it reports about itself.
+        let own = Arc::new(OnceLock::new());
+        let provider = configure(provider, Arc::clone(&own)).build();
         let routes = Arc::new(Routes::new());
         let catalog = Catalog::build(&Builder {
             meter: provider.meter("authserver"),
@@ -154,12 +174,14 @@ impl Metrics {
         });
         catalog.build_info.set(options.version, options.revision);
         process::observe(&catalog);
-        Self(Arc::new(Inner {
+        let metrics = Self(Arc::new(Inner {
             catalog,
             routes,
             scrape,
             provider,
-        }))
+        }));
+        own.get_or_init(|| Arc::downgrade(&metrics.0));
+        metrics
     }
 
     /// Registers a route template such as `/oauth/token`; the same template gives the same

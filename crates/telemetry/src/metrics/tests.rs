@@ -1,3 +1,10 @@
+use std::sync::Mutex;
+use std::time::Duration;
+
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::metrics::Temporality;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+
 use std::collections::HashSet;
 
 use domain::GrantType;
@@ -327,28 +334,73 @@ fn nothing_is_rendered_when_nothing_scrapes() {
     assert_eq!(metrics.render(Format::OpenMetrics), "# EOF\n");
 }
 
+/// What a collector would get, and whether it takes it.
+#[derive(Clone, Default)]
+struct Collector {
+    names: Arc<Mutex<Vec<String>>>,
+    refuses: bool,
+}
+
+impl PushMetricExporter for Collector {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        if self.refuses {
+            return Err(OTelSdkError::InternalFailure("no".into()));
+        }
+        let instruments = metrics.scope_metrics().flat_map(|scope| scope.metrics());
+        let names = instruments.map(|metric| metric.name().to_owned());
+        *self.names.lock().unwrap() = names.collect();
+        Ok(())
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn temporality(&self) -> Temporality {
+        Temporality::Cumulative
+    }
+}
+
 #[test]
-fn another_reader_sees_the_same_instruments() {
-    let exporter = ScrapeReader::default();
-    let attached = exporter.clone();
-    let metrics = Metrics::new(MetricsOptions {
-        configure: Some(Box::new(move |provider| provider.with_reader(attached))),
-        ..MetricsOptions::default()
-    });
-    metrics.refresh_token_reuse.inc();
-    metrics.tokens_issued.add(GrantType::RefreshToken);
-    let exported = exporter.collect(|collected| exposition::write(collected, Format::Text));
-    let scraped = metrics.render(Format::Text);
-    let stable = |page: &str| -> Vec<String> {
-        samples(page)
-            .into_iter()
-            .filter(|line| line.starts_with("authserver_"))
-            .map(String::from)
-            .collect()
+fn a_collector_gets_the_same_instruments() {
+    let collector = Collector::default();
+    let resource = Resource::builder_empty().build();
+    let metrics = Metrics::pushing(MetricsOptions::default(), collector.clone(), resource);
+    metrics.introspection_duration.observe(0.1);
+    metrics.0.provider.force_flush().unwrap();
+    let pushed = collector.names.lock().unwrap().clone();
+    let declared: HashSet<_> = DEFINITIONS.iter().map(|own| own.name).collect();
+    for name in &pushed {
+        assert!(declared.contains(name.as_str()), "{name}");
+    }
+    // What counts is there before its first event; what measures, once it has.
+    for counter in DEFINITIONS.iter().filter(|own| own.kind == Kind::Counter) {
+        let sparse = counter.name == "authserver_http_requests_total";
+        assert_eq!(
+            pushed.iter().any(|own| own == counter.name),
+            !sparse,
+            "{}",
+            counter.name
+        );
+    }
+    let measured = "authserver_introspection_duration_seconds";
+    assert!(pushed.iter().any(|own| own == measured));
+}
+
+#[test]
+fn an_export_that_failed_is_counted() {
+    let collector = Collector {
+        refuses: true,
+        ..Collector::default()
     };
-    assert_eq!(stable(&exported), stable(&scraped));
-    assert_eq!(
-        value(&exported, "authserver_refresh_token_reuse_total"),
-        Some("1")
-    );
+    let resource = Resource::builder_empty().build();
+    let metrics = Metrics::pushing(MetricsOptions::default(), collector, resource);
+    let series = r#"authserver_telemetry_dropped_total{signal="metrics"}"#;
+    assert_eq!(value(&metrics.render(Format::Text), series), Some("0"));
+    metrics.0.provider.force_flush().unwrap_err();
+    assert_eq!(value(&metrics.render(Format::Text), series), Some("1"));
 }

@@ -59,7 +59,7 @@ impl Shared {
             // Only where no socket is involved, in tests of handlers.
             None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         };
-        let context = RequestContext::begin(
+        let mut context = RequestContext::begin(
             Incoming {
                 request_id: single(headers, &REQUEST_ID),
                 traceparent: single(headers, &TRACEPARENT),
@@ -68,6 +68,9 @@ impl Shared {
             |trace| is_sampled(trace, self.state.trace_sample_rate),
             &self.random,
         );
+        if context.sampled {
+            context.tracer.clone_from(&self.state.tracer);
+        }
         Exchange {
             context,
             client,

@@ -1,4 +1,4 @@
-//! Counts and times requests.
+//! Counts and times requests, and records the spans of those that are traced.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -46,6 +46,11 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let open = exchange_of(&request).map(|exchange| Open {
             method: request.method().as_str().into(),
+            traced_path: exchange
+                .context
+                .tracer
+                .is_some()
+                .then(|| request.uri().path().to_owned()),
             exchange,
             metrics: self.metrics.clone(),
         });
@@ -58,6 +63,8 @@ where
 
 struct Open {
     method: Method,
+    /// Only when there will be a span.
+    traced_path: Option<String>,
     exchange: Arc<Exchange>,
     metrics: Metrics,
 }
@@ -67,6 +74,12 @@ impl Open {
         let seconds = self.exchange.started.seconds();
         self.metrics
             .http_request(self.method, self.exchange.route_label(), status, seconds);
+        let context = &self.exchange.context;
+        if let (Some(tracer), Some(path)) = (&context.tracer, &self.traced_path) {
+            let started = self.exchange.started.started();
+            let what = (self.method.as_str(), self.exchange.route());
+            tracer.server_span(context, started, what, status, path);
+        }
     }
 }
 

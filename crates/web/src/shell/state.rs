@@ -7,6 +7,7 @@ use config::Config;
 use domain::Rng;
 use ipnet::IpNet;
 use telemetry::Metrics;
+use telemetry::trace::Tracer;
 
 use super::limiter::AddressLimiter;
 use super::refusal::ErrorPage;
@@ -27,6 +28,8 @@ pub struct ShellState {
     pub metrics: Metrics,
     /// Where request, trace and span ids come from.
     pub rng: Arc<dyn Rng>,
+    /// Takes the spans of requests, when traces are recorded at all.
+    pub tracer: Option<Tracer>,
     /// Share of the traces begun here that are recorded, 0 to 1.
     pub trace_sample_rate: f64,
     /// Networks whose `X-Forwarded-For` is believed.
@@ -55,7 +58,11 @@ impl ShellState {
             surface: Surface::Public,
             metrics,
             rng,
-            trace_sample_rate: 0.0,
+            tracer: None,
+            trace_sample_rate: match config.observability.tracing.enabled {
+                true => config.observability.tracing.sample_rate,
+                false => 0.0,
+            },
             trusted_proxies: config.server.trusted_proxies.as_slice().into(),
             allowed_origins: config
                 .server
