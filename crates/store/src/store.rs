@@ -184,13 +184,14 @@ impl Store {
         write!(self, ClientWrite, key client.id.as_str(), clients::put(client, audit, replace))
     }
 
-    /// Sets a client's status; revocation ends its tokens. Says whether it changed.
+    /// Sets a client's status; revocation ends its tokens. Says what ended; `None` when the
+    /// status did not change.
     pub async fn set_client_status(
         &self,
         id: String,
         status: ClientStatus,
         audit: Vec<AuditEvent>,
-    ) -> Result<bool> {
+    ) -> Result<Option<RevokeCount>> {
         let now = self.now();
         write!(
             self,
@@ -200,8 +201,13 @@ impl Store {
         )
     }
 
-    /// Deletes a client with its tokens and consents. Says whether it was there.
-    pub async fn delete_client(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
+    /// Deletes a client with its tokens and consents. Says what ended; `None` when it was not
+    /// there.
+    pub async fn delete_client(
+        &self,
+        id: String,
+        audit: Vec<AuditEvent>,
+    ) -> Result<Option<RevokeCount>> {
         let now = self.now();
         write!(self, ClientWrite, key & id, clients::delete(id, now, audit))
     }
@@ -230,19 +236,24 @@ impl Store {
     }
 
     /// Writes all fields of a user; with `end_all` the user's sessions, families and tokens
-    /// end in the same transaction. Says whether the user was there.
+    /// end in the same transaction. Says what ended; `None` when the user was not there.
     pub async fn update_user(
         &self,
         user: User,
         end_all: bool,
         audit: Vec<AuditEvent>,
-    ) -> Result<bool> {
+    ) -> Result<Option<RevokeCount>> {
         let now = self.now();
         write!(self, UserWrite, key user.id.as_str(), accounts::update(user, end_all, now, audit))
     }
 
-    /// Deletes a user with sessions, tokens and consents. Says whether the user was there.
-    pub async fn delete_user(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
+    /// Deletes a user with sessions, tokens and consents. Says what ended; `None` when the user
+    /// was not there.
+    pub async fn delete_user(
+        &self,
+        id: String,
+        audit: Vec<AuditEvent>,
+    ) -> Result<Option<RevokeCount>> {
         let now = self.now();
         write!(self, UserWrite, key & id, accounts::delete(id, now, audit))
     }

@@ -19,6 +19,7 @@ mod exchange;
 mod harness;
 mod logs;
 mod odd_bytes;
+mod operator;
 mod outage;
 mod races;
 mod redirect_uri;

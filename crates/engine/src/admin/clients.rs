@@ -253,14 +253,20 @@ impl Engine {
             ClientStatus::Revoked => AuditAction::ClientRevoked,
         };
         let event = event(action, ACTOR).client(id);
-        self.store()
+        let changed = self
+            .store()
             .set_client_status(id.to_owned(), status, vec![event])
             .await?;
-        tracing::info!(
-            client_id = id,
-            status = status.as_str(),
-            "client status changed"
-        );
+        if let Some(ended) = changed {
+            self.count_ended(ended);
+            tracing::info!(
+                client_id = id,
+                status = status.as_str(),
+                families = ended.families,
+                tokens = ended.tokens,
+                "client status changed"
+            );
+        }
         Ok(())
     }
 
@@ -297,14 +303,18 @@ impl Engine {
     /// `not_found`.
     pub async fn delete_client(&self, id: &str) -> Result<()> {
         let event = event(AuditAction::ClientDeleted, ACTOR).client(id);
-        if self
+        let ended = self
             .store()
             .delete_client(id.to_owned(), vec![event])
             .await?
-        {
-            tracing::info!(client_id = id, "client deleted");
-            return Ok(());
-        }
-        Err(not_found(id))
+            .ok_or_else(|| not_found(id))?;
+        self.count_ended(ended);
+        tracing::info!(
+            client_id = id,
+            families = ended.families,
+            tokens = ended.tokens,
+            "client deleted"
+        );
+        Ok(())
     }
 }

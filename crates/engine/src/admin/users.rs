@@ -8,7 +8,6 @@ use domain::{AuditAction, User, UserId, UserRole, UserStatus, normalize_email};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
 use store::{Page, Revoke, RevokeCount};
-use telemetry::metrics::labels::RevokeReason;
 
 /// A user to create.
 #[derive(Debug, Clone)]
@@ -150,15 +149,14 @@ impl Engine {
             ..user
         };
         let event = event(action, ACTOR).user(user.id.as_str());
-        if self
+        let ended = self
             .store()
             .update_user(user.clone(), end_all, vec![event])
             .await?
-        {
-            tracing::info!(sub = %user.id, action = action.as_str(), "user changed");
-            return Ok(user);
-        }
-        Err(not_found(user.id.as_str()))
+            .ok_or_else(|| not_found(user.id.as_str()))?;
+        self.count_ended(ended);
+        tracing::info!(sub = %user.id, action = action.as_str(), sessions = ended.sessions, families = ended.families, tokens = ended.tokens, "user changed");
+        Ok(user)
     }
 
     /// Ends all sessions, families and access tokens of a user.
@@ -172,9 +170,7 @@ impl Engine {
             .store()
             .revoke(Revoke::User(user.id.to_string()), vec![event])
             .await?;
-        self.metrics()
-            .tokens_revoked
-            .add_many(RevokeReason::Admin, ended.tokens);
+        self.count_ended(ended);
         tracing::info!(sub = %user.id, sessions = ended.sessions, families = ended.families, tokens = ended.tokens, "user logged out everywhere");
         Ok(ended)
     }
@@ -186,14 +182,13 @@ impl Engine {
     pub async fn delete_user(&self, who: &str) -> Result<()> {
         let user = self.user(who).await?;
         let event = event(AuditAction::UserDeleted, ACTOR).user(user.id.as_str());
-        if self
+        let ended = self
             .store()
             .delete_user(user.id.to_string(), vec![event])
             .await?
-        {
-            tracing::info!(sub = %user.id, "user deleted");
-            return Ok(());
-        }
-        Err(not_found(who))
+            .ok_or_else(|| not_found(who))?;
+        self.count_ended(ended);
+        tracing::info!(sub = %user.id, sessions = ended.sessions, families = ended.families, tokens = ended.tokens, "user deleted");
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::ledger::Tx;
 use super::{Conn, Db};
 use crate::rows::{ClientRow, to_json};
-use crate::{Change, ClientFilter, Page, Result, StoreError};
+use crate::{Change, ClientFilter, Page, Result, RevokeCount, StoreError};
 use domain::{AuditEvent, Client, ClientStatus, UnixMillis};
 use sqlx::QueryBuilder;
 
@@ -121,14 +121,15 @@ pub(crate) async fn put(
     Ok(())
 }
 
-/// Sets the status, unless the client is revoked, which is for good. Says whether it changed.
+/// Sets the status, unless the client is revoked, which is for good. Says what ended with it;
+/// `None` when it did not change.
 pub(crate) async fn set_status(
     tx: &mut Tx,
     id: &str,
     status: ClientStatus,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<bool> {
+) -> Result<Option<RevokeCount>> {
     let changed = sqlx::query(
         "UPDATE clients SET status = $2, updated_at = $3 WHERE id = $1 AND status <> $2 AND status <> 'revoked'",
     )
@@ -139,37 +140,31 @@ pub(crate) async fn set_status(
     .await?
     .rows_affected()
         == 1;
-    if changed {
-        if status == ClientStatus::Revoked {
-            super::revocations::revoke_client(tx, id, now).await?;
-        }
-        tx.pending_audit(audit);
-        tx.changed(Change::Client(id.to_owned()));
+    if !changed {
+        return Ok(None);
     }
-    Ok(changed)
+    let ended = match status {
+        ClientStatus::Revoked => super::revocations::revoke_client(tx, id, now).await?,
+        _ => RevokeCount::default(),
+    };
+    tx.pending_audit(audit);
+    tx.changed(Change::Client(id.to_owned()));
+    Ok(Some(ended))
 }
 
-/// Deletes a client with all it holds. Says whether it was there.
+/// Deletes a client with all it holds. Says what ended with it; `None` when it was not there.
 pub(crate) async fn delete(
     tx: &mut Tx,
     id: &str,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<bool> {
-    let deleted = sqlx::query("DELETE FROM clients WHERE id = $1")
-        .bind(id)
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected()
-        == 1;
-    if deleted {
-        super::revocations::revoke_client(tx, id, now).await?;
-        sqlx::query("DELETE FROM consent_grants WHERE client_id = $1")
-            .bind(id)
-            .execute(&mut *tx.conn)
-            .await?;
-        tx.pending_audit(audit);
-        tx.changed(Change::Client(id.to_owned()));
+) -> Result<Option<RevokeCount>> {
+    if tx.run("DELETE FROM clients WHERE id = $1", id).await? == 0 {
+        return Ok(None);
     }
-    Ok(deleted)
+    let ended = super::revocations::revoke_client(tx, id, now).await?;
+    tx.run("DELETE FROM consent_grants WHERE client_id = $1", id)
+        .await?;
+    tx.pending_audit(audit);
+    Ok(Some(ended))
 }

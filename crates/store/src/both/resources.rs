@@ -84,16 +84,9 @@ pub(crate) async fn delete(
     if !fronting::release(tx, id, cascade).await? {
         return Err(StoreError::InUse("fronting links refer to the resource"));
     }
-    let deleted = sqlx::query("DELETE FROM resources WHERE id = $1")
-        .bind(id)
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected()
-        == 1;
+    let deleted = tx.run("DELETE FROM resources WHERE id = $1", id).await? == 1;
     if deleted {
-        sqlx::query("DELETE FROM consent_grants WHERE resource_id = $1")
-            .bind(id)
-            .execute(&mut *tx.conn)
+        tx.run("DELETE FROM consent_grants WHERE resource_id = $1", id)
             .await?;
         tx.pending_audit(audit);
         tx.changed(Change::Resources);
