@@ -363,9 +363,10 @@ impl Engine {
         consented: Vec<Question>,
         params: &Params,
     ) -> Result<Authorization> {
-        let now = self.now();
         let client = &proven.client;
         self.remember_cimd_client(client).await?;
+        // What is agreed to now is agreed to of the client as it has just been remembered.
+        let now = self.now();
         let code = OpaqueToken::generate(self.rng());
         let user_id = user.user.id.clone();
         let audit = if consented.is_empty() {

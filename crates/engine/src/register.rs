@@ -73,7 +73,7 @@ impl Engine {
             .with("source", "dcr")
             .with("name", &client.name);
         self.store()
-            .put_client(client.clone(), false, vec![event])
+            .create_client(client.clone(), vec![event])
             .await?;
         self.metrics()
             .clients_registered

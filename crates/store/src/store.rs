@@ -7,7 +7,7 @@ use crate::{
     AuditFilter, Authorize, ChainReport, Change, ClientFilter, Exchange, Exchanged,
     FrontingLinkState, IssuanceFilter, Issue, Issued, NewConsent, Page, PurgeTarget, RedeemCode,
     Redeemed, ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError,
-    listen, postgres, sqlite,
+    Updated, listen, postgres, sqlite,
 };
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ClientId, ClientStatus, Clock,
@@ -174,14 +174,16 @@ impl Store {
         read!(self, List, clients::count_active())
     }
 
-    /// Adds a client; with `replace`, overwrites the one with the same id, keeping its status.
-    pub async fn put_client(
-        &self,
-        client: Client,
-        replace: bool,
-        audit: Vec<AuditEvent>,
-    ) -> Result<()> {
-        write!(self, ClientWrite, key client.id.as_str(), clients::put(client, audit, replace))
+    /// Adds a client.
+    pub async fn create_client(&self, client: Client, audit: Vec<AuditEvent>) -> Result<()> {
+        write!(self, ClientWrite, key client.id.as_str(), clients::create(client, audit))
+    }
+
+    /// Writes all fields of a client but status, source and age, if its `updated_at` is still
+    /// that of the row; see [`Updated`].
+    pub async fn update_client(&self, client: Client, audit: Vec<AuditEvent>) -> Result<Updated> {
+        let now = self.now();
+        write!(self, ClientWrite, key client.id.as_str(), clients::update(client, now, audit))
     }
 
     /// Sets a client's status; revocation ends its tokens. Says what ended; `None` when the
@@ -235,14 +237,14 @@ impl Store {
         write!(self, UserWrite, key user.id.as_str(), accounts::create(user, audit))
     }
 
-    /// Writes all fields of a user; with `end_all` the user's sessions, families and tokens
-    /// end in the same transaction. Says what ended; `None` when the user was not there.
+    /// Writes all fields of a user, if their `updated_at` is still that of the row; see
+    /// [`Updated`]. With `end_all` sessions, families and tokens end in the same transaction.
     pub async fn update_user(
         &self,
         user: User,
         end_all: bool,
         audit: Vec<AuditEvent>,
-    ) -> Result<Option<RevokeCount>> {
+    ) -> Result<Updated> {
         let now = self.now();
         write!(self, UserWrite, key user.id.as_str(), accounts::update(user, end_all, now, audit))
     }
@@ -295,13 +297,15 @@ impl Store {
         write!(self, ResourceWrite, key "resources", resources::create(resource, audit))
     }
 
-    /// Writes all fields of a resource. Says whether it was there.
+    /// Writes all fields of a resource, if its `updated_at` is still that of the row; see
+    /// [`Updated`].
     pub async fn update_resource(
         &self,
         resource: Resource,
         audit: Vec<AuditEvent>,
-    ) -> Result<bool> {
-        write!(self, ResourceWrite, key "resources", resources::update(resource, audit))
+    ) -> Result<Updated> {
+        let now = self.now();
+        write!(self, ResourceWrite, key "resources", resources::update(resource, now, audit))
     }
 
     /// Deletes a resource with the consents for it and, with `cascade`, its fronting links.

@@ -1,5 +1,6 @@
 //! What operators do: the same functions for the command line and the admin API.
 
+mod change;
 mod clients;
 mod fronting;
 mod issuances;
@@ -15,8 +16,8 @@ pub use users::{NewUser, UserChange};
 use store::RevokeCount;
 use telemetry::metrics::labels::RevokeReason;
 
-/// The actor of everything done here.
-const ACTOR: &str = "admin";
+/// The actor of what operators do.
+pub(crate) const ACTOR: &str = "admin";
 
 impl crate::Engine {
     /// Counts what an act of the operator has ended: access tokens, and families, of which each

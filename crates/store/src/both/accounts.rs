@@ -1,9 +1,9 @@
 //! Users and their browser sessions.
 
-use super::Conn;
 use super::ledger::Tx;
+use super::{Conn, versions};
 use crate::rows::{SessionRow, UserRow};
-use crate::{Change, Page, Result, RevokeCount, StoreError};
+use crate::{Change, Page, Result, RevokeCount, StoreError, Updated};
 use domain::{AuditEvent, Digest, Session, UnixMillis, User};
 
 const END_SESSION: &str = "DELETE FROM sessions WHERE token_digest = $1";
@@ -68,42 +68,45 @@ pub(crate) async fn create(tx: &mut Tx, user: &User, audit: &[AuditEvent]) -> Re
     Ok(())
 }
 
-/// Writes all fields of a user. With `end_all`, sessions and tokens end too. Says what ended;
-/// `None` when the user was not there.
+/// Writes all fields of a user, if it is still the one that was read. With `end_all`, sessions and
+/// tokens end too.
 pub(crate) async fn update(
     tx: &mut Tx,
     user: &User,
     end_all: bool,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<Option<RevokeCount>> {
-    let found = sqlx::query(
+) -> Result<Updated> {
+    let (id, change) = (user.id.as_str(), Change::User(user.id.to_string()));
+    let updated_at = versions::next(user.updated_at, now);
+    let written = sqlx::query(
         "UPDATE users SET email = $2, name = $3, password_hash = $4, role = $5, status = $6, updated_at = $7 \
-         WHERE id = $1",
+         WHERE id = $1 AND updated_at = $8",
     )
-    .bind(user.id.as_str())
+    .bind(id)
     .bind(&user.email)
     .bind(&user.name)
     .bind(&user.password_hash)
     .bind(user.role.as_str())
     .bind(user.status.as_str())
+    .bind(updated_at.0)
     .bind(user.updated_at.0)
     .execute(&mut *tx.conn)
     .await
     .map_err(email_taken)?
-    .rows_affected()
-        == 1;
-    if !found {
-        return Ok(None);
+    .rows_affected();
+    if written == 0 {
+        let there = "SELECT 1 FROM users WHERE id = $1";
+        return versions::missed(tx, there, id, change).await;
     }
     let ended = if end_all {
-        super::revocations::revoke_user(tx, user.id.as_str(), now).await?
+        super::revocations::revoke_user(tx, id, now).await?
     } else {
         RevokeCount::default()
     };
     tx.pending_audit(audit);
-    tx.changed(Change::User(user.id.to_string()));
-    Ok(Some(ended))
+    tx.changed(change);
+    Ok(Updated::Yes { updated_at, ended })
 }
 
 /// Deletes a user with all they hold. Says what ended; `None` when the user was not there.

@@ -83,10 +83,7 @@ async fn open_and_record() {
 async fn opening_an_existing_database_changes_nothing(db: Database) {
     let first = db.open().await;
     let client = client();
-    first
-        .put_client(client.clone(), false, vec![])
-        .await
-        .unwrap();
+    first.create_client(client.clone(), vec![]).await.unwrap();
     let migrations = "SELECT description FROM _sqlx_migrations ORDER BY version";
     let before = db.texts(migrations).await;
     drop(first);
@@ -145,10 +142,7 @@ async fn a_sqlite_file_works_without_write_ahead_log() {
         let store = store.clone();
         running.spawn(async move {
             let client = client();
-            store
-                .put_client(client.clone(), false, vec![])
-                .await
-                .unwrap();
+            store.create_client(client.clone(), vec![]).await.unwrap();
             assert!(store.client(client.id.as_str()).await.unwrap().is_some());
         });
     }
@@ -239,10 +233,7 @@ async fn changes_are_seen_while_a_write_waits_for_another_processes_lock() {
     let store = db.open().await;
     let client = client();
     let id = client.id.as_str();
-    store
-        .put_client(client.clone(), false, vec![])
-        .await
-        .unwrap();
+    store.create_client(client.clone(), vec![]).await.unwrap();
     let mut other = db.file().await;
     sqlx::raw_sql("BEGIN IMMEDIATE")
         .execute(&mut other)

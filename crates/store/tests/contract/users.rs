@@ -3,9 +3,9 @@
 use crate::database::{Database, NOW};
 use crate::on_both;
 use crate::samples::{digest, event, founded, rich_user, session, user};
-use domain::{AuditAction, UserStatus};
+use domain::{AuditAction, UnixMillis, UserStatus};
 use std::time::Duration;
-use store::{Page, RevokeCount, StoreError};
+use store::{Page, RevokeCount, StoreError, Updated};
 
 on_both!(
     users_read_back_as_written,
@@ -84,13 +84,19 @@ async fn updating_a_user_writes_every_field(db: Database) {
     store.create_user(before.clone(), vec![]).await.unwrap();
     let mut after = rich_user();
     after.id = before.id.clone();
-    after.updated_at = NOW.plus(Duration::from_secs(1));
+    after.updated_at = before.updated_at;
+    let written = |ended| Updated::Yes {
+        updated_at: UnixMillis(before.updated_at.0 + 1),
+        ended,
+    };
     let ended = store.update_user(after.clone(), false, vec![]).await;
-    assert_eq!(ended.unwrap(), Some(RevokeCount::default()));
+    assert_eq!(ended.unwrap(), written(RevokeCount::default()));
+    after.updated_at.0 += 1;
     let found = store.user(before.id.as_str()).await.unwrap().unwrap();
     assert_eq!(*found, after);
     let audit = vec![event(AuditAction::UserUpdated)];
-    assert_eq!(store.update_user(user(), true, audit).await.unwrap(), None);
+    let ended = store.update_user(user(), true, audit).await.unwrap();
+    assert_eq!(ended, Updated::Gone);
     assert_eq!(db.count("audit_events").await, 0);
 }
 
@@ -115,7 +121,7 @@ async fn ending_all_of_a_user_leaves_other_users_alone(db: Database) {
     }
     ended.status = UserStatus::Disabled;
     let ended = store.update_user(ended, true, vec![]).await.unwrap();
-    assert_eq!(ended, Some(EVERYTHING));
+    assert!(matches!(ended, Updated::Yes { ended, .. } if ended == EVERYTHING));
     for ((session, code, founded), alive) in held.iter().zip([false, true]) {
         let found = store.session(&session.token).await.unwrap();
         assert_eq!(found.is_some(), alive);
