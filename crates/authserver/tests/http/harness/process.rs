@@ -82,6 +82,13 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-HUP", &id]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
     /// SIGKILL, at once.
     pub fn kill(&mut self) {
         self.child.kill().expect("the process is there");
