@@ -40,4 +40,6 @@ pub use section::{
     ScopeSeed, Server, Session, Signing, Sqlite, Storage, StorageDriver, Tls, TokenExchange,
 };
 pub use show::Format;
-pub use value::{Issuer, ListenAddress, Origin, PostgresDsn, RedirectPattern, Secret};
+pub use value::{
+    Issuer, ListenAddress, Origin, PostgresDsn, RedirectPattern, Secret, parse_duration,
+};
