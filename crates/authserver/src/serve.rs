@@ -75,6 +75,7 @@ async fn run(engine: &Engine, public: Listener, admin: Option<(Listener, Secret)
     let config = engine.config();
     let shell = ShellState::public(config, engine.metrics().clone(), Arc::clone(&rng));
     let shell = web::routes::with_error_page(shell, engine);
+    let shell = web::routes::with_refusals_recorded(shell, engine);
     let service = web::shell::wrap(web::routes::router(engine.clone()), shell);
     let public = web::serve::serve(public, service, options(config), stop.wait());
     let admin = async {

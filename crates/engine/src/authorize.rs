@@ -4,6 +4,7 @@
 use crate::audience::Audience;
 use crate::login::SignedIn;
 use crate::observe::event;
+use crate::refusal::claimed;
 use crate::{Engine, Error, Result};
 use domain::{
     AuditAction, AuthorizationCode, Client, ClientSource, ConsentGrant, ConsentGrantId, FamilyId,
@@ -140,7 +141,8 @@ impl Engine {
         let proven = match self.prove(params).await {
             Ok(proven) => proven,
             Err(error) => {
-                self.refuse(params.get("client_id"), user, &error).await;
+                self.refuse(params.get("client_id").map(claimed), user, &error)
+                    .await;
                 return Authorization::Refused(error);
             }
         };

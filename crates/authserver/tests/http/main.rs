@@ -24,5 +24,6 @@ mod outage;
 mod races;
 mod redirect_uri;
 mod refresh;
+mod refusals;
 mod register;
 mod tokens;

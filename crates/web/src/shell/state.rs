@@ -10,6 +10,7 @@ use telemetry::Metrics;
 
 use super::limiter::AddressLimiter;
 use super::refusal::ErrorPage;
+use super::report::RecordRefusal;
 use super::surface::Surface;
 
 /// Largest request body on the public listener.
@@ -45,6 +46,8 @@ pub struct ShellState {
     pub handler_timeout: Duration,
     /// Makes the page for errors that a browser gets to see; without it they get JSON.
     pub error_page: Option<ErrorPage>,
+    /// Records what the shell refuses at the endpoints that software calls.
+    pub record_refusal: Option<RecordRefusal>,
 }
 
 impl ShellState {
@@ -73,6 +76,7 @@ impl ShellState {
             body_limit: PUBLIC_BODY_LIMIT,
             handler_timeout: config.server.write_timeout,
             error_page: None,
+            record_refusal: None,
         }
     }
 
