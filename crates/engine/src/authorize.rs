@@ -99,7 +99,6 @@ pub enum ConsentDecision {
 struct Proven {
     client: Arc<Client>,
     redirect_uri: String,
-    redirect_uri_given: bool,
     state: Option<String>,
 }
 
@@ -230,7 +229,6 @@ impl Engine {
         Ok(Proven {
             client,
             redirect_uri,
-            redirect_uri_given: target.redirect_uri.is_some(),
             state: target.state,
         })
     }
@@ -396,7 +394,6 @@ impl Engine {
                 client_id: client.id.clone(),
                 user_id,
                 redirect_uri: proven.redirect_uri.clone(),
-                redirect_uri_given: proven.redirect_uri_given,
                 code_challenge: request.code_challenge.to_string(),
                 scope: audience.scope.clone(),
                 resources: audience.identifiers(),
