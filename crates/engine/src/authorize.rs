@@ -150,13 +150,7 @@ impl Engine {
             Err(error) => {
                 self.refuse(Some(proven.client.id.as_str()), user, &error)
                     .await;
-                Authorization::Redirect(error_redirect(
-                    &proven.redirect_uri,
-                    error.code,
-                    &error.description,
-                    proven.state.as_deref(),
-                    self.issuer(),
-                ))
+                self.redirect_error(&proven, error.code, &error.description)
             }
         }
     }
@@ -233,6 +227,29 @@ impl Engine {
         })
     }
 
+    /// The answer to a request that nothing is wrong with: the user said no, or would have to
+    /// be asked. It is no refusal, for it says nothing of attacks and wrong configurations.
+    fn declined(
+        &self,
+        proven: &Proven,
+        code: ErrorCode,
+        description: &'static str,
+    ) -> Authorization {
+        tracing::info!(client_id = %proven.client.id, error = code.as_str(), "authorization declined");
+        self.redirect_error(proven, code, description)
+    }
+
+    /// Tells the client why there is no code.
+    fn redirect_error(&self, proven: &Proven, code: ErrorCode, description: &str) -> Authorization {
+        Authorization::Redirect(error_redirect(
+            &proven.redirect_uri,
+            code,
+            description,
+            proven.state.as_deref(),
+            self.issuer(),
+        ))
+    }
+
     async fn decide(
         &self,
         params: &Params,
@@ -256,9 +273,9 @@ impl Engine {
         let wants_login = request.prompt.login || request.prompt.select_account;
         let Some(user) = user.filter(|_| decision.is_some() || !wants_login) else {
             if request.prompt.none {
-                return Err(Error::new(
+                return Ok(self.declined(
+                    proven,
                     ErrorCode::LoginRequired,
-                    DenyReason::LoginRequired,
                     "nobody is signed in and prompt=none forbids to ask",
                 ));
             }
@@ -282,17 +299,13 @@ impl Engine {
                         .with("scope", audience.scope.to_string()),
                 ])
                 .await;
-                Err(Error::new(
-                    ErrorCode::AccessDenied,
-                    DenyReason::AccessDenied,
-                    "the user did not agree",
-                ))
+                Ok(self.declined(proven, ErrorCode::AccessDenied, "the user did not agree"))
             }
             None if !settled || request.prompt.consent => {
                 if request.prompt.none {
-                    return Err(Error::new(
+                    return Ok(self.declined(
+                        proven,
                         ErrorCode::ConsentRequired,
-                        DenyReason::ConsentRequired,
                         "the user has not agreed to this yet and prompt=none forbids to ask",
                     ));
                 }
