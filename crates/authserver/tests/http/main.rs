@@ -17,6 +17,7 @@ mod crash;
 mod errors;
 mod exchange;
 mod harness;
+mod issuer_path;
 mod logs;
 mod odd_bytes;
 mod operator;

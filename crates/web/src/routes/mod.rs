@@ -94,6 +94,10 @@ fn well_known(base: &str) -> Router<App> {
             get(discovery::any_resource),
         )
         .route(
+            "/.well-known/oauth-protected-resource/",
+            get(discovery::any_resource),
+        )
+        .route(
             "/.well-known/oauth-protected-resource/{*reference}",
             get(discovery::resource),
         );
