@@ -257,3 +257,27 @@ async fn changes_are_seen_while_a_write_waits_for_another_processes_lock() {
     sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
     waiting.await.unwrap().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_files_of_a_new_database_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let db = Database::sqlite();
+    let store = db.open().await;
+    let audit = vec![event(AuditAction::ClientRegistered)];
+    store.create_client(client(), audit).await.unwrap();
+    let folder = db.path().parent().unwrap().to_owned();
+    let mode = |path: &std::path::Path| {
+        let metadata = std::fs::metadata(path).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&folder), 0o700);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        names.push(path.file_name().unwrap().to_string_lossy().into_owned());
+    }
+    for name in ["authserver.db", "authserver.db-wal"] {
+        assert!(names.iter().any(|own| own == name), "{name}: {names:?}");
+    }
+}
