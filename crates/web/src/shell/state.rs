@@ -11,7 +11,7 @@ use telemetry::Metrics;
 use super::limiter::AddressLimiter;
 use super::refusal::ErrorPage;
 use super::report::RecordRefusal;
-use super::surface::Surface;
+use super::surface::{Area, Surface};
 
 /// Largest request body on the public listener.
 pub const PUBLIC_BODY_LIMIT: usize = 64 * 1024;
@@ -36,6 +36,8 @@ pub struct ShellState {
     pub allowed_origins: Vec<String>,
     /// Path of the issuer, without a slash at its end; empty at the root.
     pub base_path: Arc<str>,
+    /// Path of the metrics, where this listener has them.
+    pub scrape_path: Option<Arc<str>>,
     /// Whether clients reach this server over https.
     pub https: bool,
     /// Limit per client address, if there is one.
@@ -67,6 +69,7 @@ impl ShellState {
                 .map(ToString::to_string)
                 .collect(),
             base_path: config.server.issuer.path().into(),
+            scrape_path: None,
             https: config.server.issuer.is_https(),
             rate_limit: limit
                 .enabled
@@ -80,6 +83,14 @@ impl ShellState {
         }
     }
 
+    /// The area that `path` lies in on this listener.
+    pub(super) fn area_of(&self, path: &str) -> Area {
+        if self.scrape_path.as_deref() == Some(path) {
+            return Area::Probe;
+        }
+        Area::below(&self.base_path, path)
+    }
+
     /// The shell of the admin listener: larger bodies, no foreign scripts, no HSTS because it
     /// speaks plain HTTP on the inside.
     pub fn admin(config: &Config, metrics: Metrics, rng: Arc<dyn Rng>) -> Self {
@@ -87,6 +98,7 @@ impl ShellState {
             surface: Surface::Admin,
             allowed_origins: Vec::new(),
             base_path: Arc::default(),
+            scrape_path: Some(config.observability.metrics.path.as_str().into()),
             https: false,
             rate_limit: None,
             body_limit: ADMIN_BODY_LIMIT,

@@ -15,7 +15,7 @@ pub enum Surface {
 /// The use of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
-    /// Asked for by orchestrators and scrapers: `/livez`, `/health`, `/ready`, `/metrics`.
+    /// Asked for by orchestrators and scrapers: `/livez`, `/health`, `/ready`, the metrics.
     Probe,
     /// Public documents: `/.well-known/…`, keys included.
     Discovery,
@@ -33,7 +33,7 @@ impl Area {
             return Self::Endpoint(endpoint);
         }
         match path {
-            "/livez" | "/health" | "/ready" | "/metrics" => Self::Probe,
+            "/livez" | "/health" | "/ready" => Self::Probe,
             // An issuer with a path may have its documents below that path.
             _ if path.contains("/.well-known/") => Self::Discovery,
             _ => Self::Other,
