@@ -53,10 +53,7 @@ impl Engine {
         let admitted = still_admitted(client, &granted, &code.scope)?;
         let scope = narrowed_scope(&admitted, &resources);
 
-        let jkt = requester
-            .possession
-            .as_ref()
-            .map(|possession| possession.jkt.as_str());
+        let jkt = requester.jkt();
         let grant = Grant {
             grant_type: GrantType::AuthorizationCode,
             client,
@@ -104,10 +101,7 @@ impl Engine {
                 .with("grant_type", GrantType::AuthorizationCode.as_str())
                 .with("scope", scope.to_string())
                 .with("jti", minted.issuance.jti.as_str()),
-            proof: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.proof.clone()),
+            proof: requester.proof(),
             now,
         };
         match self.store().redeem_code(command).await? {

@@ -15,6 +15,7 @@ use oauth::client_auth::PresentedClient;
 use oauth::token::{TokenRequest, TokenResponse, named_grant_type};
 use oauth::{Endpoint, ErrorCode, Params};
 use possession::Possession;
+use store::ProofUse;
 use telemetry::Stopwatch;
 use telemetry::metrics::DenyReason;
 
@@ -32,6 +33,20 @@ struct Requester<'a> {
     client: &'a Client,
     possession: Option<Possession>,
     now: UnixMillis,
+}
+
+impl Requester<'_> {
+    /// Thumbprint of the key that the request has proven to hold.
+    fn jkt(&self) -> Option<&str> {
+        let possession = self.possession.as_ref()?;
+        Some(&possession.jkt)
+    }
+
+    /// What to remember of the proof that it holds it.
+    fn proof(&self) -> Option<ProofUse> {
+        let possession = self.possession.as_ref()?;
+        Some(possession.proof.clone())
+    }
 }
 
 impl Engine {

@@ -61,10 +61,7 @@ impl Engine {
             },
             resources: &resources,
             scope: &scope,
-            jkt: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.jkt.as_str()),
+            jkt: requester.jkt(),
             lifetime: self.config().dcr.default_token_expiry,
             delegation: None,
             now,
@@ -89,10 +86,7 @@ impl Engine {
                 .resource(minted.issuance.audience.join(" "))
                 .with("scope", scope.to_string())
                 .with("jti", minted.issuance.jti.as_str()),
-            proof: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.proof.clone()),
+            proof: requester.proof(),
             now,
         };
         match self.store().rotate_refresh(command).await? {

@@ -5,7 +5,8 @@ use super::{Conn, Db, versions};
 use crate::rows::{ClientRow, to_json};
 use crate::{Change, ClientFilter, Page, Result, RevokeCount, StoreError, Updated};
 use domain::{AuditEvent, Client, ClientStatus, UnixMillis};
-use sqlx::QueryBuilder;
+use sqlx::query::Query;
+use sqlx::{Database, QueryBuilder};
 
 const COLUMNS: &str = "id, name, secret_hash, redirect_uris, grant_types, response_types, \
      token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
@@ -67,27 +68,36 @@ pub(crate) async fn count_active(conn: &mut Conn) -> Result<i64> {
     )
 }
 
+/// A statement whose first arguments are the id of a client and what can change of it.
+fn with_fields<'q>(
+    client: &'q Client,
+    statement: &'static str,
+) -> Query<'q, Db, <Db as Database>::Arguments> {
+    sqlx::query(statement)
+        .bind(client.id.as_str())
+        .bind(&client.name)
+        .bind(&client.secret_hash)
+        .bind(to_json(&client.redirect_uris))
+        .bind(to_json(&client.grant_types))
+        .bind(to_json(&client.response_types))
+        .bind(client.token_endpoint_auth_method.as_str())
+        .bind(client.application_type.as_str())
+        .bind(client.scope.to_string())
+        .bind(&client.client_uri)
+        .bind(&client.logo_uri)
+        .bind(i64::from(client.agent))
+        .bind(&client.agent_description)
+}
+
 /// Adds a client.
 pub(crate) async fn create(tx: &mut Tx, client: &Client, audit: &[AuditEvent]) -> Result<()> {
-    sqlx::query(
+    with_fields(
+        client,
         "INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
          token_endpoint_auth_method, application_type, scope, client_uri, logo_uri, agent, \
          agent_description, updated_at, status, source, issued_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
-    .bind(client.id.as_str())
-    .bind(&client.name)
-    .bind(&client.secret_hash)
-    .bind(to_json(&client.redirect_uris))
-    .bind(to_json(&client.grant_types))
-    .bind(to_json(&client.response_types))
-    .bind(client.token_endpoint_auth_method.as_str())
-    .bind(client.application_type.as_str())
-    .bind(client.scope.to_string())
-    .bind(&client.client_uri)
-    .bind(&client.logo_uri)
-    .bind(i64::from(client.agent))
-    .bind(&client.agent_description)
     .bind(client.updated_at.0)
     .bind(client.status.as_str())
     .bind(client.source.as_str())
@@ -112,25 +122,13 @@ pub(crate) async fn update(
 ) -> Result<Updated> {
     let (id, change) = (client.id.as_str(), Change::Client(client.id.to_string()));
     let updated_at = versions::next(client.updated_at, now);
-    let written = sqlx::query(
+    let written = with_fields(
+        client,
         "UPDATE clients SET name = $2, secret_hash = $3, redirect_uris = $4, grant_types = $5, \
          response_types = $6, token_endpoint_auth_method = $7, application_type = $8, scope = $9, \
          client_uri = $10, logo_uri = $11, agent = $12, agent_description = $13, updated_at = $14 \
          WHERE id = $1 AND updated_at = $15",
     )
-    .bind(id)
-    .bind(&client.name)
-    .bind(&client.secret_hash)
-    .bind(to_json(&client.redirect_uris))
-    .bind(to_json(&client.grant_types))
-    .bind(to_json(&client.response_types))
-    .bind(client.token_endpoint_auth_method.as_str())
-    .bind(client.application_type.as_str())
-    .bind(client.scope.to_string())
-    .bind(&client.client_uri)
-    .bind(&client.logo_uri)
-    .bind(i64::from(client.agent))
-    .bind(&client.agent_description)
     .bind(updated_at.0)
     .bind(client.updated_at.0)
     .execute(&mut *tx.conn)
