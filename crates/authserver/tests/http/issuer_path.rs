@@ -46,7 +46,7 @@ async fn a_client_gets_tokens_of_an_issuer_with_a_path(database: Database) {
         .send(Request::query("/tenant/oauth/authorize", &request.pairs()))
         .await;
     assert!(reply.location().starts_with("/tenant/login?"), "{reply:?}");
-    let page = browser.get(&reply.location().to_owned()).await.expect(200);
+    let page = browser.get(reply.location()).await.expect(200);
     let (token, next) = (field(&page, "csrf_token"), field(&page, "next"));
     assert!(next.starts_with("/tenant/oauth/authorize?"), "{next}");
     let form = [
@@ -58,12 +58,12 @@ async fn a_client_gets_tokens_of_an_issuer_with_a_path(database: Database) {
     let reply = browser.post("/tenant/login", &form).await.expect(303);
     let cookie = reply.all("set-cookie").next().unwrap();
     assert!(cookie.contains("Path=/tenant;"), "{cookie}");
-    let reply = browser.get(&reply.location().to_owned()).await;
+    let reply = browser.get(reply.location()).await;
     assert!(
         reply.location().starts_with("/tenant/consent?"),
         "{reply:?}"
     );
-    let page = browser.get(&reply.location().to_owned()).await.expect(200);
+    let page = browser.get(reply.location()).await.expect(200);
     let (token, asked) = (field(&page, "csrf_token"), field(&page, "request"));
     let form = [
         ("csrf_token", token.as_str()),

@@ -28,10 +28,8 @@ impl Deref for Process {
 impl Process {
     /// Starts a server on `database` and waits until it is ready.
     pub async fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
-        let instance = Instance {
-            public: free_address(),
-            admin: free_address(),
-        };
+        let [public, admin] = free_addresses();
+        let instance = Instance { public, admin };
         let log = database
             .folder()
             .path()
@@ -124,7 +122,9 @@ fn program(database: &Database) -> Command {
     command
 }
 
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+/// Two, taken at the same time, so that they differ.
+fn free_addresses() -> [SocketAddr; 2] {
+    let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listeners = [bind(), bind()];
+    listeners.map(|listener| listener.local_addr().expect("its address"))
 }
