@@ -8,6 +8,7 @@ mod configuration;
 mod failure;
 mod purge;
 mod quickstart;
+mod reload;
 mod serve;
 mod wiring;
 

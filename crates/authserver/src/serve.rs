@@ -1,7 +1,7 @@
 //! `authserver serve`: from configuration to two listeners, and back to nothing.
 
-use crate::configuration;
 use crate::failure::{Failure, Result};
+use crate::reload;
 use crate::wiring::{self, Console};
 use config::{Config, ExposeSecret as _, Loaded, Secret};
 use domain::{Rng, SystemRng};
@@ -9,11 +9,10 @@ use engine::Engine;
 use keys::secrets;
 use std::path::Path;
 use std::sync::Arc;
-use telemetry::LogHandle;
 use telemetry::trace::Tracer;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use web::serve::{Certificate, Listener, ServeOptions, TlsFiles};
+use web::serve::{Listener, ServeOptions, TlsFiles};
 use web::shell::ShellState;
 
 /// The name of the file that holds the admin key made up on localhost.
@@ -50,7 +49,7 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
         .map_err(Failure::new)?;
     engine.plant_seeds().await.map_err(Failure::new)?;
     let maintenance = tokio::spawn(engine.clone().maintain());
-    let hangup = tokio::spawn(on_hangup(
+    let hangup = tokio::spawn(reload::on_hangup(
         engine.clone(),
         public.certificate().cloned(),
         file.map(Path::to_owned),
@@ -91,6 +90,7 @@ async fn run(
         ..ShellState::public(config, engine.metrics().clone(), Arc::clone(&rng))
     };
     let shell = web::routes::with_error_page(shell, engine);
+    let shell = web::routes::with_refusals_recorded(shell, engine);
     let service = web::shell::wrap(web::routes::router(engine.clone()), shell);
     let public = web::serve::serve(public, service, options(config), stop.wait());
     let admin = async {
@@ -171,46 +171,4 @@ impl Stop {
         let mut told = self.0.clone();
         async move { drop(told.wait_for(|stop| *stop).await) }
     }
-}
-
-/// SIGHUP: reads keys, certificate and log level again, without touching a request.
-fn on_hangup(
-    engine: Engine,
-    certificate: Option<Certificate>,
-    file: Option<std::path::PathBuf>,
-    log: Option<LogHandle>,
-) -> Result<impl Future<Output = ()> + use<>> {
-    let mut hangup: Signal = signal(SignalKind::hangup()).map_err(Failure::new)?;
-    Ok(async move {
-        while hangup.recv().await.is_some() {
-            tracing::info!("reloading after SIGHUP");
-            if let Err(error) = engine.reload_keys().await {
-                tracing::error!(
-                    cause = error.cause.as_deref(),
-                    "the signing keys could not be read again; the old ones stay in use"
-                );
-            }
-            if let Some(certificate) = &certificate {
-                match certificate.reload() {
-                    Ok(()) => tracing::info!("certificate reloaded"),
-                    Err(error) => {
-                        tracing::error!(%error, "the certificate could not be read again; the old one stays in use")
-                    }
-                }
-            }
-            match (configuration::load(file.as_deref()), &log) {
-                (Ok(loaded), Some(log)) => {
-                    log.set_level(wiring::level(loaded.config.observability.logging.level));
-                    tracing::info!(
-                        log_level = loaded.config.observability.logging.level.as_str(),
-                        "log level set"
-                    );
-                }
-                (Err(failure), _) => {
-                    tracing::error!(%failure, "the configuration is not usable; the log level stays")
-                }
-                (Ok(_), None) => {}
-            }
-        }
-    })
 }

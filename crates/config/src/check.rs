@@ -6,6 +6,21 @@ use crate::layer::Source;
 use crate::problem::{Problem, quote};
 use crate::section::{Config, DcrMode, MetricsProvider, SameSite, StorageDriver};
 
+/// How paths of the server's own begin, at the root and below the issuer's path.
+const OWN_PATHS: [&str; 11] = [
+    ".well-known",
+    "connect",
+    "connections",
+    "consent",
+    "health",
+    "livez",
+    "login",
+    "logout",
+    "oauth",
+    "oidc",
+    "ready",
+];
+
 /// Every rule that `config` breaks.
 pub(crate) fn check(config: &Config, source: &Source<'_>) -> Vec<Problem> {
     let mut rules = Rules {
@@ -88,6 +103,24 @@ impl Rules<'_> {
             &["server.issuer", cert, key],
             format!(
                 "{} is http, but with {cert} the server speaks https alone; allowed: an https URL",
+                quote(server.issuer.as_str())
+            ),
+        );
+        let first = server.issuer.path().split('/').nth(1).unwrap_or_default();
+        self.demand(
+            !OWN_PATHS.contains(&first),
+            &["server.issuer"],
+            format!(
+                "{} has a path that begins with /{first}, as paths of the server's own do; \
+                 allowed: no path, or another, such as /auth",
+                quote(server.issuer.as_str())
+            ),
+        );
+        self.demand(
+            !server.issuer.path().contains(['*', ':']),
+            &["server.issuer"],
+            format!(
+                "{} has a * or : in its path; allowed: letters, digits and - . _ ~",
                 quote(server.issuer.as_str())
             ),
         );

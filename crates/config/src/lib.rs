@@ -43,4 +43,5 @@ pub use section::{
 pub use show::Format;
 pub use value::{
     CollectorAddress, Issuer, ListenAddress, Origin, PostgresDsn, RedirectPattern, Secret,
+    parse_duration,
 };

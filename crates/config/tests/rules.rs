@@ -105,6 +105,28 @@ fn localhost_may_do_without_safeguards() {
 }
 
 #[test]
+fn the_path_of_an_issuer_is_none_of_the_servers_own() {
+    for path in [
+        "/oauth",
+        "/oauth/token",
+        "/login",
+        "/.well-known/openid-configuration",
+        "/ready/x",
+        "/:tenant",
+        "/a/*",
+    ] {
+        let issuer = format!("http://localhost:9000{path}");
+        let told = keys(load(&[("AUTHPLANE_SERVER_ISSUER", &issuer)]));
+        assert_eq!(told, ["server.issuer"], "{path}");
+    }
+    for path in ["", "/auth", "/oauth2", "/tenant/oauth", "/a~b.c_d-e"] {
+        let issuer = format!("http://localhost:9000{path}");
+        let told = keys(load(&[("AUTHPLANE_SERVER_ISSUER", &issuer)]));
+        assert!(told.is_empty(), "{path}: {told:?}");
+    }
+}
+
+#[test]
 fn values_that_do_not_fit_are_refused_anywhere() {
     let long_name = format!("https://mcp.example.com/#{}", "x".repeat(9));
     for (name, value, key) in [

@@ -11,10 +11,8 @@ pub struct AuthorizationCode {
     pub client_id: ClientId,
     /// Who agreed.
     pub user_id: UserId,
-    /// Where it was sent; the token request must repeat it.
+    /// Where it was sent; a token request that names it must repeat it.
     pub redirect_uri: String,
-    /// Whether the authorization request named the redirect URI (then the token request must).
-    pub redirect_uri_given: bool,
     /// `S256` challenge (RFC 7636 §4.2).
     pub code_challenge: String,
     /// What was agreed to.

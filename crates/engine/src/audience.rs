@@ -241,14 +241,17 @@ fn check_scope(
     Ok(())
 }
 
-/// What a refresh may hold: of what was agreed to, that which the client's ceiling and the
-/// catalogs still admit (spec: tokens, refresh_token).
+/// What a code or a refresh token is still good for: of what was agreed to, that which the
+/// client's ceiling and the catalogs admit by now (spec: tokens, refresh_token).
+///
+/// # Errors
+/// `invalid_scope` when nothing is left.
 pub(crate) fn still_admitted(
     client: &Client,
     resources: &[Arc<Resource>],
     agreed: &ScopeSet,
-) -> ScopeSet {
-    agreed
+) -> Result<ScopeSet> {
+    let admitted: ScopeSet = agreed
         .iter()
         .filter(|scope| {
             let scope = scope.as_str();
@@ -258,5 +261,12 @@ pub(crate) fn still_admitted(
                         || resources.iter().any(|resource| resource.has_scope(scope))))
         })
         .cloned()
-        .collect()
+        .collect();
+    if admitted.is_empty() && !agreed.is_empty() {
+        return Err(invalid_scope(
+            DenyReason::InvalidScope,
+            "the client may no longer have any of the scopes that were agreed to".into(),
+        ));
+    }
+    Ok(admitted)
 }

@@ -4,6 +4,7 @@
 use crate::audience::Audience;
 use crate::login::SignedIn;
 use crate::observe::event;
+use crate::refusal::claimed;
 use crate::{Engine, Error, Result};
 use domain::{
     AuditAction, AuthorizationCode, Client, ClientSource, ConsentGrant, ConsentGrantId, FamilyId,
@@ -98,7 +99,6 @@ pub enum ConsentDecision {
 struct Proven {
     client: Arc<Client>,
     redirect_uri: String,
-    redirect_uri_given: bool,
     state: Option<String>,
 }
 
@@ -140,7 +140,8 @@ impl Engine {
         let proven = match self.prove(params).await {
             Ok(proven) => proven,
             Err(error) => {
-                self.refuse(params.get("client_id"), user, &error).await;
+                self.refuse(params.get("client_id").map(claimed), user, &error)
+                    .await;
                 return Authorization::Refused(error);
             }
         };
@@ -149,13 +150,7 @@ impl Engine {
             Err(error) => {
                 self.refuse(Some(proven.client.id.as_str()), user, &error)
                     .await;
-                Authorization::Redirect(error_redirect(
-                    &proven.redirect_uri,
-                    error.code,
-                    &error.description,
-                    proven.state.as_deref(),
-                    self.issuer(),
-                ))
+                self.redirect_error(&proven, error.code, &error.description)
             }
         }
     }
@@ -228,9 +223,31 @@ impl Engine {
         Ok(Proven {
             client,
             redirect_uri,
-            redirect_uri_given: target.redirect_uri.is_some(),
             state: target.state,
         })
+    }
+
+    /// The answer to a request that nothing is wrong with: the user said no, or would have to
+    /// be asked. It is no refusal, for it says nothing of attacks and wrong configurations.
+    fn declined(
+        &self,
+        proven: &Proven,
+        code: ErrorCode,
+        description: &'static str,
+    ) -> Authorization {
+        tracing::info!(client_id = %proven.client.id, error = code.as_str(), "authorization declined");
+        self.redirect_error(proven, code, description)
+    }
+
+    /// Tells the client why there is no code.
+    fn redirect_error(&self, proven: &Proven, code: ErrorCode, description: &str) -> Authorization {
+        Authorization::Redirect(error_redirect(
+            &proven.redirect_uri,
+            code,
+            description,
+            proven.state.as_deref(),
+            self.issuer(),
+        ))
     }
 
     async fn decide(
@@ -256,9 +273,9 @@ impl Engine {
         let wants_login = request.prompt.login || request.prompt.select_account;
         let Some(user) = user.filter(|_| decision.is_some() || !wants_login) else {
             if request.prompt.none {
-                return Err(Error::new(
+                return Ok(self.declined(
+                    proven,
                     ErrorCode::LoginRequired,
-                    DenyReason::LoginRequired,
                     "nobody is signed in and prompt=none forbids to ask",
                 ));
             }
@@ -282,17 +299,13 @@ impl Engine {
                         .with("scope", audience.scope.to_string()),
                 ])
                 .await;
-                Err(Error::new(
-                    ErrorCode::AccessDenied,
-                    DenyReason::AccessDenied,
-                    "the user did not agree",
-                ))
+                Ok(self.declined(proven, ErrorCode::AccessDenied, "the user did not agree"))
             }
             None if !settled || request.prompt.consent => {
                 if request.prompt.none {
-                    return Err(Error::new(
+                    return Ok(self.declined(
+                        proven,
                         ErrorCode::ConsentRequired,
-                        DenyReason::ConsentRequired,
                         "the user has not agreed to this yet and prompt=none forbids to ask",
                     ));
                 }
@@ -363,9 +376,10 @@ impl Engine {
         consented: Vec<Question>,
         params: &Params,
     ) -> Result<Authorization> {
-        let now = self.now();
         let client = &proven.client;
         self.remember_cimd_client(client).await?;
+        // What is agreed to now is agreed to of the client as it has just been remembered.
+        let now = self.now();
         let code = OpaqueToken::generate(self.rng());
         let user_id = user.user.id.clone();
         let audit = if consented.is_empty() {
@@ -393,7 +407,6 @@ impl Engine {
                 client_id: client.id.clone(),
                 user_id,
                 redirect_uri: proven.redirect_uri.clone(),
-                redirect_uri_given: proven.redirect_uri_given,
                 code_challenge: request.code_challenge.to_string(),
                 scope: audience.scope.clone(),
                 resources: audience.identifiers(),

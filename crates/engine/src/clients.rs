@@ -10,6 +10,7 @@ use outbound::FetchError;
 use outbound::cimd::{CimdError, is_client_id_url};
 use secrecy::SecretString;
 use std::sync::Arc;
+use store::StoreError;
 use telemetry::RequestContext;
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::RegistrationSource;
@@ -101,22 +102,32 @@ impl Engine {
         if client.source != ClientSource::Cimd {
             return Ok(());
         }
-        match self.store().client(client.id.as_str()).await? {
+        let store = self.store();
+        match store.client(client.id.as_str()).await? {
             Some(stored) if *stored == *client => Ok(()),
-            Some(_) => Ok(self
-                .store()
-                .put_client(client.clone(), true, Vec::new())
-                .await?),
+            Some(stored) => {
+                let described = Client {
+                    scope: stored.scope.clone(),
+                    updated_at: stored.updated_at,
+                    ..client.clone()
+                };
+                // Whoever changes or deletes it at this moment is right; the next request looks again.
+                store.update_client(described, Vec::new()).await?;
+                Ok(())
+            }
             None => {
                 let event = event(AuditAction::ClientRegistered, client.id.as_str())
                     .client(client.id.as_str())
                     .with("source", "cimd");
-                self.store()
-                    .put_client(client.clone(), true, vec![event])
-                    .await?;
-                self.metrics()
-                    .clients_registered
-                    .add(RegistrationSource::Cimd);
+                match store.create_client(client.clone(), vec![event]).await {
+                    Ok(()) => self
+                        .metrics()
+                        .clients_registered
+                        .add(RegistrationSource::Cimd),
+                    // Another request of the same client was faster.
+                    Err(StoreError::Conflict(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
                 Ok(())
             }
         }

@@ -6,6 +6,7 @@
 //! ends it, so that a kept answer is as current as a fresh one.
 
 use crate::observe::event;
+use crate::refusal::Caller;
 use crate::{Engine, Error, Result};
 use domain::{AuditAction, Client, Digest, FamilyId, Issuance, UnixMillis, UserStatus};
 use moka::sync::Cache;
@@ -13,7 +14,7 @@ use oauth::client_auth::PresentedClient;
 use oauth::introspection::{INACTIVE, IntrospectionResponse};
 use oauth::jwt::{self, AccessTokenClaims, Validation};
 use oauth::presented_token::PresentedToken;
-use oauth::{ErrorCode, Params};
+use oauth::{Endpoint, ErrorCode, Params};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,15 +85,13 @@ impl Engine {
         body: &[u8],
     ) -> Result<Arc<[u8]>> {
         let stopwatch = Stopwatch::start();
-        let mut claimed = String::from("-");
-        // Until the client has authenticated, its id is a claim that anyone can make.
-        let mut actor = String::from("anonymous");
+        let mut caller = Caller::unknown();
         let outcome = async {
             let params = &Params::parse(body)?;
             let presented = PresentedClient::parse(authorization, params)?;
-            presented.client_id.as_str().clone_into(&mut claimed);
+            caller.claims(presented.client_id.as_str());
             let client = self.authenticate(&presented).await?;
-            client.id.as_str().clone_into(&mut actor);
+            caller.is(&client);
             if !client.is_confidential() {
                 return Err(Error::new(
                     ErrorCode::InvalidClient,
@@ -115,19 +114,8 @@ impl Engine {
                     .observe(stopwatch.seconds());
             }
             Err(error) => {
-                let client_id = claimed.as_str();
-                tracing::info!(
-                    client_id,
-                    error = error.code.as_str(),
-                    reason = error.reason.as_str(),
-                    cause = error.cause.as_deref(),
-                    "introspection denied"
-                );
-                self.deny(
-                    error,
-                    event(AuditAction::TokenIntrospectDenied, actor).client(client_id),
-                )
-                .await;
+                self.refused(Endpoint::Introspection, None, &caller, error)
+                    .await;
             }
         }
         outcome

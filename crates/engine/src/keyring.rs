@@ -1,6 +1,7 @@
 //! Rotation of the signing key, and noticing that others rotated it.
 
-use crate::observe::event;
+use crate::admin::ACTOR;
+use crate::observe::{SYSTEM, event};
 use crate::{Engine, Result};
 use domain::AuditAction;
 use keys::KeyInfo;
@@ -12,13 +13,17 @@ impl Engine {
     /// # Errors
     /// When the key store cannot be written.
     pub async fn rotate_key(&self) -> Result<KeyInfo> {
+        self.rotate_key_by(ACTOR).await
+    }
+
+    async fn rotate_key_by(&self, actor: &str) -> Result<KeyInfo> {
         let algorithm = self.config().signing.algorithm;
         let key = self.keys().rotate(algorithm).await?;
         self.metrics().key_rotation.inc();
         self.metrics()
             .set_key_last_rotation(self.keys().last_rotation().seconds());
         tracing::info!(kid = %key.kid, alg = key.alg.as_str(), "signing key rotated");
-        let event = event(AuditAction::KeyRotated, "admin")
+        let event = event(AuditAction::KeyRotated, actor)
             .with("kid", &key.kid)
             .with("alg", key.alg.as_str());
         self.record(vec![event]).await;
@@ -32,7 +37,7 @@ impl Engine {
     /// As [`Engine::rotate_key`].
     pub async fn follow_configured_algorithm(&self) -> Result<()> {
         if self.keys().current().algorithm() != self.config().signing.algorithm {
-            self.rotate_key().await?;
+            self.rotate_key_by(SYSTEM).await?;
         }
         Ok(())
     }
@@ -60,10 +65,20 @@ impl Engine {
             .new_current
             .unwrap_or_else(|| self.keys().current().kid().to_owned());
         self.record(vec![
-            event(AuditAction::KeyReloaded, "system").with("current", current),
+            event(AuditAction::KeyReloaded, SYSTEM).with("current", current),
         ])
         .await;
         Ok(true)
+    }
+
+    /// Records that the server has read its files again because an operator told it to, with
+    /// what it `found` of each.
+    pub async fn record_reload(&self, found: &[(&str, &str)]) {
+        let event = event(AuditAction::KeyReloaded, SYSTEM).with("cause", "sighup");
+        let event = found
+            .iter()
+            .fold(event, |event, (what, how)| event.with(what, how));
+        self.record(vec![event]).await;
     }
 
     /// Reads the key store again if its file has changed. Meant to be called every second.

@@ -24,6 +24,7 @@ mod maintenance;
 mod metadata;
 mod observe;
 mod password;
+mod refusal;
 mod register;
 mod revoke;
 mod seeds;

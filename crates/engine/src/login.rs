@@ -140,6 +140,14 @@ impl Engine {
         .retry_after(left);
         self.metrics().login_attempts.add(LoginOutcome::LockedOut);
         if first {
+            // One too many, and failed like those before it.
+            self.record(vec![
+                event(AuditAction::UserLoginFailed, "anonymous")
+                    .with("identity", identity)
+                    .with("error", error.code.as_str())
+                    .with("reason", DenyReason::LoginFailed.as_str()),
+            ])
+            .await;
             self.deny(
                 &error,
                 event(AuditAction::AuthLockedOut, "anonymous").with("identity", identity),

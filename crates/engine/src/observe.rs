@@ -4,6 +4,9 @@ use crate::{Engine, Error};
 use domain::{AuditAction, AuditEvent};
 use telemetry::RequestContext;
 
+/// The actor of what the server does by itself.
+pub(crate) const SYSTEM: &str = "system";
+
 /// An event by `actor`, with address, trace and id of the request at hand.
 pub(crate) fn event(action: AuditAction, actor: impl Into<String>) -> AuditEvent {
     let mut event = AuditEvent::new(action, actor);

@@ -4,9 +4,9 @@ use crate::observe::event;
 use crate::{Engine, Error, Result};
 use config::DcrMode;
 use domain::{AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus};
-use oauth::ErrorCode;
 use oauth::approved_redirect::approved_redirect;
 use oauth::registration::{ClientRegistration, RegistrationResponse};
+use oauth::{Endpoint, ErrorCode};
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::RegistrationSource;
 
@@ -18,12 +18,7 @@ impl Engine {
     pub async fn register(&self, body: &[u8]) -> Result<RegistrationResponse> {
         let outcome = self.register_client(body).await;
         if let Err(error) = &outcome {
-            tracing::info!(error = error.code.as_str(), reason = error.reason.as_str(), cause = error.cause.as_deref(), description = %error.description, "registration denied");
-            self.deny(
-                error,
-                event(AuditAction::AuthDenied, "anonymous").with("endpoint", "register"),
-            )
-            .await;
+            self.refuse_unread(Endpoint::Registration, error).await;
         }
         outcome
     }
@@ -73,7 +68,7 @@ impl Engine {
             .with("source", "dcr")
             .with("name", &client.name);
         self.store()
-            .put_client(client.clone(), false, vec![event])
+            .create_client(client.clone(), vec![event])
             .await?;
         self.metrics()
             .clients_registered

@@ -1,12 +1,13 @@
 //! Ending tokens: at their holder's request (RFC 7009), and after a theft.
 
 use crate::observe::event;
+use crate::refusal::Caller;
 use crate::{Engine, Result};
 use domain::{AuditAction, AuditEvent, Client, Digest, FamilyId, Jti};
-use oauth::Params;
 use oauth::client_auth::PresentedClient;
 use oauth::jwt::AccessTokenClaims;
 use oauth::presented_token::{PresentedToken, TokenTypeHint};
+use oauth::{Endpoint, Params};
 use secrecy::ExposeSecret as _;
 use store::Revoke;
 use telemetry::metrics::DenyReason;
@@ -23,32 +24,20 @@ impl Engine {
         authorization: impl IntoIterator<Item = &'h [u8]>,
         body: &[u8],
     ) -> Result<()> {
-        let mut claimed = String::from("-");
-        // Until the client has authenticated, its id is a claim that anyone can make.
-        let mut actor = String::from("anonymous");
+        let mut caller = Caller::unknown();
         let outcome = async {
             let params = &Params::parse(body)?;
             let presented = PresentedClient::parse(authorization, params)?;
-            presented.client_id.as_str().clone_into(&mut claimed);
+            caller.claims(presented.client_id.as_str());
             let client = self.authenticate(&presented).await?;
-            client.id.as_str().clone_into(&mut actor);
+            caller.is(&client);
             let token = PresentedToken::parse(params)?;
             self.revoke_presented(&client, &token).await
         };
         let outcome = outcome.await;
         if let Err(error) = &outcome {
-            let client_id = claimed.as_str();
-            tracing::info!(
-                client_id,
-                error = error.code.as_str(),
-                reason = error.reason.as_str(),
-                cause = error.cause.as_deref(),
-                "revocation denied"
-            );
-            let event = event(AuditAction::TokenDenied, actor)
-                .client(client_id)
-                .with("endpoint", "revoke");
-            self.deny(error, event).await;
+            self.refused(Endpoint::Revocation, None, &caller, error)
+                .await;
         }
         outcome
     }

@@ -1,6 +1,7 @@
 //! Resources from the configuration: registered where no row with their slug exists.
 
 use crate::admin::NewResource;
+use crate::observe::SYSTEM;
 use crate::{Engine, Result};
 use config::ResourceSeed;
 use domain::{BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, RuntimePolicy};
@@ -22,7 +23,7 @@ impl Engine {
             {
                 continue;
             }
-            match self.create_resource(of_seed(seed)).await {
+            match self.register_resource(of_seed(seed), SYSTEM).await {
                 Ok(resource) => {
                     tracing::info!(slug = %resource.slug, "resource registered from the configuration")
                 }

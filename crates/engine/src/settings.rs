@@ -1,5 +1,6 @@
 //! Settings that an operator makes while the server runs.
 
+use crate::admin::ACTOR;
 use crate::observe::event;
 use crate::{Engine, Result};
 use config::DcrMode;
@@ -35,7 +36,7 @@ impl Engine {
     /// # Errors
     /// When the database is unavailable.
     pub async fn set_dcr_mode(&self, mode: DcrMode) -> Result<()> {
-        let event = event(AuditAction::DcrModeUpdated, "admin").with("mode", mode.as_str());
+        let event = event(AuditAction::DcrModeUpdated, ACTOR).with("mode", mode.as_str());
         self.store()
             .put_setting(DCR_MODE.to_owned(), mode.as_str().to_owned(), vec![event])
             .await?;

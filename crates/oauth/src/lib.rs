@@ -11,12 +11,13 @@
 //! | responses | [`error`], [`token`], [`introspection`], [`metadata`], [`registration`] |
 //! | tokens | [`jwt`] |
 //! | proofs | [`dpop`] |
-//! | values | [`pkce`], [`redirect_uri`], [`approved_redirect`], [`local_path`] |
+//! | values | [`pkce`], [`redirect_uri`], [`approved_redirect`], [`local_path`], [`endpoint`] |
 
 pub mod approved_redirect;
 pub mod authorize;
 pub mod client_auth;
 pub mod dpop;
+pub mod endpoint;
 pub mod error;
 pub mod introspection;
 pub mod jwt;
@@ -29,5 +30,6 @@ pub mod redirect_uri;
 pub mod registration;
 pub mod token;
 
+pub use endpoint::Endpoint;
 pub use error::{ErrorBody, ErrorCode, Reason, Rejection};
 pub use params::{ParamError, Params};

@@ -74,7 +74,6 @@ CREATE TABLE authorization_codes (
     client_id TEXT NOT NULL,
     user_id TEXT NOT NULL,
     redirect_uri TEXT NOT NULL,
-    redirect_uri_given BIGINT NOT NULL,
     code_challenge TEXT NOT NULL,
     scope TEXT NOT NULL,
     resources TEXT NOT NULL,

@@ -207,6 +207,22 @@ impl RevokeCount {
     }
 }
 
+/// How it ended that a row which was read before was written back, changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Updated {
+    /// It is written.
+    Yes {
+        /// Its version now; greater than the one before.
+        updated_at: UnixMillis,
+        /// What ended with the change.
+        ended: RevokeCount,
+    },
+    /// Somebody else has changed it since it was read; nothing is written.
+    Stale,
+    /// It is no longer there.
+    Gone,
+}
+
 /// What `purge` removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PurgeTarget {

@@ -26,7 +26,7 @@ pub use change::Change;
 pub use commands::{
     AuditFilter, Authorize, ClientFilter, ConsentBasis, Exchange, Exchanged, FrontingLinkState,
     IssuanceFilter, Issue, Issued, NewConsent, Page, ProofUse, PurgeTarget, RedeemCode, Redeemed,
-    Revoke, RevokeCount, RotateRefresh, Rotated,
+    Revoke, RevokeCount, RotateRefresh, Rotated, Updated,
 };
 pub use error::{Result, StoreError};
 pub use open::Location;

@@ -7,7 +7,7 @@ use crate::{
     AuditFilter, Authorize, ChainReport, Change, ClientFilter, Exchange, Exchanged,
     FrontingLinkState, IssuanceFilter, Issue, Issued, NewConsent, Page, PurgeTarget, RedeemCode,
     Redeemed, ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError,
-    listen, postgres, sqlite,
+    Updated, listen, postgres, sqlite,
 };
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ClientId, ClientStatus, Clock,
@@ -174,23 +174,26 @@ impl Store {
         read!(self, List, clients::count_active())
     }
 
-    /// Adds a client; with `replace`, overwrites the one with the same id, keeping its status.
-    pub async fn put_client(
-        &self,
-        client: Client,
-        replace: bool,
-        audit: Vec<AuditEvent>,
-    ) -> Result<()> {
-        write!(self, ClientWrite, key client.id.as_str(), clients::put(client, audit, replace))
+    /// Adds a client.
+    pub async fn create_client(&self, client: Client, audit: Vec<AuditEvent>) -> Result<()> {
+        write!(self, ClientWrite, key client.id.as_str(), clients::create(client, audit))
     }
 
-    /// Sets a client's status; revocation ends its tokens. Says whether it changed.
+    /// Writes all fields of a client but status, source and age, if its `updated_at` is still
+    /// that of the row; see [`Updated`].
+    pub async fn update_client(&self, client: Client, audit: Vec<AuditEvent>) -> Result<Updated> {
+        let now = self.now();
+        write!(self, ClientWrite, key client.id.as_str(), clients::update(client, now, audit))
+    }
+
+    /// Sets a client's status; revocation ends its tokens. Says what ended; `None` when the
+    /// status did not change.
     pub async fn set_client_status(
         &self,
         id: String,
         status: ClientStatus,
         audit: Vec<AuditEvent>,
-    ) -> Result<bool> {
+    ) -> Result<Option<RevokeCount>> {
         let now = self.now();
         write!(
             self,
@@ -200,8 +203,13 @@ impl Store {
         )
     }
 
-    /// Deletes a client with its tokens and consents. Says whether it was there.
-    pub async fn delete_client(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
+    /// Deletes a client with its tokens and consents. Says what ended; `None` when it was not
+    /// there.
+    pub async fn delete_client(
+        &self,
+        id: String,
+        audit: Vec<AuditEvent>,
+    ) -> Result<Option<RevokeCount>> {
         let now = self.now();
         write!(self, ClientWrite, key & id, clients::delete(id, now, audit))
     }
@@ -229,20 +237,25 @@ impl Store {
         write!(self, UserWrite, key user.id.as_str(), accounts::create(user, audit))
     }
 
-    /// Writes all fields of a user; with `end_all` the user's sessions, families and tokens
-    /// end in the same transaction. Says whether the user was there.
+    /// Writes all fields of a user, if their `updated_at` is still that of the row; see
+    /// [`Updated`]. With `end_all` sessions, families and tokens end in the same transaction.
     pub async fn update_user(
         &self,
         user: User,
         end_all: bool,
         audit: Vec<AuditEvent>,
-    ) -> Result<bool> {
+    ) -> Result<Updated> {
         let now = self.now();
         write!(self, UserWrite, key user.id.as_str(), accounts::update(user, end_all, now, audit))
     }
 
-    /// Deletes a user with sessions, tokens and consents. Says whether the user was there.
-    pub async fn delete_user(&self, id: String, audit: Vec<AuditEvent>) -> Result<bool> {
+    /// Deletes a user with sessions, tokens and consents. Says what ended; `None` when the user
+    /// was not there.
+    pub async fn delete_user(
+        &self,
+        id: String,
+        audit: Vec<AuditEvent>,
+    ) -> Result<Option<RevokeCount>> {
         let now = self.now();
         write!(self, UserWrite, key & id, accounts::delete(id, now, audit))
     }
@@ -284,13 +297,15 @@ impl Store {
         write!(self, ResourceWrite, key "resources", resources::create(resource, audit))
     }
 
-    /// Writes all fields of a resource. Says whether it was there.
+    /// Writes all fields of a resource, if its `updated_at` is still that of the row; see
+    /// [`Updated`].
     pub async fn update_resource(
         &self,
         resource: Resource,
         audit: Vec<AuditEvent>,
-    ) -> Result<bool> {
-        write!(self, ResourceWrite, key "resources", resources::update(resource, audit))
+    ) -> Result<Updated> {
+        let now = self.now();
+        write!(self, ResourceWrite, key "resources", resources::update(resource, now, audit))
     }
 
     /// Deletes a resource with the consents for it and, with `cascade`, its fronting links.

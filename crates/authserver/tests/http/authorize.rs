@@ -1,8 +1,8 @@
 //! The authorization endpoint: what is a page, what is a redirect, and what is asked of whom.
 
 use crate::harness::{
-    App, Authorize, Browser, Database, PASSWORD, Pkce, REDIRECT, RESOURCE, Reply, SECOND, Server,
-    Tokens, USER, on_both, query_of,
+    App, Authorize, Browser, Database, PASSWORD, Pkce, REDIRECT, RESOURCE, Reply, Request, SECOND,
+    Server, Tokens, USER, on_both, query_of,
 };
 use domain::AuditAction;
 use engine::admin::NewClient;
@@ -255,14 +255,30 @@ async fn a_user_who_denies_sends_access_denied_and_nothing_is_kept(database: Dat
         assert_eq!(server.metric(denied).await, f64::from(round));
     }
     assert_eq!(server.audit(AuditAction::ConsentDenied).await.len(), 2);
+    assert_nothing_refused(&server).await;
+}
+
+/// An alert rests on refusals: what a user decides, or would have to, is none.
+async fn assert_nothing_refused(server: &Server) {
+    let metrics = server.send_admin(&Request::get("/metrics")).await;
+    let refusals = metrics.body.lines().filter(|line| {
+        let (series, count) = line.rsplit_once(' ').unwrap_or_default();
+        series.starts_with("authserver_auth_denied_total{") && count != "0"
+    });
+    assert_eq!(refusals.collect::<Vec<_>>(), [""; 0]);
+    let recorded = server.audit(AuditAction::AuthDenied).await;
+    assert_eq!(recorded.len(), 0, "{recorded:?}");
 }
 
 async fn prompt_decides_what_the_user_is_asked(database: Database) {
-    let (_server, app, mut browser) = stage(&database).await;
+    let (server, app, mut browser) = stage(&database).await;
     let request = app.authorize(&Pkce::fresh());
     let silent = request.clone().with("prompt", "none");
+    let reply = server.send(&silent.request()).await;
+    assert_eq!(redirected_error(&reply), "login_required");
     let reply = browser.send(silent.request()).await;
     assert_eq!(redirected_error(&reply), "consent_required");
+    assert_nothing_refused(&server).await;
     app.tokens(&mut browser).await;
     let reply = browser.send(silent.request()).await;
     assert!(query_of(reply.location()).contains_key("code"));
@@ -363,7 +379,7 @@ async fn a_consent_form_works_only_in_the_session_that_was_asked() {
             ("request", &own),
             ("decision", "allow"),
         ];
-        crate::harness::Request::post("/consent", &pairs)
+        Request::post("/consent", &pairs)
     };
     for token in [
         "",

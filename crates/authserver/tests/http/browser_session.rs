@@ -248,11 +248,20 @@ async fn too_many_failures_lock_the_identity_out_known_or_not() {
     }
     assert_eq!(pages[0], pages[1], "known and unknown read the same");
     assert_eq!(server.metric(attempts).await, 10.0);
-    assert_eq!(
-        server.audit(AuditAction::AuthLockedOut).await.len(),
-        2,
-        "recorded once each"
-    );
+    let locked_out = server.audit(AuditAction::AuthLockedOut).await;
+    assert_eq!(locked_out.len(), 2, "recorded once each");
+    // Ten each: the one that led to the lockout has failed as well.
+    let failed = server.audit(AuditAction::UserLoginFailed).await;
+    assert_eq!(failed.len(), 20);
+    let identity = "identity=nobody@example.com error=access_denied";
+    let why = |reason| format!("{identity} reason={reason}");
+    for (rows, why, count) in [
+        (locked_out, why("locked_out"), 1),
+        (failed, why("login_failed"), 10),
+    ] {
+        let own = rows.iter().filter(|row| row.event.detail == why);
+        assert_eq!(own.count(), count, "{why}");
+    }
     server.wait(Duration::from_secs(900));
     let mut browser = Browser::new(&server);
     browser.sign_in(USER, PASSWORD).await.expect(303);

@@ -4,6 +4,7 @@ use crate::harness::{
     A_SECOND, App, Browser, Database, Pkce, SECOND, Server, Tokens, on_both, within,
 };
 use domain::AuditAction;
+use engine::admin::ClientChange;
 use std::time::Duration;
 
 on_both!(
@@ -13,6 +14,7 @@ on_both!(
     a_code_is_not_spent_by_whoever_cannot_redeem_it,
     a_code_ends_after_ten_minutes,
     a_disabled_user_gets_no_tokens_for_a_code,
+    a_lowered_ceiling_holds_for_codes_already_handed_out,
 );
 
 struct Stage {
@@ -64,6 +66,34 @@ async fn a_code_becomes_tokens_and_a_permanent_record(database: Database) {
     assert!(recorded[0].event.detail.contains(&tokens.jti()));
     let request_id = reply.header("x-request-id").map(str::to_owned);
     assert_eq!(recorded[0].event.request_id, request_id);
+}
+
+async fn a_lowered_ceiling_holds_for_codes_already_handed_out(database: Database) {
+    let mut stage = Stage::set(&database).await;
+    let lower = async |stage: &Stage, scope: &str| {
+        let change = ClientChange {
+            scope: Some(scope.into()),
+            ..ClientChange::default()
+        };
+        let changed = stage
+            .server
+            .engine
+            .update_client(&stage.app.client_id, change);
+        changed.await.unwrap();
+    };
+    let both = "notes/read notes/write";
+    let request = stage.app.authorize(&stage.pkce).with("scope", both);
+    let code = stage.app.code(&mut stage.browser, &request).await;
+    lower(&stage, "mail/read").await;
+    stage.redeem(&code).await.refused(400, "invalid_scope");
+    // It was not spent.
+    lower(&stage, "notes/write").await;
+    let tokens = Tokens::of(&stage.redeem(&code).await);
+    assert_eq!(tokens.scope, "notes/write");
+    // The user did agree to both.
+    lower(&stage, both).await;
+    let next = Tokens::of(&stage.app.refresh(&stage.server, &tokens.refresh).await);
+    assert_eq!(next.scope, both);
 }
 
 async fn a_replay_with_the_verifier_ends_the_family_on_every_instance(database: Database) {

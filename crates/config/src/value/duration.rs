@@ -1,4 +1,4 @@
-//! Durations as Go writes them: `300ms`, `1.5h`, `1h30m`.
+//! Durations as Go writes them: `300ms`, `1.5h`, `1h30m`; on the command line also `2d`, `1w`.
 
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ const UNITS: [(&str, u128); 8] = [
     ("ns", 1),
 ];
 
+/// Units that the command line knows as well.
+const LONG_UNITS: [(&str, u128); 2] = [("w", 604_800_000_000_000), ("d", 86_400_000_000_000)];
+
 /// The longest duration: what Go's `time.Duration` holds, about 292 years.
 const LONGEST: u128 = i64::MAX as u128;
 
@@ -27,7 +30,7 @@ impl Value for Duration {
     ));
 
     fn parse(text: &str) -> Result<Self, String> {
-        let nanos = nanoseconds(text).ok_or("is not a duration")?;
+        let nanos = nanoseconds(text, &UNITS).ok_or("is not a duration")?;
         let nanos = u64::try_from(nanos).map_err(|_| "is too long")?;
         Ok(Duration::from_nanos(nanos))
     }
@@ -37,7 +40,20 @@ impl Value for Duration {
     }
 }
 
-fn nanoseconds(text: &str) -> Option<u128> {
+/// Reads a duration as the command line takes it: as in the configuration, and with days and
+/// weeks.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let units = [&LONG_UNITS[..], &UNITS].concat();
+    nanoseconds(text, &units)
+        .and_then(|nanos| u64::try_from(nanos).ok())
+        .map(Duration::from_nanos)
+        .ok_or_else(|| "write a duration of at most 292 years, such as 90s, 1h30m or 2d".into())
+}
+
+fn nanoseconds(text: &str, units: &[(&str, u128)]) -> Option<u128> {
     let text = text.strip_prefix('+').unwrap_or(text);
     if text == "0" {
         return Some(0);
@@ -51,7 +67,7 @@ fn nanoseconds(text: &str) -> Option<u128> {
             .find(|c: char| c.is_ascii_digit() || c == '.')
             .unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_end);
-        let (_, length) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        let (_, length) = units.iter().find(|(name, _)| *name == unit)?;
         total = total.checked_add(scale(number, *length)?)?;
         if total > LONGEST {
             return Some(u128::MAX);
@@ -135,6 +151,32 @@ mod tests {
         }
         for text in ["2562048h", "99999999999999999999999h", "1h9999999999999h"] {
             assert_eq!(millis(text), Err("is too long".into()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_knows_days_and_weeks_too() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("1h30m", 5_400),
+            ("2d", 172_800),
+            ("1w2d3h4m5s", 788_645),
+            ("0.5d", 43_200),
+            ("0", 0),
+        ] {
+            let read = parse_duration(text).map(|read| read.as_secs());
+            assert_eq!(read, Ok(seconds), "{text}");
+        }
+        for text in [
+            "",
+            "10",
+            "m",
+            "-1s",
+            "1y",
+            "5\u{b5}",
+            "99999999999999999999w",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
         }
     }
 

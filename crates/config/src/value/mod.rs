@@ -13,6 +13,7 @@ mod standard;
 pub use address::ListenAddress;
 pub use collector::CollectorAddress;
 pub use dsn::PostgresDsn;
+pub use duration::parse_duration;
 pub use issuer::Issuer;
 pub use origin::Origin;
 pub use redirect::RedirectPattern;

@@ -1,6 +1,7 @@
 //! Clients, as operators see them.
 
 use super::ACTOR;
+use super::change::{TRIES, changed_fields, overtaken, replace};
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
@@ -11,7 +12,7 @@ use oauth::ErrorCode;
 use oauth::redirect_uri::{RedirectUri, infer_application_type};
 use oauth::registration::MAX_AGENT_DESCRIPTION;
 use std::sync::Arc;
-use store::{ClientFilter, Page};
+use store::{ClientFilter, Page, Updated};
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::RegistrationSource;
 
@@ -123,6 +124,22 @@ fn check(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// Which fields differ.
+fn changed(before: &Client, after: &Client) -> String {
+    changed_fields(&[
+        ("name", before.name != after.name),
+        ("redirect_uris", before.redirect_uris != after.redirect_uris),
+        ("grant_types", before.grant_types != after.grant_types),
+        ("scope", before.scope != after.scope),
+        ("agent", before.agent != after.agent),
+        (
+            "agent_description",
+            before.agent_description != after.agent_description,
+        ),
+        ("client_secret", before.secret_hash != after.secret_hash),
+    ])
+}
+
 impl Engine {
     /// Creates a client.
     ///
@@ -174,7 +191,7 @@ impl Engine {
             .client(client.id.as_str())
             .with("name", &client.name);
         self.store()
-            .put_client(client.clone(), false, vec![event])
+            .create_client(client.clone(), vec![event])
             .await?;
         self.metrics()
             .clients_registered
@@ -204,33 +221,61 @@ impl Engine {
     /// # Errors
     /// `not_found`; as [`Engine::create_client`].
     pub async fn update_client(&self, id: &str, change: ClientChange) -> Result<Client> {
-        let before = self.client(id).await?;
-        let mut client = Client::clone(&before);
-        if let Some(name) = change.name {
-            client.name = name;
+        let scope = change.scope.as_deref().map(parse_scope).transpose()?;
+        let apply = |client: &mut Client| {
+            replace(&mut client.name, change.name.as_ref());
+            replace(&mut client.redirect_uris, change.redirect_uris.as_ref());
+            replace(&mut client.grant_types, change.grant_types.as_ref());
+            replace(&mut client.scope, scope.as_ref());
+            replace(&mut client.agent, change.agent.as_ref());
+            if let Some(description) = &change.agent_description {
+                client.agent_description =
+                    Some(description.clone()).filter(|text| !text.is_empty());
+            }
+            check(client)
+        };
+        self.change_client(id, AuditAction::ClientUpdated, apply)
+            .await
+    }
+
+    /// Reads a client, changes it and writes it back; again, when others changed it meanwhile.
+    async fn change_client(
+        &self,
+        id: &str,
+        action: AuditAction,
+        apply: impl Fn(&mut Client) -> Result<()>,
+    ) -> Result<Client> {
+        for _ in 0..TRIES {
+            let before = self.client(id).await?;
+            let mut after = Client::clone(&before);
+            apply(&mut after)?;
+            let changed = changed(&before, &after);
+            if changed.is_empty() {
+                return Ok(after);
+            }
+            let event = event(action, ACTOR).client(id).with("changed", &changed);
+            match self
+                .store()
+                .update_client(after.clone(), vec![event])
+                .await?
+            {
+                Updated::Yes { updated_at, .. } => {
+                    tracing::info!(
+                        client_id = id,
+                        action = action.as_str(),
+                        changed,
+                        "client changed"
+                    );
+                    return Ok(Client {
+                        updated_at,
+                        ..after
+                    });
+                }
+                Updated::Stale => {}
+                Updated::Gone => return Err(not_found(id)),
+            }
         }
-        if let Some(uris) = change.redirect_uris {
-            client.redirect_uris = uris;
-        }
-        if let Some(grants) = change.grant_types {
-            client.grant_types = grants;
-        }
-        if let Some(scope) = change.scope {
-            client.scope = parse_scope(&scope)?;
-        }
-        if let Some(agent) = change.agent {
-            client.agent = agent;
-        }
-        if let Some(description) = change.agent_description {
-            client.agent_description = Some(description).filter(|text| !text.is_empty());
-        }
-        check(&client)?;
-        client.updated_at = self.now();
-        let event = event(AuditAction::ClientUpdated, ACTOR).client(id);
-        self.store()
-            .put_client(client.clone(), true, vec![event])
-            .await?;
-        Ok(client)
+        Err(overtaken("client", id))
     }
 
     /// Suspends, reactivates or revokes a client. Revocation is for good and ends its tokens.
@@ -253,14 +298,20 @@ impl Engine {
             ClientStatus::Revoked => AuditAction::ClientRevoked,
         };
         let event = event(action, ACTOR).client(id);
-        self.store()
+        let changed = self
+            .store()
             .set_client_status(id.to_owned(), status, vec![event])
             .await?;
-        tracing::info!(
-            client_id = id,
-            status = status.as_str(),
-            "client status changed"
-        );
+        if let Some(ended) = changed {
+            self.count_ended(ended);
+            tracing::info!(
+                client_id = id,
+                status = status.as_str(),
+                families = ended.families,
+                tokens = ended.tokens,
+                "client status changed"
+            );
+        }
         Ok(())
     }
 
@@ -269,21 +320,18 @@ impl Engine {
     /// # Errors
     /// `not_found`; `invalid_request` for a public client.
     pub async fn rotate_client_secret(&self, id: &str) -> Result<ClientWithSecret> {
-        let client = self.client(id).await?;
-        if !client.is_confidential() {
-            return Err(Error::invalid_request(format!(
-                "the client {id} is public and has no secret"
-            )));
-        }
         let (secret, hash) = self.inner().parts.client_secrets.generate(self.rng());
-        let client = Client {
-            secret_hash: Some(hash),
-            updated_at: self.now(),
-            ..Client::clone(&client)
+        let apply = |client: &mut Client| {
+            if !client.is_confidential() {
+                return Err(Error::invalid_request(format!(
+                    "the client {id} is public and has no secret"
+                )));
+            }
+            client.secret_hash = Some(hash.clone());
+            Ok(())
         };
-        let event = event(AuditAction::ClientSecretRotated, ACTOR).client(id);
-        self.store()
-            .put_client(client.clone(), true, vec![event])
+        let client = self
+            .change_client(id, AuditAction::ClientSecretRotated, apply)
             .await?;
         Ok(ClientWithSecret {
             client,
@@ -297,14 +345,18 @@ impl Engine {
     /// `not_found`.
     pub async fn delete_client(&self, id: &str) -> Result<()> {
         let event = event(AuditAction::ClientDeleted, ACTOR).client(id);
-        if self
+        let ended = self
             .store()
             .delete_client(id.to_owned(), vec![event])
             .await?
-        {
-            tracing::info!(client_id = id, "client deleted");
-            return Ok(());
-        }
-        Err(not_found(id))
+            .ok_or_else(|| not_found(id))?;
+        self.count_ended(ended);
+        tracing::info!(
+            client_id = id,
+            families = ended.families,
+            tokens = ended.tokens,
+            "client deleted"
+        );
+        Ok(())
     }
 }

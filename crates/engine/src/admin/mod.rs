@@ -1,5 +1,6 @@
 //! What operators do: the same functions for the command line and the admin API.
 
+mod change;
 mod clients;
 mod fronting;
 mod issuances;
@@ -12,10 +13,21 @@ pub use issuances::{IssuanceList, IssuanceQuery};
 pub use resources::{NewResource, ResourceChange};
 pub use users::{NewUser, UserChange};
 
-/// The actor of everything done here.
-const ACTOR: &str = "admin";
+use store::RevokeCount;
+use telemetry::metrics::labels::RevokeReason;
+
+/// The actor of what operators do.
+pub(crate) const ACTOR: &str = "admin";
 
 impl crate::Engine {
+    /// Counts what an act of the operator has ended: access tokens, and families, of which each
+    /// has one refresh token that was good.
+    fn count_ended(&self, ended: RevokeCount) {
+        self.metrics()
+            .tokens_revoked
+            .add_many(RevokeReason::Admin, ended.tokens + ended.families);
+    }
+
     /// Counts and records that somebody came to the admin surface without its key.
     pub async fn admin_key_refused(&self, error: &crate::Error) {
         tracing::warn!(reason = error.reason.as_str(), "admin key refused");

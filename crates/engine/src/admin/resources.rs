@@ -1,6 +1,7 @@
 //! Resources, as operators see them.
 
 use super::ACTOR;
+use super::change::{TRIES, changed_fields, overtaken, replace};
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
@@ -9,7 +10,7 @@ use domain::{
 };
 use std::collections::HashSet;
 use std::sync::Arc;
-use store::StoreError;
+use store::{StoreError, Updated};
 
 /// A resource to register.
 #[derive(Debug, Clone)]
@@ -78,12 +79,35 @@ fn check(resource: &Resource) -> Result<()> {
     Ok(())
 }
 
+/// Which fields differ.
+fn changed(before: &Resource, after: &Resource) -> String {
+    changed_fields(&[
+        ("uri", before.uri != after.uri),
+        ("display_name", before.display_name != after.display_name),
+        ("scopes", before.scopes != after.scopes),
+        ("policy", before.policy != after.policy),
+    ])
+}
+
+fn not_found(reference: &str) -> Error {
+    Error::not_found(format!("there is no resource {reference}"))
+}
+
 impl Engine {
     /// Registers a resource.
     ///
     /// # Errors
     /// `invalid_request`, naming the field.
     pub async fn create_resource(&self, new: NewResource) -> Result<Resource> {
+        self.register_resource(new, ACTOR).await
+    }
+
+    /// The same, by anyone.
+    pub(crate) async fn register_resource(
+        &self,
+        new: NewResource,
+        actor: &str,
+    ) -> Result<Resource> {
         let now = self.now();
         let resource = Resource {
             id: ResourceId::generate(self.clock(), self.rng()),
@@ -97,7 +121,7 @@ impl Engine {
             updated_at: now,
         };
         check(&resource)?;
-        let event = event(AuditAction::ResourceCreated, ACTOR).resource(&resource.slug);
+        let event = event(AuditAction::ResourceCreated, actor).resource(&resource.slug);
         self.store()
             .create_resource(resource.clone(), vec![event])
             .await?;
@@ -122,9 +146,7 @@ impl Engine {
         let found = catalog
             .iter()
             .find(|resource| resource.slug == reference || resource.id.as_str() == reference);
-        found
-            .cloned()
-            .ok_or_else(|| Error::not_found(format!("there is no resource {reference}")))
+        found.cloned().ok_or_else(|| not_found(reference))
     }
 
     /// Changes a resource.
@@ -136,17 +158,13 @@ impl Engine {
         reference: &str,
         change: ResourceChange,
     ) -> Result<Resource> {
-        let mut resource = Resource::clone(&*self.resource(reference).await?);
-        if let Some(uri) = change.uri {
-            resource.uri = Some(uri);
-        }
-        if let Some(name) = change.display_name {
-            resource.display_name = name;
-        }
-        if let Some(scopes) = change.scopes {
-            resource.scopes = scopes;
-        }
-        self.write_resource(resource, AuditAction::ResourcePatched, None)
+        let uri = change.uri.map(Some);
+        let apply = |resource: &mut Resource| {
+            replace(&mut resource.uri, uri.as_ref());
+            replace(&mut resource.display_name, change.display_name.as_ref());
+            replace(&mut resource.scopes, change.scopes.as_ref());
+        };
+        self.change_resource(reference, AuditAction::ResourcePatched, None, apply)
             .await
     }
 
@@ -156,16 +174,14 @@ impl Engine {
     /// `not_found` for an unknown resource or client.
     pub async fn add_runtime_client(&self, reference: &str, client_id: &str) -> Result<Resource> {
         self.client(client_id).await?;
-        let mut resource = Resource::clone(&*self.resource(reference).await?);
-        if resource.is_runtime_client(client_id) {
-            return Ok(resource);
-        }
-        resource
-            .policy
-            .runtime
-            .client_ids
-            .push(client_id.to_owned());
-        self.write_resource(resource, AuditAction::RuntimeClientAdded, Some(client_id))
+        let apply = |resource: &mut Resource| {
+            if !resource.is_runtime_client(client_id) {
+                let clients = &mut resource.policy.runtime.client_ids;
+                clients.push(client_id.to_owned());
+            }
+        };
+        let action = AuditAction::RuntimeClientAdded;
+        self.change_resource(reference, action, Some(client_id), apply)
             .await
     }
 
@@ -178,45 +194,56 @@ impl Engine {
         reference: &str,
         client_id: &str,
     ) -> Result<Resource> {
-        let mut resource = Resource::clone(&*self.resource(reference).await?);
-        if !resource.is_runtime_client(client_id) {
-            return Ok(resource);
-        }
-        resource
-            .policy
-            .runtime
-            .client_ids
-            .retain(|id| id != client_id);
-        self.write_resource(resource, AuditAction::RuntimeClientRemoved, Some(client_id))
+        let apply = |resource: &mut Resource| {
+            let clients = &mut resource.policy.runtime.client_ids;
+            clients.retain(|id| id != client_id);
+        };
+        let action = AuditAction::RuntimeClientRemoved;
+        self.change_resource(reference, action, Some(client_id), apply)
             .await
     }
 
-    async fn write_resource(
+    /// Reads a resource, changes it and writes it back; again, when others changed it
+    /// meanwhile.
+    async fn change_resource(
         &self,
-        resource: Resource,
+        reference: &str,
         action: AuditAction,
         client_id: Option<&str>,
+        apply: impl Fn(&mut Resource),
     ) -> Result<Resource> {
-        check(&resource)?;
-        let resource = Resource {
-            updated_at: self.now(),
-            ..resource
-        };
-        let mut event = event(action, ACTOR).resource(&resource.slug);
-        if let Some(client_id) = client_id {
-            event = event.client(client_id);
+        for _ in 0..TRIES {
+            let before = self.resource(reference).await?;
+            let mut after = Resource::clone(&before);
+            apply(&mut after);
+            let changed = changed(&before, &after);
+            if changed.is_empty() {
+                return Ok(after);
+            }
+            check(&after)?;
+            let mut event = event(action, ACTOR)
+                .resource(&after.slug)
+                .with("changed", &changed);
+            if let Some(client_id) = client_id {
+                event = event.client(client_id);
+            }
+            match self
+                .store()
+                .update_resource(after.clone(), vec![event])
+                .await?
+            {
+                Updated::Yes { updated_at, .. } => {
+                    tracing::info!(resource = %after.slug, action = action.as_str(), changed, "resource changed");
+                    return Ok(Resource {
+                        updated_at,
+                        ..after
+                    });
+                }
+                Updated::Stale => {}
+                Updated::Gone => return Err(not_found(reference)),
+            }
         }
-        if self
-            .store()
-            .update_resource(resource.clone(), vec![event])
-            .await?
-        {
-            return Ok(resource);
-        }
-        Err(Error::not_found(format!(
-            "there is no resource {}",
-            resource.slug
-        )))
+        Err(overtaken("resource", reference))
     }
 
     /// Deletes a resource with the consents for it and, with `cascade`, its fronting links.
@@ -243,8 +270,6 @@ impl Engine {
             tracing::info!(resource = %resource.slug, "resource deleted");
             return Ok(());
         }
-        Err(Error::not_found(format!(
-            "there is no resource {reference}"
-        )))
+        Err(not_found(reference))
     }
 }

@@ -1,14 +1,14 @@
 //! Users, as operators see them.
 
 use super::ACTOR;
+use super::change::{TRIES, changed_fields, overtaken, replace};
 use crate::observe::event;
 use crate::password::{MAX_LENGTH, MIN_LENGTH};
 use crate::{Engine, Error, Result};
 use domain::{AuditAction, User, UserId, UserRole, UserStatus, normalize_email};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
-use store::{Page, Revoke, RevokeCount};
-use telemetry::metrics::labels::RevokeReason;
+use store::{Page, Revoke, RevokeCount, Updated};
 
 /// A user to create.
 #[derive(Debug, Clone)]
@@ -43,6 +43,17 @@ fn parse_email(email: &str) -> Result<String> {
 
 fn not_found(who: &str) -> Error {
     Error::not_found(format!("there is no user {who}"))
+}
+
+/// Which fields differ.
+fn changed(before: &User, after: &User) -> String {
+    changed_fields(&[
+        ("email", before.email != after.email),
+        ("name", before.name != after.name),
+        ("role", before.role != after.role),
+        ("password", before.password_hash != after.password_hash),
+        ("status", before.status != after.status),
+    ])
 }
 
 impl Engine {
@@ -108,21 +119,19 @@ impl Engine {
     /// # Errors
     /// `not_found`; `invalid_request`, naming the field.
     pub async fn update_user(&self, who: &str, change: UserChange) -> Result<User> {
-        let mut user = self.user(who).await?;
-        if let Some(email) = change.email {
-            user.email = parse_email(&email)?;
-        }
-        if let Some(name) = change.name {
-            user.name = name;
-        }
-        if let Some(role) = change.role {
-            user.role = role;
-        }
-        let end_all = change.password.is_some();
-        if let Some(password) = change.password {
-            user.password_hash = Some(self.hash_password(&password).await?);
-        }
-        self.write_user(user, AuditAction::UserUpdated, end_all)
+        let email = change.email.as_deref().map(parse_email).transpose()?;
+        let password_hash = match &change.password {
+            Some(password) => Some(Some(self.hash_password(password).await?)),
+            None => None,
+        };
+        let apply = |user: &mut User| {
+            replace(&mut user.email, email.as_ref());
+            replace(&mut user.name, change.name.as_ref());
+            replace(&mut user.role, change.role.as_ref());
+            replace(&mut user.password_hash, password_hash.as_ref());
+        };
+        let end_all = password_hash.is_some();
+        self.change_user(who, AuditAction::UserUpdated, end_all, apply)
             .await
     }
 
@@ -131,34 +140,53 @@ impl Engine {
     /// # Errors
     /// `not_found`.
     pub async fn set_user_status(&self, who: &str, status: UserStatus) -> Result<User> {
-        let user = self.user(who).await?;
-        if user.status == status {
-            return Ok(user);
-        }
         let action = match status {
             UserStatus::Active => AuditAction::UserEnabled,
             UserStatus::Disabled => AuditAction::UserDisabled,
         };
         let end_all = status == UserStatus::Disabled;
-        self.write_user(User { status, ..user }, action, end_all)
+        self.change_user(who, action, end_all, |user| user.status = status)
             .await
     }
 
-    async fn write_user(&self, user: User, action: AuditAction, end_all: bool) -> Result<User> {
-        let user = User {
-            updated_at: self.now(),
-            ..user
-        };
-        let event = event(action, ACTOR).user(user.id.as_str());
-        if self
-            .store()
-            .update_user(user.clone(), end_all, vec![event])
-            .await?
-        {
-            tracing::info!(sub = %user.id, action = action.as_str(), "user changed");
-            return Ok(user);
+    /// Reads a user, changes them and writes them back; again, when others changed them
+    /// meanwhile. With `end_all`, the user's sessions and tokens end with the change.
+    async fn change_user(
+        &self,
+        who: &str,
+        action: AuditAction,
+        end_all: bool,
+        apply: impl Fn(&mut User),
+    ) -> Result<User> {
+        for _ in 0..TRIES {
+            let before = self.user(who).await?;
+            let mut after = before.clone();
+            apply(&mut after);
+            let changed = changed(&before, &after);
+            if changed.is_empty() {
+                return Ok(after);
+            }
+            let event = event(action, ACTOR)
+                .user(after.id.as_str())
+                .with("changed", &changed);
+            match self
+                .store()
+                .update_user(after.clone(), end_all, vec![event])
+                .await?
+            {
+                Updated::Yes { updated_at, ended } => {
+                    self.count_ended(ended);
+                    tracing::info!(sub = %after.id, action = action.as_str(), changed, sessions = ended.sessions, families = ended.families, tokens = ended.tokens, "user changed");
+                    return Ok(User {
+                        updated_at,
+                        ..after
+                    });
+                }
+                Updated::Stale => {}
+                Updated::Gone => return Err(not_found(who)),
+            }
         }
-        Err(not_found(user.id.as_str()))
+        Err(overtaken("user", who))
     }
 
     /// Ends all sessions, families and access tokens of a user.
@@ -172,9 +200,7 @@ impl Engine {
             .store()
             .revoke(Revoke::User(user.id.to_string()), vec![event])
             .await?;
-        self.metrics()
-            .tokens_revoked
-            .add_many(RevokeReason::Admin, ended.tokens);
+        self.count_ended(ended);
         tracing::info!(sub = %user.id, sessions = ended.sessions, families = ended.families, tokens = ended.tokens, "user logged out everywhere");
         Ok(ended)
     }
@@ -186,14 +212,13 @@ impl Engine {
     pub async fn delete_user(&self, who: &str) -> Result<()> {
         let user = self.user(who).await?;
         let event = event(AuditAction::UserDeleted, ACTOR).user(user.id.as_str());
-        if self
+        let ended = self
             .store()
             .delete_user(user.id.to_string(), vec![event])
             .await?
-        {
-            tracing::info!(sub = %user.id, "user deleted");
-            return Ok(());
-        }
-        Err(not_found(who))
+            .ok_or_else(|| not_found(who))?;
+        self.count_ended(ended);
+        tracing::info!(sub = %user.id, sessions = ended.sessions, families = ended.families, tokens = ended.tokens, "user deleted");
+        Ok(())
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! The gates in their order; all of them before the code is spent:
 //! the code exists and is this client's, was not used before, has not expired, went to this
-//! redirect URI, was asked for by whoever knows the verifier, covers the resources, and its
-//! user may sign in.
+//! redirect URI, was asked for by whoever knows the verifier, covers the resources, its user may
+//! sign in, and its client may still have some of what was agreed to.
 
 use super::mint::{Grant, Issued, Subject};
 use super::{Requester, check_grant_registered};
+use crate::audience::still_admitted;
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
@@ -49,12 +50,10 @@ impl Engine {
         let granted = self.resources_of_grant(&code.resources).await?;
         let resources = self.narrow(&granted, &request.resources).await?;
         self.check_user(code.user_id.as_str()).await?;
+        let admitted = still_admitted(client, &granted, &code.scope)?;
+        let scope = narrowed_scope(&admitted, &resources);
 
-        let scope = narrowed_scope(&code.scope, &resources);
-        let jkt = requester
-            .possession
-            .as_ref()
-            .map(|possession| possession.jkt.as_str());
+        let jkt = requester.jkt();
         let grant = Grant {
             grant_type: GrantType::AuthorizationCode,
             client,
@@ -102,10 +101,7 @@ impl Engine {
                 .with("grant_type", GrantType::AuthorizationCode.as_str())
                 .with("scope", scope.to_string())
                 .with("jti", minted.issuance.jti.as_str()),
-            proof: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.proof.clone()),
+            proof: requester.proof(),
             now,
         };
         match self.store().redeem_code(command).await? {

@@ -45,10 +45,7 @@ impl Engine {
             subject: Subject::Client,
             resources: &resources,
             scope: &scope,
-            jkt: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.jkt.as_str()),
+            jkt: requester.jkt(),
             lifetime: settings.token_expiry,
             delegation: None,
             now: requester.now,
@@ -61,10 +58,7 @@ impl Engine {
                 .resource(minted.issuance.audience.join(" "))
                 .with("scope", scope.to_string())
                 .with("jti", minted.issuance.jti.as_str()),
-            proof: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.proof.clone()),
+            proof: requester.proof(),
         };
         match self.store().issue(command).await? {
             Recorded::Yes => {

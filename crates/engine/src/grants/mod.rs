@@ -7,14 +7,15 @@ mod possession;
 mod refresh_token;
 mod token_exchange;
 
-use crate::observe::event;
+use crate::refusal::Caller;
 use crate::{Engine, Error, Result};
-use domain::{AuditAction, Client, GrantType, UnixMillis};
+use domain::{Client, GrantType, UnixMillis};
 use mint::Issued;
 use oauth::client_auth::PresentedClient;
 use oauth::token::{TokenRequest, TokenResponse, named_grant_type};
-use oauth::{ErrorCode, Params};
+use oauth::{Endpoint, ErrorCode, Params};
 use possession::Possession;
+use store::ProofUse;
 use telemetry::Stopwatch;
 use telemetry::metrics::DenyReason;
 
@@ -34,6 +35,20 @@ struct Requester<'a> {
     now: UnixMillis,
 }
 
+impl Requester<'_> {
+    /// Thumbprint of the key that the request has proven to hold.
+    fn jkt(&self) -> Option<&str> {
+        let possession = self.possession.as_ref()?;
+        Some(&possession.jkt)
+    }
+
+    /// What to remember of the proof that it holds it.
+    fn proof(&self) -> Option<ProofUse> {
+        let possession = self.possession.as_ref()?;
+        Some(possession.proof.clone())
+    }
+}
+
 impl Engine {
     /// Answers a token request (RFC 6749 §3.2). `authorization` and `dpop` are the values of all
     /// headers of that name. Logs `token issued` or `token denied`.
@@ -46,9 +61,7 @@ impl Engine {
         body: &[u8],
     ) -> TokenAnswer {
         let stopwatch = Stopwatch::start();
-        let mut claimed = String::from("-");
-        // Until the client has authenticated, its id is a claim that anyone can make.
-        let mut actor = String::from("anonymous");
+        let mut caller = Caller::unknown();
         let mut grant_type = None;
         let mut dpop = dpop.into_iter().peekable();
         let dpop_nonce = dpop.peek().and_then(|_| self.dpop_nonce());
@@ -56,9 +69,9 @@ impl Engine {
             let params = Params::parse(body)?;
             grant_type = named_grant_type(&params);
             let presented = PresentedClient::parse(authorization, &params)?;
-            presented.client_id.as_str().clone_into(&mut claimed);
+            caller.claims(presented.client_id.as_str());
             let client = self.authenticate(&presented).await?;
-            client.id.as_str().clone_into(&mut actor);
+            caller.is(&client);
             let now = self.now();
             let possession = self.proven_possession(dpop, now)?;
             let requester = Requester {
@@ -82,7 +95,7 @@ impl Engine {
                 Ok(issued.response)
             }
             Err(error) => {
-                self.token_denied(&claimed, &actor, grant_type, &error)
+                self.refused(Endpoint::Token, grant_type, &caller, &error)
                     .await;
                 Err(error)
             }
@@ -105,51 +118,6 @@ impl Engine {
             TokenRequest::TokenExchange(request) => self.token_exchange(requester, request).await,
             _ => Err(unsupported("this grant type is not offered")),
         }
-    }
-
-    async fn token_denied(
-        &self,
-        client_id: &str,
-        actor: &str,
-        grant_type: Option<GrantType>,
-        error: &Error,
-    ) {
-        let action = match grant_type {
-            Some(GrantType::ClientCredentials) => {
-                self.metrics().client_credentials_denied.add(error.reason);
-                AuditAction::ClientCredentialsDenied
-            }
-            Some(GrantType::TokenExchange) => {
-                self.metrics().token_exchange_denied.add(error.reason);
-                AuditAction::TokenExchangeDenied
-            }
-            _ => AuditAction::TokenDenied,
-        };
-        let grant_type = grant_type.map_or("-", GrantType::as_str);
-        let (code, reason) = (error.code.as_str(), error.reason.as_str());
-        if error.is_server_fault() {
-            tracing::error!(
-                grant_type,
-                client_id,
-                error = code,
-                reason,
-                cause = error.cause.as_deref(),
-                "token denied"
-            );
-        } else {
-            tracing::info!(
-                grant_type,
-                client_id,
-                error = code,
-                reason,
-                cause = error.cause.as_deref(),
-                "token denied"
-            );
-        }
-        let event = event(action, actor)
-            .client(client_id)
-            .with("grant_type", grant_type);
-        self.deny(error, event).await;
     }
 }
 

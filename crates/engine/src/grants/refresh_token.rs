@@ -48,8 +48,8 @@ impl Engine {
         self.check_user(family.user_id.as_str()).await?;
         let granted = self.resources_of_grant(&family.resources).await?;
         let resources = self.narrow(&granted, &request.resources).await?;
-        let admitted = still_admitted(client, &granted, &family.scope);
-        let scope = narrowed_scope(&asked_scope(&family, &admitted, request.scope)?, &resources);
+        let admitted = still_admitted(client, &granted, &family.scope)?;
+        let scope = narrowed_scope(&asked_scope(admitted, request.scope)?, &resources);
 
         let grant = Grant {
             grant_type: GrantType::RefreshToken,
@@ -61,10 +61,7 @@ impl Engine {
             },
             resources: &resources,
             scope: &scope,
-            jkt: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.jkt.as_str()),
+            jkt: requester.jkt(),
             lifetime: self.config().dcr.default_token_expiry,
             delegation: None,
             now,
@@ -89,10 +86,7 @@ impl Engine {
                 .resource(minted.issuance.audience.join(" "))
                 .with("scope", scope.to_string())
                 .with("jti", minted.issuance.jti.as_str()),
-            proof: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.proof.clone()),
+            proof: requester.proof(),
             now,
         };
         match self.store().rotate_refresh(command).await? {
@@ -149,28 +143,18 @@ fn check_alive(token: &RefreshToken, family: &TokenFamily, now: domain::UnixMill
 
 /// The request may narrow what was agreed to (RFC 6749 §6); what was agreed to but is no
 /// longer admitted cannot be had.
-fn asked_scope(
-    family: &TokenFamily,
-    admitted: &ScopeSet,
-    asked: Option<ScopeSet>,
-) -> Result<ScopeSet> {
-    let refuse = |description: String| {
-        Err(Error::new(
+fn asked_scope(admitted: ScopeSet, asked: Option<ScopeSet>) -> Result<ScopeSet> {
+    let Some(asked) = asked else {
+        return Ok(admitted);
+    };
+    match asked.first_outside(|scope| admitted.contains(scope)) {
+        None => Ok(asked),
+        Some(outside) => Err(Error::new(
             ErrorCode::InvalidScope,
             DenyReason::InvalidScope,
-            description,
-        ))
-    };
-    match asked {
-        Some(asked) => match asked.first_outside(|scope| admitted.contains(scope)) {
-            Some(outside) => refuse(format!(
+            format!(
                 "the scope '{outside}' goes beyond what was agreed to or what the client may still have"
-            )),
-            None => Ok(asked),
-        },
-        None if admitted.is_empty() && !family.scope.is_empty() => {
-            refuse("the client may no longer have any of the scopes that were agreed to".into())
-        }
-        None => Ok(admitted.clone()),
+            ),
+        )),
     }
 }

@@ -97,10 +97,7 @@ impl Engine {
             },
             resources: &resources,
             scope: &passage.scope,
-            jkt: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.jkt.as_str()),
+            jkt: requester.jkt(),
             lifetime: remaining(&subject, &requester).min(settings.token_expiry),
             delegation: Some(&delegation),
             now: requester.now,
@@ -125,10 +122,7 @@ impl Engine {
                 .collect(),
             consent: passage.consent,
             audit,
-            proof: requester
-                .possession
-                .as_ref()
-                .map(|possession| possession.proof.clone()),
+            proof: requester.proof(),
         };
         match self.store().exchange(command).await? {
             Exchanged::Yes => {
@@ -178,10 +172,7 @@ impl Engine {
 
     /// A token that is bound to a key is worth nothing without it (RFC 9449 §6).
     fn check_holder(&self, token: &Foundation, requester: &Requester<'_>) -> Result<()> {
-        let proven = requester
-            .possession
-            .as_ref()
-            .map(|possession| possession.jkt.as_str());
+        let proven = requester.jkt();
         match &token.claims.cnf {
             Some(bound) if proven != Some(&bound.jkt) => {
                 Err(self.proof_rejected(DpopError::Binding))

@@ -43,6 +43,8 @@ algorithms! {
     Ps256 = "PS256",
     /// Ed25519 (RFC 8037 §3.1).
     EdDsa = "EdDSA",
+    /// The same by the name that says which curve (RFC 9864 §2.2).
+    Ed25519 = "Ed25519",
 }
 
 /// A public key and its name.
@@ -70,7 +72,9 @@ impl ProofKey {
                 Self::rsa(jwk, &RSA_PKCS1_2048_8192_SHA256)
             }
             DpopAlgorithm::Ps256 if kty == Some("RSA") => Self::rsa(jwk, &RSA_PSS_2048_8192_SHA256),
-            DpopAlgorithm::EdDsa if kty == Some("OKP") => Self::ed25519(jwk),
+            DpopAlgorithm::EdDsa | DpopAlgorithm::Ed25519 if kty == Some("OKP") => {
+                Self::ed25519(jwk)
+            }
             _ => Err(DpopError::Jwk("its kty does not fit the proof's alg")),
         }
     }

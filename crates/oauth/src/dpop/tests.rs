@@ -270,7 +270,7 @@ fn nonces_are_needed_when_required_and_checked_when_there() {
 fn the_metadata_lists_exactly_what_is_read() {
     let words: Vec<_> = DpopAlgorithm::ALL.iter().map(|alg| alg.as_str()).collect();
     assert_eq!(words, SIGNING_ALG_VALUES_SUPPORTED);
-    assert_eq!(words, ["ES256", "RS256", "PS256", "EdDSA"]);
+    assert_eq!(words, ["ES256", "RS256", "PS256", "EdDSA", "Ed25519"]);
 }
 
 #[test]

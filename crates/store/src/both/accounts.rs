@@ -1,10 +1,12 @@
 //! Users and their browser sessions.
 
-use super::Conn;
 use super::ledger::Tx;
+use super::{Conn, versions};
 use crate::rows::{SessionRow, UserRow};
-use crate::{Change, Page, Result, StoreError};
+use crate::{Change, Page, Result, RevokeCount, StoreError, Updated};
 use domain::{AuditEvent, Digest, Session, UnixMillis, User};
+
+const END_SESSION: &str = "DELETE FROM sessions WHERE token_digest = $1";
 
 fn email_taken(error: sqlx::Error) -> StoreError {
     match StoreError::from(error) {
@@ -66,63 +68,62 @@ pub(crate) async fn create(tx: &mut Tx, user: &User, audit: &[AuditEvent]) -> Re
     Ok(())
 }
 
-/// Writes all fields of a user. With `end_all`, sessions and tokens end too. Says whether the
-/// user was there.
+/// Writes all fields of a user, if it is still the one that was read. With `end_all`, sessions and
+/// tokens end too.
 pub(crate) async fn update(
     tx: &mut Tx,
     user: &User,
     end_all: bool,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<bool> {
-    let found = sqlx::query(
+) -> Result<Updated> {
+    let (id, change) = (user.id.as_str(), Change::User(user.id.to_string()));
+    let updated_at = versions::next(user.updated_at, now);
+    let written = sqlx::query(
         "UPDATE users SET email = $2, name = $3, password_hash = $4, role = $5, status = $6, updated_at = $7 \
-         WHERE id = $1",
+         WHERE id = $1 AND updated_at = $8",
     )
-    .bind(user.id.as_str())
+    .bind(id)
     .bind(&user.email)
     .bind(&user.name)
     .bind(&user.password_hash)
     .bind(user.role.as_str())
     .bind(user.status.as_str())
+    .bind(updated_at.0)
     .bind(user.updated_at.0)
     .execute(&mut *tx.conn)
     .await
     .map_err(email_taken)?
-    .rows_affected()
-        == 1;
-    if found {
-        if end_all {
-            super::revocations::revoke_user(tx, user.id.as_str(), now).await?;
-        }
-        tx.pending_audit(audit);
-        tx.changed(Change::User(user.id.to_string()));
+    .rows_affected();
+    if written == 0 {
+        let there = "SELECT 1 FROM users WHERE id = $1";
+        return versions::missed(tx, there, id, change).await;
     }
-    Ok(found)
+    let ended = if end_all {
+        super::revocations::revoke_user(tx, id, now).await?
+    } else {
+        RevokeCount::default()
+    };
+    tx.pending_audit(audit);
+    tx.changed(change);
+    Ok(Updated::Yes { updated_at, ended })
 }
 
+/// Deletes a user with all they hold. Says what ended; `None` when the user was not there.
 pub(crate) async fn delete(
     tx: &mut Tx,
     id: &str,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<bool> {
-    let deleted = sqlx::query("DELETE FROM users WHERE id = $1")
-        .bind(id)
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected()
-        == 1;
-    if deleted {
-        super::revocations::revoke_user(tx, id, now).await?;
-        sqlx::query("DELETE FROM consent_grants WHERE user_id = $1")
-            .bind(id)
-            .execute(&mut *tx.conn)
-            .await?;
-        tx.pending_audit(audit);
-        tx.changed(Change::User(id.to_owned()));
+) -> Result<Option<RevokeCount>> {
+    if tx.run("DELETE FROM users WHERE id = $1", id).await? == 0 {
+        return Ok(None);
     }
-    Ok(deleted)
+    let ended = super::revocations::revoke_user(tx, id, now).await?;
+    tx.run("DELETE FROM consent_grants WHERE user_id = $1", id)
+        .await?;
+    tx.pending_audit(audit);
+    Ok(Some(ended))
 }
 
 /// Opens a session; `replaces` is the one the browser held before, which ends (no fixation).
@@ -133,7 +134,7 @@ pub(crate) async fn open_session(
     audit: &[AuditEvent],
 ) -> Result<()> {
     if let Some(old) = replaces {
-        delete_session(tx, old).await?;
+        tx.run(END_SESSION, &old.to_hex()).await?;
     }
     sqlx::query(
         "INSERT INTO sessions (token_digest, id, user_id, authenticated_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
@@ -165,21 +166,12 @@ pub(crate) async fn find_session(
     row.map(Session::try_from).transpose()
 }
 
-async fn delete_session(tx: &mut Tx, token: &Digest) -> Result<bool> {
-    Ok(sqlx::query("DELETE FROM sessions WHERE token_digest = $1")
-        .bind(token.to_hex())
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected()
-        == 1)
-}
-
 pub(crate) async fn close_session(
     tx: &mut Tx,
     token: &Digest,
     audit: &[AuditEvent],
 ) -> Result<bool> {
-    let closed = delete_session(tx, token).await?;
+    let closed = tx.run(END_SESSION, &token.to_hex()).await? == 1;
     if closed {
         tx.pending_audit(audit);
     }

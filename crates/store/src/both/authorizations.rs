@@ -14,15 +14,14 @@ pub(crate) async fn authorize(tx: &mut Tx, command: &Authorize) -> Result<()> {
         consents::remember(tx, &code.user_id, &code.client_id, consent, code.created_at).await?;
     }
     sqlx::query(
-        "INSERT INTO authorization_codes (digest, client_id, user_id, redirect_uri, redirect_uri_given, \
+        "INSERT INTO authorization_codes (digest, client_id, user_id, redirect_uri, \
          code_challenge, scope, resources, auth_time, family_id, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(code.digest.to_hex())
     .bind(code.client_id.as_str())
     .bind(code.user_id.as_str())
     .bind(&code.redirect_uri)
-    .bind(i64::from(code.redirect_uri_given))
     .bind(&code.code_challenge)
     .bind(code.scope.to_string())
     .bind(to_json(&code.resources))
@@ -42,7 +41,7 @@ pub(crate) async fn find_code(
     digest: &Digest,
 ) -> Result<Option<(AuthorizationCode, bool)>> {
     let row: Option<AuthorizationCodeRow> = sqlx::query_as(
-        "SELECT digest, client_id, user_id, redirect_uri, redirect_uri_given, code_challenge, scope, resources, \
+        "SELECT digest, client_id, user_id, redirect_uri, code_challenge, scope, resources, \
          auth_time, family_id, created_at, expires_at, spent_at FROM authorization_codes WHERE digest = $1",
     )
     .bind(digest.to_hex())

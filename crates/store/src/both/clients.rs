@@ -1,11 +1,12 @@
 //! Clients.
 
 use super::ledger::Tx;
-use super::{Conn, Db};
+use super::{Conn, Db, versions};
 use crate::rows::{ClientRow, to_json};
-use crate::{Change, ClientFilter, Page, Result, StoreError};
+use crate::{Change, ClientFilter, Page, Result, RevokeCount, StoreError, Updated};
 use domain::{AuditEvent, Client, ClientStatus, UnixMillis};
-use sqlx::QueryBuilder;
+use sqlx::query::Query;
+use sqlx::{Database, QueryBuilder};
 
 const COLUMNS: &str = "id, name, secret_hash, redirect_uris, grant_types, response_types, \
      token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
@@ -67,31 +68,11 @@ pub(crate) async fn count_active(conn: &mut Conn) -> Result<i64> {
     )
 }
 
-/// Adds a client. A CIMD client that is there already is brought up to date, its status kept.
-pub(crate) async fn put(
-    tx: &mut Tx,
-    client: &Client,
-    audit: &[AuditEvent],
-    replace: bool,
-) -> Result<()> {
-    let statement = if replace {
-        "INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
-         token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
-         agent_description, issued_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
-         ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_hash = excluded.secret_hash, \
-         redirect_uris = excluded.redirect_uris, grant_types = excluded.grant_types, \
-         response_types = excluded.response_types, \
-         token_endpoint_auth_method = excluded.token_endpoint_auth_method, \
-         application_type = excluded.application_type, scope = excluded.scope, \
-         client_uri = excluded.client_uri, logo_uri = excluded.logo_uri, agent = excluded.agent, \
-         agent_description = excluded.agent_description, updated_at = excluded.updated_at"
-    } else {
-        "INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
-         token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
-         agent_description, issued_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
-    };
+/// A statement whose first arguments are the id of a client and what can change of it.
+fn with_fields<'q>(
+    client: &'q Client,
+    statement: &'static str,
+) -> Query<'q, Db, <Db as Database>::Arguments> {
     sqlx::query(statement)
         .bind(client.id.as_str())
         .bind(&client.name)
@@ -101,36 +82,83 @@ pub(crate) async fn put(
         .bind(to_json(&client.response_types))
         .bind(client.token_endpoint_auth_method.as_str())
         .bind(client.application_type.as_str())
-        .bind(client.status.as_str())
-        .bind(client.source.as_str())
         .bind(client.scope.to_string())
         .bind(&client.client_uri)
         .bind(&client.logo_uri)
         .bind(i64::from(client.agent))
         .bind(&client.agent_description)
-        .bind(client.issued_at.0)
-        .bind(client.updated_at.0)
-        .execute(&mut *tx.conn)
-        .await
-        .map_err(|error| match StoreError::from(error) {
-            StoreError::Conflict(_) => StoreError::Conflict("a client with that id"),
-            other => other,
-        })?;
+}
+
+/// Adds a client.
+pub(crate) async fn create(tx: &mut Tx, client: &Client, audit: &[AuditEvent]) -> Result<()> {
+    with_fields(
+        client,
+        "INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
+         token_endpoint_auth_method, application_type, scope, client_uri, logo_uri, agent, \
+         agent_description, updated_at, status, source, issued_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+    )
+    .bind(client.updated_at.0)
+    .bind(client.status.as_str())
+    .bind(client.source.as_str())
+    .bind(client.issued_at.0)
+    .execute(&mut *tx.conn)
+    .await
+    .map_err(|error| match StoreError::from(error) {
+        StoreError::Conflict(_) => StoreError::Conflict("a client with that id"),
+        other => other,
+    })?;
     tx.pending_audit(audit);
     tx.changed(Change::Client(client.id.to_string()));
     Ok(())
 }
 
-/// Sets the status, unless the client is revoked, which is for good. Says whether it changed.
+/// Writes all fields but status, source and age, if the client is still the one that was read.
+pub(crate) async fn update(
+    tx: &mut Tx,
+    client: &Client,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<Updated> {
+    let (id, change) = (client.id.as_str(), Change::Client(client.id.to_string()));
+    let updated_at = versions::next(client.updated_at, now);
+    let written = with_fields(
+        client,
+        "UPDATE clients SET name = $2, secret_hash = $3, redirect_uris = $4, grant_types = $5, \
+         response_types = $6, token_endpoint_auth_method = $7, application_type = $8, scope = $9, \
+         client_uri = $10, logo_uri = $11, agent = $12, agent_description = $13, updated_at = $14 \
+         WHERE id = $1 AND updated_at = $15",
+    )
+    .bind(updated_at.0)
+    .bind(client.updated_at.0)
+    .execute(&mut *tx.conn)
+    .await?
+    .rows_affected();
+    if written == 0 {
+        let there = "SELECT 1 FROM clients WHERE id = $1";
+        return versions::missed(tx, there, id, change).await;
+    }
+    tx.pending_audit(audit);
+    tx.changed(change);
+    Ok(Updated::Yes {
+        updated_at,
+        ended: RevokeCount::default(),
+    })
+}
+
+/// Sets the status, unless the client is revoked, which is for good. Says what ended with it;
+/// `None` when it did not change.
 pub(crate) async fn set_status(
     tx: &mut Tx,
     id: &str,
     status: ClientStatus,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<bool> {
+) -> Result<Option<RevokeCount>> {
     let changed = sqlx::query(
-        "UPDATE clients SET status = $2, updated_at = $3 WHERE id = $1 AND status <> $2 AND status <> 'revoked'",
+        "UPDATE clients SET status = $2, \
+         updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
+         WHERE id = $1 AND status <> $2 AND status <> 'revoked'",
     )
     .bind(id)
     .bind(status.as_str())
@@ -139,37 +167,31 @@ pub(crate) async fn set_status(
     .await?
     .rows_affected()
         == 1;
-    if changed {
-        if status == ClientStatus::Revoked {
-            super::revocations::revoke_client(tx, id, now).await?;
-        }
-        tx.pending_audit(audit);
-        tx.changed(Change::Client(id.to_owned()));
+    if !changed {
+        return Ok(None);
     }
-    Ok(changed)
+    let ended = match status {
+        ClientStatus::Revoked => super::revocations::revoke_client(tx, id, now).await?,
+        _ => RevokeCount::default(),
+    };
+    tx.pending_audit(audit);
+    tx.changed(Change::Client(id.to_owned()));
+    Ok(Some(ended))
 }
 
-/// Deletes a client with all it holds. Says whether it was there.
+/// Deletes a client with all it holds. Says what ended with it; `None` when it was not there.
 pub(crate) async fn delete(
     tx: &mut Tx,
     id: &str,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<bool> {
-    let deleted = sqlx::query("DELETE FROM clients WHERE id = $1")
-        .bind(id)
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected()
-        == 1;
-    if deleted {
-        super::revocations::revoke_client(tx, id, now).await?;
-        sqlx::query("DELETE FROM consent_grants WHERE client_id = $1")
-            .bind(id)
-            .execute(&mut *tx.conn)
-            .await?;
-        tx.pending_audit(audit);
-        tx.changed(Change::Client(id.to_owned()));
+) -> Result<Option<RevokeCount>> {
+    if tx.run("DELETE FROM clients WHERE id = $1", id).await? == 0 {
+        return Ok(None);
     }
-    Ok(deleted)
+    let ended = super::revocations::revoke_client(tx, id, now).await?;
+    tx.run("DELETE FROM consent_grants WHERE client_id = $1", id)
+        .await?;
+    tx.pending_audit(audit);
+    Ok(Some(ended))
 }

@@ -67,6 +67,12 @@ impl Tx {
         self.pending.changes.push(change);
     }
 
+    /// Runs a statement about what `key` names. Returns how many rows it met.
+    pub async fn run(&mut self, statement: &'static str, key: &str) -> Result<u64> {
+        let query = sqlx::query(statement).bind(key);
+        Ok(query.execute(&mut *self.conn).await?.rows_affected())
+    }
+
     /// Inserts the tokens gathered so far, so that statements to come can see them.
     pub async fn flush_tokens(&mut self) -> Result<()> {
         let Pending {

@@ -16,4 +16,5 @@ pub(crate) mod proofs;
 pub(crate) mod records;
 pub(crate) mod resources;
 pub(crate) mod revocations;
+pub(crate) mod versions;
 pub(crate) mod worker;

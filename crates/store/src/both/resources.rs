@@ -1,10 +1,10 @@
 //! Resources.
 
 use super::ledger::Tx;
-use super::{Conn, fronting};
+use super::{Conn, fronting, versions};
 use crate::rows::{ResourceRow, to_json};
-use crate::{Change, Result, StoreError};
-use domain::{AuditEvent, FrontingLink, Resource};
+use crate::{Change, Result, RevokeCount, StoreError, Updated};
+use domain::{AuditEvent, FrontingLink, Resource, UnixMillis};
 
 fn taken(error: sqlx::Error) -> StoreError {
     match StoreError::from(error) {
@@ -47,11 +47,17 @@ pub(crate) async fn create(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent
     Ok(())
 }
 
-/// Writes all fields. Says whether it was there.
-pub(crate) async fn update(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent]) -> Result<bool> {
-    let found = sqlx::query(
+/// Writes all fields, if the resource is still the one that was read.
+pub(crate) async fn update(
+    tx: &mut Tx,
+    resource: &Resource,
+    now: UnixMillis,
+    audit: &[AuditEvent],
+) -> Result<Updated> {
+    let updated_at = versions::next(resource.updated_at, now);
+    let written = sqlx::query(
         "UPDATE resources SET slug = $2, uri = $3, backend_kind = $4, display_name = $5, scopes = $6, policy = $7, \
-         updated_at = $8 WHERE id = $1",
+         updated_at = $8 WHERE id = $1 AND updated_at = $9",
     )
     .bind(resource.id.as_str())
     .bind(&resource.slug)
@@ -60,17 +66,22 @@ pub(crate) async fn update(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent
     .bind(&resource.display_name)
     .bind(to_json(&resource.scopes))
     .bind(to_json(&resource.policy))
+    .bind(updated_at.0)
     .bind(resource.updated_at.0)
     .execute(&mut *tx.conn)
     .await
     .map_err(taken)?
-    .rows_affected()
-        == 1;
-    if found {
-        tx.pending_audit(audit);
-        tx.changed(Change::Resources);
+    .rows_affected();
+    if written == 0 {
+        let there = "SELECT 1 FROM resources WHERE id = $1";
+        return versions::missed(tx, there, resource.id.as_str(), Change::Resources).await;
     }
-    Ok(found)
+    tx.pending_audit(audit);
+    tx.changed(Change::Resources);
+    Ok(Updated::Yes {
+        updated_at,
+        ended: RevokeCount::default(),
+    })
 }
 
 /// Deletes a resource with the consents for it and, with `cascade`, the fronting links from
@@ -84,16 +95,9 @@ pub(crate) async fn delete(
     if !fronting::release(tx, id, cascade).await? {
         return Err(StoreError::InUse("fronting links refer to the resource"));
     }
-    let deleted = sqlx::query("DELETE FROM resources WHERE id = $1")
-        .bind(id)
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected()
-        == 1;
+    let deleted = tx.run("DELETE FROM resources WHERE id = $1", id).await? == 1;
     if deleted {
-        sqlx::query("DELETE FROM consent_grants WHERE resource_id = $1")
-            .bind(id)
-            .execute(&mut *tx.conn)
+        tx.run("DELETE FROM consent_grants WHERE resource_id = $1", id)
             .await?;
         tx.pending_audit(audit);
         tx.changed(Change::Resources);

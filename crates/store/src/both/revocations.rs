@@ -114,15 +114,11 @@ pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Resul
     tx.flush_tokens().await?;
     tx.changed(Change::User(id.to_owned()));
     // Codes first: a redemption under way holds its code's row until its family can be seen.
-    sqlx::query("DELETE FROM authorization_codes WHERE user_id = $1")
-        .bind(id)
-        .execute(&mut *tx.conn)
+    tx.run("DELETE FROM authorization_codes WHERE user_id = $1", id)
         .await?;
-    let sessions = sqlx::query("DELETE FROM sessions WHERE user_id = $1")
-        .bind(id)
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected();
+    let sessions = tx
+        .run("DELETE FROM sessions WHERE user_id = $1", id)
+        .await?;
     let families = execute(
         tx,
         "UPDATE token_families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
@@ -148,9 +144,7 @@ pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Resul
 pub(crate) async fn revoke_client(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
     tx.flush_tokens().await?;
     tx.changed(Change::Client(id.to_owned()));
-    sqlx::query("DELETE FROM authorization_codes WHERE client_id = $1")
-        .bind(id)
-        .execute(&mut *tx.conn)
+    tx.run("DELETE FROM authorization_codes WHERE client_id = $1", id)
         .await?;
     let families = execute(
         tx,

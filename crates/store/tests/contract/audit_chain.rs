@@ -140,11 +140,11 @@ async fn a_failed_write_leaves_no_gap(db: Database) {
     let store = db.open().await;
     let taken = client();
     store
-        .put_client(taken.clone(), false, vec![rich_event()])
+        .create_client(taken.clone(), vec![rich_event()])
         .await
         .unwrap();
     for _ in 0..5 {
-        let again = store.put_client(taken.clone(), false, vec![rich_event()]);
+        let again = store.create_client(taken.clone(), vec![rich_event()]);
         let (failed, ()) = tokio::join!(again, record(&store, 20));
         failed.unwrap_err();
     }

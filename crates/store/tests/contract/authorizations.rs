@@ -27,7 +27,6 @@ on_both!(
 fn rich_code() -> AuthorizationCode {
     AuthorizationCode {
         redirect_uri: ODD.into(),
-        redirect_uri_given: true,
         scope: scopes("a b:c"),
         resources: vec!["https://a.example".into(), ODD.into()],
         auth_time: NOW.minus(Duration::from_secs(5)),

@@ -40,7 +40,7 @@ async fn a_suspended_client_is_seen_everywhere_within_a_second(db: Database) {
     let (a, b) = two(&db).await;
     let client = client();
     let id = client.id.as_str();
-    a.put_client(client.clone(), false, vec![]).await.unwrap();
+    a.create_client(client.clone(), vec![]).await.unwrap();
     for status in [
         ClientStatus::Suspended,
         ClientStatus::Active,
@@ -129,7 +129,7 @@ async fn a_client_looked_for_in_vain_is_seen_when_it_registers_elsewhere(db: Dat
     let (a, b) = two(&db).await;
     let client = client();
     assert!(b.client(client.id.as_str()).await.unwrap().is_none());
-    a.put_client(client.clone(), false, vec![]).await.unwrap();
+    a.create_client(client.clone(), vec![]).await.unwrap();
     within(ONE_SECOND, "registration", async || {
         b.client(client.id.as_str()).await.unwrap().is_some()
     })
@@ -165,7 +165,7 @@ async fn an_instance_sees_its_own_changes_at_once(db: Database) {
     let (a, _) = two(&db).await;
     let client = client();
     let id = client.id.to_string();
-    a.put_client(client, false, vec![]).await.unwrap();
+    a.create_client(client, vec![]).await.unwrap();
     for round in 0..50 {
         let status = [ClientStatus::Suspended, ClientStatus::Active][round % 2];
         a.set_client_status(id.clone(), status, vec![])
@@ -179,7 +179,7 @@ async fn a_change_made_right_after_opening_is_not_missed(db: Database) {
     let a = db.open().await;
     let client = client();
     let id = client.id.as_str();
-    a.put_client(client.clone(), false, vec![]).await.unwrap();
+    a.create_client(client.clone(), vec![]).await.unwrap();
     for round in 0..10 {
         let status = [ClientStatus::Suspended, ClientStatus::Active][round % 2];
         let b = db.open().await;
@@ -201,7 +201,7 @@ async fn a_change_with_a_very_long_id_is_seen_too(db: Database) {
     client.id = format!("https://client.example/{}", "x".repeat(8200)).into();
     let id = client.id.as_str();
     assert!(b.client(id).await.unwrap().is_none());
-    a.put_client(client.clone(), false, vec![]).await.unwrap();
+    a.create_client(client.clone(), vec![]).await.unwrap();
     within(ONE_SECOND, "registration", async || {
         b.client(id).await.unwrap().is_some()
     })

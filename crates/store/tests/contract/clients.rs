@@ -3,15 +3,15 @@
 use crate::database::{Database, NOW};
 use crate::on_both;
 use crate::samples::{ODD, client, event, founded, id, rich_client, session, user};
-use domain::{AuditAction, ClientSource, ClientStatus};
+use domain::{AuditAction, ClientSource, ClientStatus, UnixMillis};
 use std::time::Duration;
-use store::{AuditFilter, ClientFilter, Page, StoreError};
+use store::{AuditFilter, ClientFilter, Page, RevokeCount, StoreError, Updated};
 
 on_both!(
     clients_read_back_as_written,
     an_unknown_client_is_none_until_it_registers,
     a_client_id_is_taken_once,
-    replacing_a_client_keeps_status_source_and_age,
+    updating_a_client_writes_every_field_but_status_source_and_age,
     a_revoked_client_stays_revoked,
     a_status_that_does_not_change_is_not_recorded,
     deleting_a_client_ends_what_it_holds,
@@ -22,10 +22,7 @@ on_both!(
 async fn clients_read_back_as_written(db: Database) {
     let (writer, reader) = (db.open().await, db.open().await);
     for client in [client(), rich_client()] {
-        writer
-            .put_client(client.clone(), false, vec![])
-            .await
-            .unwrap();
+        writer.create_client(client.clone(), vec![]).await.unwrap();
         for store in [&writer, &reader] {
             let found = store.client(client.id.as_str()).await.unwrap().unwrap();
             assert_eq!(*found, client);
@@ -37,24 +34,18 @@ async fn an_unknown_client_is_none_until_it_registers(db: Database) {
     let store = db.open().await;
     let client = client();
     assert!(store.client(client.id.as_str()).await.unwrap().is_none());
-    store
-        .put_client(client.clone(), false, vec![])
-        .await
-        .unwrap();
+    store.create_client(client.clone(), vec![]).await.unwrap();
     assert!(store.client(client.id.as_str()).await.unwrap().is_some());
 }
 
 async fn a_client_id_is_taken_once(db: Database) {
     let store = db.open().await;
     let first = client();
-    store
-        .put_client(first.clone(), false, vec![])
-        .await
-        .unwrap();
+    store.create_client(first.clone(), vec![]).await.unwrap();
     let mut second = client();
     second.id = first.id.clone();
     let audit = vec![event(AuditAction::ClientRegistered)];
-    let error = store.put_client(second, false, audit).await.unwrap_err();
+    let error = store.create_client(second, audit).await.unwrap_err();
     assert_eq!(error.to_string(), "a client with that id already exists");
     assert!(matches!(error, StoreError::Conflict(_)));
     let found = store.client(first.id.as_str()).await.unwrap().unwrap();
@@ -62,18 +53,18 @@ async fn a_client_id_is_taken_once(db: Database) {
     assert_eq!(db.count("audit_events").await, 0);
 }
 
-async fn replacing_a_client_keeps_status_source_and_age(db: Database) {
+async fn updating_a_client_writes_every_field_but_status_source_and_age(db: Database) {
     let store = db.open().await;
     let mut before = client();
     before.status = ClientStatus::Suspended;
-    store
-        .put_client(before.clone(), true, vec![])
-        .await
-        .unwrap();
+    store.create_client(before.clone(), vec![]).await.unwrap();
     let mut after = rich_client();
     after.id = before.id.clone();
     after.status = ClientStatus::Active;
-    store.put_client(after.clone(), true, vec![]).await.unwrap();
+    after.updated_at = before.updated_at;
+    let ended = store.update_client(after.clone(), vec![]).await.unwrap();
+    assert!(matches!(ended, Updated::Yes { updated_at, .. } if updated_at > before.updated_at));
+    after.updated_at = UnixMillis(before.updated_at.0 + 1);
     after.status = before.status;
     after.source = before.source;
     after.issued_at = before.issued_at;
@@ -81,24 +72,30 @@ async fn replacing_a_client_keeps_status_source_and_age(db: Database) {
     assert_eq!(*found, after);
 }
 
+/// So many tokens and their families.
+fn ended(count: u64) -> Option<RevokeCount> {
+    Some(RevokeCount {
+        families: count,
+        tokens: count,
+        ..RevokeCount::default()
+    })
+}
+
 async fn a_revoked_client_stays_revoked(db: Database) {
     let store = db.open().await;
     let client = client();
     let id = client.id.to_string();
-    store
-        .put_client(client.clone(), false, vec![])
-        .await
-        .unwrap();
+    store.create_client(client.clone(), vec![]).await.unwrap();
     let held = founded(&store, "u", &id).await;
     let set = |status| store.set_client_status(id.clone(), status, vec![]);
-    assert!(set(ClientStatus::Suspended).await.unwrap());
+    assert_eq!(set(ClientStatus::Suspended).await.unwrap(), ended(0));
     let jti = held.issuance.jti.as_str();
     assert_eq!(store.issuance(jti).await.unwrap().unwrap().revoked_at, None);
-    assert!(set(ClientStatus::Active).await.unwrap());
-    assert!(set(ClientStatus::Revoked).await.unwrap());
+    assert_eq!(set(ClientStatus::Active).await.unwrap(), ended(0));
+    assert_eq!(set(ClientStatus::Revoked).await.unwrap(), ended(1));
     let token = store.issuance(jti).await.unwrap().unwrap();
     assert_eq!(token.revoked_at, Some(NOW));
-    assert!(!set(ClientStatus::Active).await.unwrap());
+    assert_eq!(set(ClientStatus::Active).await.unwrap(), None);
     let found = store.client(&id).await.unwrap().unwrap();
     assert_eq!(found.status, ClientStatus::Revoked);
 }
@@ -107,13 +104,13 @@ async fn a_status_that_does_not_change_is_not_recorded(db: Database) {
     let store = db.open().await;
     let client = client();
     let id = client.id.to_string();
-    store.put_client(client, false, vec![]).await.unwrap();
+    store.create_client(client, vec![]).await.unwrap();
     for (id, changes) in [(id.clone(), true), (id, false), ("nobody".into(), false)] {
         let audit = vec![event(AuditAction::ClientSuspended)];
         let changed = store
             .set_client_status(id, ClientStatus::Suspended, audit)
             .await;
-        assert_eq!(changed.unwrap(), changes);
+        assert_eq!(changed.unwrap().is_some(), changes);
     }
     let recorded = store.audit(&AuditFilter::default(), &Page::default()).await;
     assert_eq!(recorded.unwrap().len(), 1);
@@ -125,10 +122,7 @@ async fn deleting_a_client_ends_what_it_holds(db: Database) {
     let user = user().id.to_string();
     let mut held = vec![];
     for client in [&gone, &stays] {
-        store
-            .put_client(client.clone(), false, vec![])
-            .await
-            .unwrap();
+        store.create_client(client.clone(), vec![]).await.unwrap();
         held.push(founded(&store, &user, client.id.as_str()).await);
     }
     store
@@ -137,13 +131,9 @@ async fn deleting_a_client_ends_what_it_holds(db: Database) {
         .unwrap();
     let audit = vec![event(AuditAction::ClientDeleted)];
     let id = gone.id.to_string();
-    assert!(
-        store
-            .delete_client(id.clone(), audit.clone())
-            .await
-            .unwrap()
-    );
-    assert!(!store.delete_client(id.clone(), audit).await.unwrap());
+    let delete = || store.delete_client(id.clone(), audit.clone());
+    assert_eq!(delete().await.unwrap(), ended(1));
+    assert_eq!(delete().await.unwrap(), None);
     assert!(store.client(&id).await.unwrap().is_none());
     for (held, revoked) in held.iter().zip([Some(NOW), None]) {
         let token = store.issuance(held.issuance.jti.as_str()).await.unwrap();
@@ -174,10 +164,7 @@ async fn clients_are_listed_newest_first_and_in_pages(db: Database) {
         if age == 4 {
             client.status = ClientStatus::Suspended;
         }
-        store
-            .put_client(client.clone(), false, vec![])
-            .await
-            .unwrap();
+        store.create_client(client.clone(), vec![]).await.unwrap();
         newest_first.push(client);
     }
     let everything = ClientFilter::default();
@@ -218,10 +205,7 @@ async fn a_search_finds_text_in_names_and_ids_in_any_case(db: Database) {
     with_url.id = format!("https://Tools.example/{}", id()).into();
     with_url.name = ODD.into();
     for client in [&named, &with_url] {
-        store
-            .put_client(client.clone(), false, vec![])
-            .await
-            .unwrap();
+        store.create_client(client.clone(), vec![]).await.unwrap();
     }
     let search = async |text: &str| {
         let filter = ClientFilter {

@@ -18,10 +18,7 @@ on_both!(
 async fn a_write_that_fails_fails_alone(db: Database) {
     let store = db.open().await;
     let taken = client();
-    store
-        .put_client(taken.clone(), false, vec![])
-        .await
-        .unwrap();
+    store.create_client(taken.clone(), vec![]).await.unwrap();
     for round in 0..10 {
         let mut running = JoinSet::new();
         for index in 0..100 {
@@ -32,7 +29,7 @@ async fn a_write_that_fails_fails_alone(db: Database) {
             let store = store.clone();
             running.spawn(async move {
                 let audit = vec![event(AuditAction::ClientRegistered)];
-                (index, store.put_client(client, false, audit).await)
+                (index, store.create_client(client, audit).await)
             });
         }
         for (index, outcome) in running.join_all().await {
@@ -101,7 +98,7 @@ async fn many_kinds_of_writes_at_once_all_succeed(db: Database) {
         let store = store.clone();
         running.spawn(async move {
             match index % 4 {
-                0 => store.put_client(client(), false, vec![]).await.unwrap(),
+                0 => store.create_client(client(), vec![]).await.unwrap(),
                 1 => store.create_user(user(), vec![]).await.unwrap(),
                 2 => store.create_resource(resource(), vec![]).await.unwrap(),
                 _ => {

@@ -21,6 +21,7 @@ mod resources;
 mod revocations;
 mod samples;
 mod users;
+mod versions;
 
 /// Runs each rule, an `async fn(Database)`, on both databases.
 macro_rules! on_both {

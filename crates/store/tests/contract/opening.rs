@@ -83,10 +83,7 @@ async fn open_and_record() {
 async fn opening_an_existing_database_changes_nothing(db: Database) {
     let first = db.open().await;
     let client = client();
-    first
-        .put_client(client.clone(), false, vec![])
-        .await
-        .unwrap();
+    first.create_client(client.clone(), vec![]).await.unwrap();
     let migrations = "SELECT description FROM _sqlx_migrations ORDER BY version";
     let before = db.texts(migrations).await;
     drop(first);
@@ -145,10 +142,7 @@ async fn a_sqlite_file_works_without_write_ahead_log() {
         let store = store.clone();
         running.spawn(async move {
             let client = client();
-            store
-                .put_client(client.clone(), false, vec![])
-                .await
-                .unwrap();
+            store.create_client(client.clone(), vec![]).await.unwrap();
             assert!(store.client(client.id.as_str()).await.unwrap().is_some());
         });
     }
@@ -239,10 +233,7 @@ async fn changes_are_seen_while_a_write_waits_for_another_processes_lock() {
     let store = db.open().await;
     let client = client();
     let id = client.id.as_str();
-    store
-        .put_client(client.clone(), false, vec![])
-        .await
-        .unwrap();
+    store.create_client(client.clone(), vec![]).await.unwrap();
     let mut other = db.file().await;
     sqlx::raw_sql("BEGIN IMMEDIATE")
         .execute(&mut other)
@@ -265,4 +256,28 @@ async fn changes_are_seen_while_a_write_waits_for_another_processes_lock() {
     .await;
     sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
     waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_files_of_a_new_database_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let db = Database::sqlite();
+    let store = db.open().await;
+    let audit = vec![event(AuditAction::ClientRegistered)];
+    store.create_client(client(), audit).await.unwrap();
+    let folder = db.path().parent().unwrap().to_owned();
+    let mode = |path: &std::path::Path| {
+        let metadata = std::fs::metadata(path).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&folder), 0o700);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        names.push(path.file_name().unwrap().to_string_lossy().into_owned());
+    }
+    for name in ["authserver.db", "authserver.db-wal"] {
+        assert!(names.iter().any(|own| own == name), "{name}: {names:?}");
+    }
 }

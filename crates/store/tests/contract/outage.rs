@@ -130,10 +130,7 @@ async fn an_instance_whose_listener_dies_reads_from_the_database_until_it_hears_
     let store = db.open().await;
     let client = client();
     let id = client.id.as_str();
-    store
-        .put_client(client.clone(), false, vec![])
-        .await
-        .unwrap();
+    store.create_client(client.clone(), vec![]).await.unwrap();
     hears(&store).await;
     assert!(store.client(id).await.unwrap().is_some());
     for status in [ClientStatus::Suspended, ClientStatus::Active] {

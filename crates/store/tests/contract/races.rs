@@ -20,7 +20,7 @@ const CALLERS: usize = 32;
 const ROUNDS: usize = 200;
 
 /// Runs `call` for all callers at once, odd ones on the second instance.
-async fn at_once<T, F>(
+pub async fn at_once<T, F>(
     stores: &[Store; 2],
     callers: usize,
     call: impl Fn(Store, usize) -> F,

@@ -3,8 +3,8 @@
 use crate::database::Database;
 use crate::on_both;
 use crate::samples::{authorize, code, event, resource, rich_resource, scopes};
-use domain::AuditAction;
-use store::{NewConsent, StoreError};
+use domain::{AuditAction, UnixMillis};
+use store::{NewConsent, RevokeCount, StoreError, Updated};
 
 on_both!(
     resources_read_back_as_written_and_by_every_name,
@@ -66,12 +66,20 @@ async fn updating_a_resource_writes_every_field(db: Database) {
     );
     let mut after = rich_resource();
     after.id = before.id.clone();
-    assert!(store.update_resource(after.clone(), vec![]).await.unwrap());
+    let updated_at = UnixMillis(after.updated_at.0 + 1);
+    let written = Updated::Yes {
+        updated_at,
+        ended: RevokeCount::default(),
+    };
+    let ended = store.update_resource(after.clone(), vec![]).await.unwrap();
+    assert_eq!(ended, written);
+    after.updated_at = updated_at;
     let catalog = store.resources().await.unwrap();
     assert_eq!(**catalog.by_id(before.id.as_str()).unwrap(), after);
     assert!(catalog.named(&before.slug).is_none());
     let audit = vec![event(AuditAction::ResourcePatched)];
-    assert!(!store.update_resource(resource(), audit).await.unwrap());
+    let ended = store.update_resource(resource(), audit).await.unwrap();
+    assert_eq!(ended, Updated::Gone);
     assert_eq!(db.count("audit_events").await, 0);
 }
 

@@ -171,7 +171,6 @@ pub fn code(user: &str, client: &str) -> AuthorizationCode {
         client_id: client.into(),
         user_id: user.into(),
         redirect_uri: "http://127.0.0.1/callback".into(),
-        redirect_uri_given: false,
         code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
         scope: ScopeSet::default(),
         resources: vec![],

@@ -3,9 +3,9 @@
 use crate::database::{Database, NOW};
 use crate::on_both;
 use crate::samples::{digest, event, founded, rich_user, session, user};
-use domain::{AuditAction, UserStatus};
+use domain::{AuditAction, UnixMillis, UserStatus};
 use std::time::Duration;
-use store::{Page, StoreError};
+use store::{Page, RevokeCount, StoreError, Updated};
 
 on_both!(
     users_read_back_as_written,
@@ -18,6 +18,14 @@ on_both!(
     a_session_ends_by_itself,
     a_new_session_replaces_the_one_before,
 );
+
+/// What one session with one family holds.
+const EVERYTHING: RevokeCount = RevokeCount {
+    families: 1,
+    tokens: 1,
+    sessions: 1,
+    consents: 0,
+};
 
 async fn users_read_back_as_written(db: Database) {
     let store = db.open().await;
@@ -76,17 +84,19 @@ async fn updating_a_user_writes_every_field(db: Database) {
     store.create_user(before.clone(), vec![]).await.unwrap();
     let mut after = rich_user();
     after.id = before.id.clone();
-    after.updated_at = NOW.plus(Duration::from_secs(1));
-    assert!(
-        store
-            .update_user(after.clone(), false, vec![])
-            .await
-            .unwrap()
-    );
+    after.updated_at = before.updated_at;
+    let written = |ended| Updated::Yes {
+        updated_at: UnixMillis(before.updated_at.0 + 1),
+        ended,
+    };
+    let ended = store.update_user(after.clone(), false, vec![]).await;
+    assert_eq!(ended.unwrap(), written(RevokeCount::default()));
+    after.updated_at.0 += 1;
     let found = store.user(before.id.as_str()).await.unwrap().unwrap();
     assert_eq!(*found, after);
     let audit = vec![event(AuditAction::UserUpdated)];
-    assert!(!store.update_user(user(), true, audit).await.unwrap());
+    let ended = store.update_user(user(), true, audit).await.unwrap();
+    assert_eq!(ended, Updated::Gone);
     assert_eq!(db.count("audit_events").await, 0);
 }
 
@@ -110,7 +120,8 @@ async fn ending_all_of_a_user_leaves_other_users_alone(db: Database) {
         held.push((session, code, founded));
     }
     ended.status = UserStatus::Disabled;
-    assert!(store.update_user(ended, true, vec![]).await.unwrap());
+    let ended = store.update_user(ended, true, vec![]).await.unwrap();
+    assert!(matches!(ended, Updated::Yes { ended, .. } if ended == EVERYTHING));
     for ((session, code, founded), alive) in held.iter().zip([false, true]) {
         let found = store.session(&session.token).await.unwrap();
         assert_eq!(found.is_some(), alive);
@@ -136,8 +147,9 @@ async fn deleting_a_user_ends_everything_of_theirs(db: Database) {
         .unwrap();
     let founded = founded(&store, &id, "c").await;
     let audit = vec![event(AuditAction::UserDeleted)];
-    assert!(store.delete_user(id.clone(), audit.clone()).await.unwrap());
-    assert!(!store.delete_user(id.clone(), audit).await.unwrap());
+    let delete = || store.delete_user(id.clone(), audit.clone());
+    assert_eq!(delete().await.unwrap(), Some(EVERYTHING));
+    assert_eq!(delete().await.unwrap(), None);
     assert!(store.user(&id).await.unwrap().is_none());
     assert_eq!(store.session(&session.token).await.unwrap(), None);
     let token = store.issuance(founded.issuance.jti.as_str()).await.unwrap();

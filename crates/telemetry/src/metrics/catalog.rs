@@ -37,7 +37,7 @@ catalog! {
         name: "authserver_tokens_revoked_total",
         labels: ["reason"],
         unit: "{token}",
-        help: "Tokens revoked.",
+        help: "Tokens and token families revoked.",
         worry: "family_revocation or code_reuse grow: something stolen was used.",
     }
     auth_denied: Counter<DenyReason> {

@@ -55,11 +55,7 @@ label! {
         InvalidScope = "invalid_scope",
         /// A resource that is not registered, or not what was authorized.
         InvalidTarget = "invalid_target",
-        /// `prompt=none`, and nobody is signed in.
-        LoginRequired = "login_required",
-        /// `prompt=none`, and the user has to be asked.
-        ConsentRequired = "consent_required",
-        /// The user said no.
+        /// A link that was made for somebody else.
         AccessDenied = "access_denied",
 
         // Sign-in and forms.

@@ -11,12 +11,15 @@ mod login;
 mod oauth;
 mod page;
 
-use crate::shell::{AddressLimiter, RateLimitLayer, ShellState};
+use crate::shell::{AddressLimiter, RateLimitLayer, Refusal, ShellState};
+use ::oauth::ErrorCode;
 use axum::Router;
 use axum::routing::{get, post};
-use engine::Engine;
+use engine::{Engine, Error};
 use page::Pages;
+use std::pin::Pin;
 use std::sync::Arc;
+use telemetry::metrics::DenyReason;
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -91,6 +94,10 @@ fn well_known(base: &str) -> Router<App> {
             get(discovery::any_resource),
         )
         .route(
+            "/.well-known/oauth-protected-resource/",
+            get(discovery::any_resource),
+        )
+        .route(
             "/.well-known/oauth-protected-resource/{*reference}",
             get(discovery::resource),
         );
@@ -106,6 +113,34 @@ fn well_known(base: &str) -> Router<App> {
             );
     }
     router
+}
+
+/// Has the engine record what the shell refuses in place of a handler.
+#[must_use]
+pub fn with_refusals_recorded(shell: ShellState, engine: &Engine) -> ShellState {
+    let engine = engine.clone();
+    let record = move |endpoint, refusal| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let engine = engine.clone();
+        Box::pin(async move { engine.refuse_unread(endpoint, &error_of(refusal)).await })
+    };
+    ShellState {
+        record_refusal: Some(Arc::new(record)),
+        ..shell
+    }
+}
+
+/// A refusal of the shell in the engine's words.
+fn error_of(refusal: Refusal) -> Error {
+    let reason = match refusal.code() {
+        ErrorCode::ServerError => DenyReason::ServerError,
+        ErrorCode::TemporarilyUnavailable => DenyReason::TemporarilyUnavailable,
+        _ => DenyReason::InvalidRequest,
+    };
+    let description = refusal.description();
+    Error {
+        cause: Some(description.clone()),
+        ..Error::new(refusal.code(), reason, description)
+    }
 }
 
 /// Gives the shell the product's own page for errors that a browser gets to see.

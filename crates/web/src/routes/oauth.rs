@@ -2,7 +2,7 @@
 
 use super::App;
 use super::answer::{Asked, json, logged};
-use ::oauth::dpop;
+use ::oauth::{Endpoint, dpop};
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -11,7 +11,12 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
 /// What clients send is a form (RFC 6749 §4.1.3); JSON is the one other thing they try.
-fn check_form(headers: &HeaderMap) -> Result<(), Error> {
+async fn check_form(
+    app: &App,
+    endpoint: Endpoint,
+    asked: &Asked,
+    headers: &HeaderMap,
+) -> Result<(), Response> {
     let is_json = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -22,9 +27,10 @@ fn check_form(headers: &HeaderMap) -> Result<(), Error> {
                 .starts_with("application/json")
         });
     if is_json {
-        return Err(Error::invalid_request(
-            "the body is JSON; send application/x-www-form-urlencoded",
-        ));
+        let error =
+            Error::invalid_request("the body is JSON; send application/x-www-form-urlencoded");
+        app.engine.refuse_unread(endpoint, &error).await;
+        return Err(asked.refuse(&error));
     }
     Ok(())
 }
@@ -43,8 +49,8 @@ pub(crate) async fn token(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(error) = check_form(&headers) {
-        return asked.refuse(&error);
+    if let Err(refused) = check_form(&app, Endpoint::Token, &asked, &headers).await {
+        return logged(refused);
     }
     let proofs = headers
         .get_all(dpop::HEADER)
@@ -74,8 +80,8 @@ pub(crate) async fn revoke(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(error) = check_form(&headers) {
-        return asked.refuse(&error);
+    if let Err(refused) = check_form(&app, Endpoint::Revocation, &asked, &headers).await {
+        return refused;
     }
     match app.engine.revoke(authorization(&headers), &body).await {
         Ok(()) => json(StatusCode::OK, "{}"),
@@ -90,8 +96,8 @@ pub(crate) async fn introspect(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(error) = check_form(&headers) {
-        return asked.refuse(&error);
+    if let Err(refused) = check_form(&app, Endpoint::Introspection, &asked, &headers).await {
+        return refused;
     }
     match app.engine.introspect(authorization(&headers), &body).await {
         Ok(answer) => json(StatusCode::OK, Bytes::from_owner(answer)),

@@ -20,7 +20,6 @@ use super::exchange::Exchange;
 use super::refusal::accept_of;
 use super::spare_random::SpareRandom;
 use super::state::ShellState;
-use super::surface::Area;
 use crate::serve::PeerAddress;
 
 /// The header with the id of a request, both ways.
@@ -76,7 +75,7 @@ impl Shared {
             client,
             started: Stopwatch::start(),
             surface: self.state.surface,
-            area: Area::below(&self.state.base_path, request.uri().path()),
+            area: self.state.area_of(request.uri().path()),
             accept: accept_of(headers),
             error_page: self.state.error_page.clone(),
             route: OnceLock::new(),

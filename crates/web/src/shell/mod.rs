@@ -8,6 +8,7 @@
 //! | [`arrival`] | gives the request its ids and its client address, and the answer their headers |
 //! | [`measure`] | counts and times it |
 //! | [`access_log`] | writes one line when it ends |
+//! | [`report`] | has refusals recorded that come in place of a handler's answer |
 //! | [`security_headers`] | tells browsers what they must not do |
 //! | [`cross_origin`] | lets scripts of configured origins call the OAuth endpoints (CORS) |
 //! | [`mod@panic`] | turns a panic into a 500 |
@@ -31,6 +32,7 @@ pub mod measure;
 pub mod panic;
 pub mod rate_limit;
 pub mod refusal;
+pub mod report;
 pub mod route;
 pub mod security_headers;
 mod spare_random;
@@ -53,6 +55,7 @@ pub use exchange::Exchange;
 pub use limiter::AddressLimiter;
 pub use rate_limit::RateLimitLayer;
 pub use refusal::{ErrorPage, Refusal};
+pub use report::RecordRefusal;
 pub use state::ShellState;
 pub use surface::Surface;
 
@@ -82,6 +85,7 @@ where
     let service = panic::CatchPanic::new(service);
     let service = cross_origin::CrossOrigin::new(service, &state.allowed_origins);
     let service = security_headers::SecurityHeaders::new(service, state.surface, state.https);
+    let service = report::Report::new(service, state.record_refusal.clone());
     let service = access_log::AccessLog::new(service);
     let service = measure::Measure::new(service, state.metrics.clone());
     arrival::Arrival::new(service, state)

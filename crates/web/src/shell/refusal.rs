@@ -56,7 +56,9 @@ impl Refusal {
         }
     }
 
-    fn code(self) -> ErrorCode {
+    /// What the caller is told in one word.
+    #[must_use]
+    pub fn code(self) -> ErrorCode {
         match self {
             Self::UnknownPath => ErrorCode::NotFound,
             Self::WrongMethod
@@ -69,7 +71,9 @@ impl Refusal {
         }
     }
 
-    fn description(self) -> String {
+    /// What the caller is told in a sentence.
+    #[must_use]
+    pub fn description(self) -> String {
         match self {
             Self::UnknownPath => "there is nothing at this path".into(),
             Self::WrongMethod => {
@@ -94,7 +98,24 @@ impl Refusal {
         }
     }
 
-    /// The answer: a page for a browser that asks for one, else the two vocabularies of
+    /// Whether it refuses what a handler would otherwise have answered. Requests that no handler
+    /// is for are none of these, nor those beyond a rate, which must cost nothing.
+    #[must_use]
+    pub fn is_in_place_of_handler(self) -> bool {
+        match self {
+            Self::BodyTooSlow
+            | Self::BodyBroken
+            | Self::BodyTooLarge(_)
+            | Self::Panicked
+            | Self::HandlerTooSlow => true,
+            Self::UnknownPath
+            | Self::WrongMethod
+            | Self::TargetTooLong(_)
+            | Self::TooManyRequests(_) => false,
+        }
+    }
+
+    /// The answer, which has the refusal in its extensions: a page for a browser that asks for one, else the two vocabularies of
     /// [`ErrorBody`] as JSON.
     pub fn answer(self, exchange: &Exchange) -> Response<Body> {
         let status = self.status();
@@ -105,6 +126,7 @@ impl Refusal {
         )
         .with_status(status.as_u16());
         let mut response = answer_error(&body, exchange);
+        response.extensions_mut().insert(self);
         if let Self::TooManyRequests(seconds) = self {
             let headers = response.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -153,7 +175,7 @@ impl Form {
         match (exchange.surface, exchange.area) {
             (Surface::Admin, _) => Self::Problem,
             // Clients of these parse JSON, whatever else they say (RFC 6749 §5.2).
-            (_, Area::Endpoint) if accept.map(preferred) == Some(Self::Page) => Self::Json,
+            (_, Area::Endpoint(_)) if accept.map(preferred) == Some(Self::Page) => Self::Json,
             _ => accept.map_or(Self::Json, preferred),
         }
     }

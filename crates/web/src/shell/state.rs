@@ -11,7 +11,8 @@ use telemetry::trace::Tracer;
 
 use super::limiter::AddressLimiter;
 use super::refusal::ErrorPage;
-use super::surface::Surface;
+use super::report::RecordRefusal;
+use super::surface::{Area, Surface};
 
 /// Largest request body on the public listener.
 pub const PUBLIC_BODY_LIMIT: usize = 64 * 1024;
@@ -38,6 +39,8 @@ pub struct ShellState {
     pub allowed_origins: Vec<String>,
     /// Path of the issuer, without a slash at its end; empty at the root.
     pub base_path: Arc<str>,
+    /// Path of the metrics, where this listener has them.
+    pub scrape_path: Option<Arc<str>>,
     /// Whether clients reach this server over https.
     pub https: bool,
     /// Limit per client address, if there is one.
@@ -48,6 +51,8 @@ pub struct ShellState {
     pub handler_timeout: Duration,
     /// Makes the page for errors that a browser gets to see; without it they get JSON.
     pub error_page: Option<ErrorPage>,
+    /// Records what the shell refuses at the endpoints that software calls.
+    pub record_refusal: Option<RecordRefusal>,
 }
 
 impl ShellState {
@@ -71,6 +76,7 @@ impl ShellState {
                 .map(ToString::to_string)
                 .collect(),
             base_path: config.server.issuer.path().into(),
+            scrape_path: None,
             https: config.server.issuer.is_https(),
             rate_limit: limit
                 .enabled
@@ -80,7 +86,16 @@ impl ShellState {
             body_limit: PUBLIC_BODY_LIMIT,
             handler_timeout: config.server.write_timeout,
             error_page: None,
+            record_refusal: None,
         }
+    }
+
+    /// The area that `path` lies in on this listener.
+    pub(super) fn area_of(&self, path: &str) -> Area {
+        if self.scrape_path.as_deref() == Some(path) {
+            return Area::Probe;
+        }
+        Area::below(&self.base_path, path)
     }
 
     /// The shell of the admin listener: larger bodies, no foreign scripts, no HSTS because it
@@ -90,6 +105,7 @@ impl ShellState {
             surface: Surface::Admin,
             allowed_origins: Vec::new(),
             base_path: Arc::default(),
+            scrape_path: Some(config.observability.metrics.path.as_str().into()),
             https: false,
             rate_limit: None,
             body_limit: ADMIN_BODY_LIMIT,

@@ -1,6 +1,8 @@
 //! Which part of the server a request is for. What the shell does differently for different
 //! requests, it decides by these alone.
 
+use oauth::Endpoint;
+
 /// A listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
@@ -13,12 +15,12 @@ pub enum Surface {
 /// The use of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
-    /// Asked for by orchestrators and scrapers: `/livez`, `/health`, `/ready`, `/metrics`.
+    /// Asked for by orchestrators and scrapers: `/livez`, `/health`, `/ready`, the metrics.
     Probe,
     /// Public documents: `/.well-known/…`, keys included.
     Discovery,
     /// OAuth endpoints that software calls, never a browser by navigation.
-    Endpoint,
+    Endpoint(Endpoint),
     /// Everything else: pages, the admin API.
     Other,
 }
@@ -27,11 +29,11 @@ impl Area {
     /// The area that `path` lies in.
     #[must_use]
     pub fn of(path: &str) -> Self {
+        if let Some(endpoint) = Endpoint::at(path) {
+            return Self::Endpoint(endpoint);
+        }
         match path {
-            "/livez" | "/health" | "/ready" | "/metrics" => Self::Probe,
-            "/oauth/token" | "/oauth/register" | "/oauth/revoke" | "/oauth/introspect" => {
-                Self::Endpoint
-            }
+            "/livez" | "/health" | "/ready" => Self::Probe,
             // An issuer with a path may have its documents below that path.
             _ if path.contains("/.well-known/") => Self::Discovery,
             _ => Self::Other,
@@ -51,7 +53,7 @@ impl Area {
     /// Whether scripts of other origins may be let in. Pages are never among these.
     #[must_use]
     pub fn is_for_scripts(self) -> bool {
-        matches!(self, Self::Discovery | Self::Endpoint)
+        matches!(self, Self::Discovery | Self::Endpoint(_))
     }
 
     /// Whether its requests are so frequent and uniform that they are only logged for debugging.
@@ -94,8 +96,8 @@ mod tests {
     #[test]
     fn the_path_of_the_issuer_changes_no_area() {
         for (path, area) in [
-            ("/tenant/oauth/token", Area::Endpoint),
-            ("/oauth/token", Area::Endpoint),
+            ("/tenant/oauth/token", Area::Endpoint(Endpoint::Token)),
+            ("/oauth/token", Area::Endpoint(Endpoint::Token)),
             ("/tenant/livez", Area::Probe),
             ("/tenant/.well-known/jwks.json", Area::Discovery),
             (
@@ -108,6 +110,7 @@ mod tests {
         ] {
             assert_eq!(Area::below("/tenant", path), area, "{path}");
         }
-        assert_eq!(Area::below("", "/oauth/token"), Area::Endpoint);
+        let revoke = Area::Endpoint(Endpoint::Revocation);
+        assert_eq!(Area::below("", "/oauth/revoke"), revoke);
     }
 }

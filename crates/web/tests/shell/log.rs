@@ -10,7 +10,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use crate::server::{PATIENCE, Server, request};
+use crate::server::{PATIENCE, Server, Setup, request};
 
 /// The lines written on this thread while it lives.
 struct Lines {
@@ -89,6 +89,26 @@ async fn the_area_and_the_outcome_decide_the_level() {
     assert_eq!(written.len(), 2, "the panic and the request: {written:?}");
     assert!(written.iter().all(|line| line.starts_with("ERROR")));
     assert!(written[0].contains("panic=\"on purpose\""));
+}
+
+#[tokio::test]
+async fn a_scrape_is_quiet_wherever_the_metrics_are() {
+    let mut setup = Setup {
+        admin: true,
+        ..Setup::default()
+    };
+    setup.config.observability.metrics.path = String::from("/items/metrics");
+    let server = Server::with(setup).await;
+    let lines = Lines::collect();
+    for (path, level) in [
+        ("/items/metrics", "DEBUG"),
+        ("/items/7", "INFO"),
+        ("/metrics", "INFO"),
+    ] {
+        server.get(path, &[]).await;
+        let written = lines.take();
+        assert!(written[0].starts_with(level), "{path}: {written:?}");
+    }
 }
 
 #[tokio::test]

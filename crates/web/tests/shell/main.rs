@@ -9,5 +9,6 @@ mod cross_origin;
 mod end;
 mod limits;
 mod log;
+mod reports;
 mod server;
 mod tls;

@@ -129,6 +129,11 @@ fn routes(release: Arc<Notify>, waiting: Arc<Notify>) -> Router {
             "/oauth/token",
             post(|body: Bytes| async move { body.len().to_string() }),
         )
+        .route("/oauth/revoke", get(panics))
+        .route(
+            "/oauth/introspect",
+            get(|| async { std::future::pending::<()>().await }),
+        )
         .route("/.well-known/jwks.json", get(|| async { "{}" }))
         .route(
             "/csp",

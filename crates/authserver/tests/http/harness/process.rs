@@ -28,10 +28,8 @@ impl Deref for Process {
 impl Process {
     /// Starts a server on `database` and waits until it is ready.
     pub async fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
-        let instance = Instance {
-            public: free_address(),
-            admin: free_address(),
-        };
+        let [public, admin] = free_addresses();
+        let instance = Instance { public, admin };
         let log = database
             .folder()
             .path()
@@ -82,6 +80,13 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-HUP", &id]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
     /// SIGKILL, at once.
     pub fn kill(&mut self) {
         self.child.kill().expect("the process is there");
@@ -117,7 +122,9 @@ fn program(database: &Database) -> Command {
     command
 }
 
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+/// Two, taken at the same time, so that they differ.
+fn free_addresses() -> [SocketAddr; 2] {
+    let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listeners = [bind(), bind()];
+    listeners.map(|listener| listener.local_addr().expect("its address"))
 }

@@ -223,6 +223,7 @@ fn serve(engine: &Engine) -> Instance {
     let config = engine.config();
     let shell = ShellState::public(config, engine.metrics().clone(), Arc::clone(&rng));
     let shell = web::routes::with_error_page(shell, engine);
+    let shell = web::routes::with_refusals_recorded(shell, engine);
     let public = web::shell::wrap(web::routes::router(engine.clone()), shell);
     let shell = ShellState::admin(config, engine.metrics().clone(), rng);
     let router = admin::rest::router(engine.clone(), ADMIN_KEY.into());

@@ -132,7 +132,7 @@ proptest! {
 
     #[test]
     fn any_members_are_read_or_refused(
-        header in r#"\{"typ":"dpop\+jwt","alg":"(ES256|RS256|PS256|EdDSA)","jwk":\{"kty":"(EC|RSA|OKP)","crv":"(P-256|Ed25519)",("(x|y|n|e|d)":"[A-Za-z0-9_-]{0,44}",){0,3}"z":0\}\}"#,
+        header in r#"\{"typ":"dpop\+jwt","alg":"(ES256|RS256|PS256|EdDSA|Ed25519)","jwk":\{"kty":"(EC|RSA|OKP)","crv":"(P-256|Ed25519)",("(x|y|n|e|d)":"[A-Za-z0-9_-]{0,44}",){0,3}"z":0\}\}"#,
         claims in r#"\{("(jti|htm|htu|iat|x)":("[ -~]{0,9}"|[0-9.e-]{1,6}|null|\{\}),){0,5}"y":[01]\}"#,
     ) {
         let proof = format!("{}.{}.AAAA", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));

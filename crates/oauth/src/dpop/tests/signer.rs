@@ -33,7 +33,9 @@ impl Signer {
             }
             DpopAlgorithm::Rs256 => Key::Rsa(rsa(), &RSA_PKCS1_SHA256),
             DpopAlgorithm::Ps256 => Key::Rsa(rsa(), &RSA_PSS_SHA256),
-            DpopAlgorithm::EdDsa => Key::Ed(Ed25519KeyPair::generate().unwrap()),
+            DpopAlgorithm::EdDsa | DpopAlgorithm::Ed25519 => {
+                Key::Ed(Ed25519KeyPair::generate().unwrap())
+            }
         };
         Self { alg, key }
     }

@@ -1,0 +1,32 @@
+//! Rows that are read, changed and written back. Such a row carries its version in `updated_at`,
+//! and is written only while that is still its version: who comes second does not undo what who
+//! came first has done.
+
+use super::ledger::Tx;
+use crate::{Change, Result, Updated};
+use domain::UnixMillis;
+
+/// The version after the one that was `read`: the time, or a little later if the row has had
+/// that one already.
+pub(crate) fn next(read: UnixMillis, now: UnixMillis) -> UnixMillis {
+    now.max(UnixMillis(read.0.saturating_add(1)))
+}
+
+/// What a write comes to that met no row of its version. `there` selects the row by its id.
+pub(crate) async fn missed(
+    tx: &mut Tx,
+    there: &'static str,
+    id: &str,
+    row: Change,
+) -> Result<Updated> {
+    // The caller may have read from a cache that has not heard of the change yet; now it has.
+    tx.changed(row);
+    let found = sqlx::query(there)
+        .bind(id)
+        .fetch_optional(&mut *tx.conn)
+        .await?;
+    Ok(match found {
+        Some(_) => Updated::Stale,
+        None => Updated::Gone,
+    })
+}
