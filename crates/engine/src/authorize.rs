@@ -19,6 +19,7 @@ use std::time::Duration;
 use store::{Authorize, NewConsent};
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::ConsentDecision as DecisionLabel;
+use telemetry::trace::Span;
 
 /// How long a code can be redeemed.
 const CODE_LIFETIME: Duration = Duration::from_secs(600);
@@ -105,7 +106,8 @@ struct Proven {
 impl Engine {
     /// Answers an authorization request of a browser that may be signed in.
     pub async fn authorize(&self, params: &Params, user: Option<&SignedIn>) -> Authorization {
-        self.answer(params, user, None).await
+        let span = Span::start("AuthorizeService.StartAuthorization");
+        span.scope(self.answer(params, user, None)).await
     }
 
     /// Answers the consent form that [`Engine::authorize`] asked for, sent back with the same
@@ -116,7 +118,9 @@ impl Engine {
         user: &SignedIn,
         decision: ConsentDecision,
     ) -> Authorization {
-        self.answer(params, Some(user), Some(decision)).await
+        let span = Span::start("AuthorizeService.Consent");
+        span.scope(self.answer(params, Some(user), Some(decision)))
+            .await
     }
 
     /// What the login page can say about the request it interrupts.

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use store::{Change, Store};
 use telemetry::Stopwatch;
 use telemetry::metrics::DenyReason;
+use telemetry::trace::Span;
 
 /// Answers kept.
 const CAPACITY: u64 = 50_000;
@@ -103,7 +104,9 @@ impl Engine {
             self.introspect_token(&client, token.token.expose_secret())
                 .await
         };
-        let outcome = outcome.await;
+        let outcome = Span::start("IntrospectionService.Introspect")
+            .run(outcome)
+            .await;
         match &outcome {
             Ok(answer) => {
                 self.metrics()

@@ -6,6 +6,7 @@ use crate::{Engine, Result};
 use domain::AuditAction;
 use keys::KeyInfo;
 use telemetry::Stopwatch;
+use telemetry::trace::Span;
 
 impl Engine {
     /// Makes a new signing key. The old one verifies until the last token it signed has ended.
@@ -18,7 +19,8 @@ impl Engine {
 
     async fn rotate_key_by(&self, actor: &str) -> Result<KeyInfo> {
         let algorithm = self.config().signing.algorithm;
-        let key = self.keys().rotate(algorithm).await?;
+        let rotation = self.keys().rotate(algorithm);
+        let key = Span::start("KeyService.Rotate").run(rotation).await?;
         self.metrics().key_rotation.inc();
         self.metrics()
             .set_key_last_rotation(self.keys().last_rotation().seconds());

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use telemetry::RequestContext;
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::LoginOutcome;
+use telemetry::trace::Span;
 
 /// A browser's proven identity.
 #[derive(Debug, Clone)]
@@ -50,6 +51,16 @@ impl Engine {
     /// # Errors
     /// [`DenyReason::LoginFailed`], or [`DenyReason::LockedOut`] with `retry_after`.
     pub async fn sign_in(
+        &self,
+        email: &str,
+        password: &SecretString,
+        replaces: Option<&SignedIn>,
+    ) -> Result<SignIn> {
+        let work = self.check_password(email, password, replaces);
+        Span::start("LoginService.SignIn").run(work).await
+    }
+
+    async fn check_password(
         &self,
         email: &str,
         password: &SecretString,

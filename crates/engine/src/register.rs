@@ -9,6 +9,7 @@ use oauth::registration::{ClientRegistration, RegistrationResponse};
 use oauth::{Endpoint, ErrorCode};
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::RegistrationSource;
+use telemetry::trace::Span;
 
 impl Engine {
     /// Registers the client that `body` describes.
@@ -16,7 +17,8 @@ impl Engine {
     /// # Errors
     /// RFC 7591 §3.2.2; `access_denied` (403) while only operators may register clients.
     pub async fn register(&self, body: &[u8]) -> Result<RegistrationResponse> {
-        let outcome = self.register_client(body).await;
+        let span = Span::start("RegistrationService.Register");
+        let outcome = span.run(self.register_client(body)).await;
         if let Err(error) = &outcome {
             self.refuse_unread(Endpoint::Registration, error).await;
         }

@@ -12,6 +12,7 @@ use secrecy::ExposeSecret as _;
 use store::Revoke;
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::{RevocationHalf, RevocationPath, RevokeReason};
+use telemetry::trace::Span;
 
 impl Engine {
     /// Answers a revocation request (RFC 7009 §2). Whatever the token was, success: a client
@@ -34,7 +35,7 @@ impl Engine {
             let token = PresentedToken::parse(params)?;
             self.revoke_presented(&client, &token).await
         };
-        let outcome = outcome.await;
+        let outcome = Span::start("RevocationService.Revoke").run(outcome).await;
         if let Err(error) = &outcome {
             self.refused(Endpoint::Revocation, None, &caller, error)
                 .await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{ACCEPT, HeaderValue};
-use tracing::Instrument as _;
+use telemetry::trace::Span;
 use url::{Host, Url};
 
 use crate::error::{ClientBuildError, FetchError};
@@ -141,28 +141,28 @@ impl GuardedClient {
     /// See [`FetchError`].
     pub async fn get(&self, url: &Url, options: GetOptions<'_>) -> Result<Document, FetchError> {
         self.check(url)?;
-        let span = tracing::info_span!(
-            "HTTP GET",
-            otel.kind = "client",
-            http.request.method = "GET",
-            server.address = url.host_str(),
-            server.port = url.port_or_known_default(),
-            http.response.status_code = tracing::field::Empty,
-            error.type = tracing::field::Empty,
-        );
-        let answer = tokio::time::timeout(self.policy.timeout, self.fetch(url, options))
-            .instrument(span.clone())
+        let port = i64::from(url.port_or_known_default().unwrap_or_default());
+        let mut span = Span::client("HTTP GET")
+            .with("http.request.method", "GET")
+            .with_display("server.address", url.host_str().unwrap_or_default())
+            .with("server.port", port);
+        let own = span.traceparent().map(|own| own.to_string());
+        let options = GetOptions {
+            traceparent: own.as_deref().or(options.traceparent),
+            ..options
+        };
+        let fetch = self.fetch(url, options);
+        let answer = tokio::time::timeout(self.policy.timeout, fetch)
             .await
             .unwrap_or(Err(FetchError::Timeout));
         match &answer {
-            Ok(_) => {
-                span.record("http.response.status_code", 200);
-            }
+            Ok(_) => span.set("http.response.status_code", 200),
             Err(error) => {
                 if let FetchError::Status(status) | FetchError::Redirect(status) = error {
-                    span.record("http.response.status_code", *status);
+                    span.set("http.response.status_code", i64::from(*status));
                 }
-                span.record("error.type", error.reason());
+                span.set("error.type", error.reason());
+                span.fail(error);
             }
         }
         answer

@@ -16,19 +16,16 @@ macro_rules! read {
         read!(@ at_leisure, $store, $op, $module::$function($($argument),*))
     };
     (@ $patience:ident, $store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {{
-        let stopwatch = Stopwatch::start();
-        let (kind, answer) = match &$store.0.backend {
-            Backend::Sqlite(backend) => (
-                StoreKind::Sqlite,
-                read!(sqlite, backend, $patience, $module::$function($($argument),*)),
-            ),
-            Backend::Postgres(backend) => (
-                StoreKind::Postgres,
-                read!(postgres, backend, $patience, $module::$function($($argument),*)),
-            ),
+        let operation = Operation::begin($store.kind(), Access::Query, DbOp::$op);
+        let answer = match &$store.0.backend {
+            Backend::Sqlite(backend) => {
+                read!(sqlite, backend, $patience, $module::$function($($argument),*))
+            }
+            Backend::Postgres(backend) => {
+                read!(postgres, backend, $patience, $module::$function($($argument),*))
+            }
         };
-        $store.0.metrics.db_operation_duration.record((DbOp::$op, kind), stopwatch.seconds());
-        answer
+        operation.end(&$store.0.metrics, answer)
     }};
     ($database:ident, $backend:ident, $patience:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
         match $backend.reader().await {
@@ -52,27 +49,26 @@ pub(crate) use read;
 /// values; the transaction may run more than once and borrows them each time.
 macro_rules! write {
     ($store:expr, $op:ident, key $key:expr, $module:ident :: $function:ident ( $($argument:ident),* )) => {{
-        let stopwatch = Stopwatch::start();
+        let operation = Operation::begin($store.kind(), Access::Exec, DbOp::$op);
         let key: String = $key.to_owned();
         let arguments = Arc::new(($($argument,)*));
-        let (kind, answer) = match &$store.0.backend {
-            Backend::Sqlite(backend) => (StoreKind::Sqlite, backend.lane(&key).run(move |tx| {
+        let answer = match &$store.0.backend {
+            Backend::Sqlite(backend) => backend.lane(&key).run(move |tx| {
                 let arguments = Arc::clone(&arguments);
                 Box::pin(async move {
                     let ($($argument,)*) = &*arguments;
                     sqlite::both::$module::$function(tx $(, $argument.lend())*).await
                 })
-            }).await),
-            Backend::Postgres(backend) => (StoreKind::Postgres, backend.lane(&key).run(move |tx| {
+            }).await,
+            Backend::Postgres(backend) => backend.lane(&key).run(move |tx| {
                 let arguments = Arc::clone(&arguments);
                 Box::pin(async move {
                     let ($($argument,)*) = &*arguments;
                     postgres::both::$module::$function(tx $(, $argument.lend())*).await
                 })
-            }).await),
+            }).await,
         };
-        $store.0.metrics.db_operation_duration.record((DbOp::$op, kind), stopwatch.seconds());
-        answer
+        operation.end(&$store.0.metrics, answer)
     }};
 }
 
@@ -81,30 +77,19 @@ pub(crate) use write;
 /// Has a token spent, in a lane of whichever database is open.
 macro_rules! spend {
     ($store:expr, $op:ident, key $key:expr, $job:ident($request:ident)) => {{
-        let stopwatch = Stopwatch::start();
+        let operation = Operation::begin($store.kind(), Access::Exec, DbOp::$op);
         let key: String = $key.to_owned();
-        let (kind, answer) = match &$store.0.backend {
-            Backend::Sqlite(backend) => (
-                StoreKind::Sqlite,
-                backend
-                    .lane(&key)
-                    .ask($request, sqlite::both::lane::Job::$job)
-                    .await,
-            ),
-            Backend::Postgres(backend) => (
-                StoreKind::Postgres,
-                backend
-                    .lane(&key)
-                    .ask($request, postgres::both::lane::Job::$job)
-                    .await,
-            ),
+        let answer = match &$store.0.backend {
+            Backend::Sqlite(backend) => {
+                let job = sqlite::both::lane::Job::$job;
+                backend.lane(&key).ask($request, job).await
+            }
+            Backend::Postgres(backend) => {
+                let job = postgres::both::lane::Job::$job;
+                backend.lane(&key).ask($request, job).await
+            }
         };
-        $store
-            .0
-            .metrics
-            .db_operation_duration
-            .record((DbOp::$op, kind), stopwatch.seconds());
-        answer
+        operation.end(&$store.0.metrics, answer)
     }};
 }
 pub(crate) use spend;

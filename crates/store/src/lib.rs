@@ -15,6 +15,7 @@ mod dispatch;
 mod error;
 mod listen;
 mod open;
+mod operation;
 mod postgres;
 mod rows;
 mod sqlite;

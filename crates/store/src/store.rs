@@ -3,6 +3,7 @@
 use crate::cache::Caches;
 use crate::dispatch::{Lend as _, read, spend, write};
 use crate::open::{self, Location};
+use crate::operation::{Access, Operation};
 use crate::{
     AuditFilter, Authorize, ChainReport, Change, ClientFilter, Exchange, Exchanged,
     FrontingLinkState, IssuanceFilter, Issue, Issued, NewConsent, Page, PurgeTarget, RedeemCode,
@@ -16,8 +17,8 @@ use domain::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::Metrics;
 use telemetry::metrics::labels::{DbOp, StoreKind};
-use telemetry::{Metrics, Stopwatch};
 
 /// Writing connections on PostgreSQL.
 const POSTGRES_LANES: u32 = 4;
@@ -103,6 +104,13 @@ impl Store {
             metrics,
             clock,
         })))
+    }
+
+    fn kind(&self) -> StoreKind {
+        match &self.0.backend {
+            Backend::Sqlite(_) => StoreKind::Sqlite,
+            Backend::Postgres(_) => StoreKind::Postgres,
+        }
     }
 
     fn now(&self) -> UnixMillis {

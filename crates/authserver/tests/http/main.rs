@@ -21,6 +21,7 @@ mod issuer_path;
 mod logs;
 mod odd_bytes;
 mod operator;
+mod otlp;
 mod outage;
 mod races;
 mod redirect_uri;

@@ -9,6 +9,7 @@ use oauth::jwt::{self, AccessTokenClaims, Confirmation};
 use oauth::token::{TokenResponse, TokenType, TokenTypeIdentifier};
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::trace::Span;
 
 /// Whom a token speaks for.
 #[derive(Clone, Copy)]
@@ -141,7 +142,9 @@ impl Engine {
         };
         let header = jwt::header(key.algorithm(), key.kid());
         let signing_input = jwt::signing_input(&header, &claims);
-        let signature = self.keys().sign(&key, signing_input.as_bytes()).await?;
+        let span = Span::start("jwt.sign").with("jwt.alg", key.algorithm().as_str());
+        let signing = self.keys().sign(&key, signing_input.as_bytes());
+        let signature = span.run(signing).await?;
         let token = jwt::assemble(signing_input, signature.as_ref());
         let issuance = Issuance {
             jti,

@@ -18,6 +18,7 @@ use possession::Possession;
 use store::ProofUse;
 use telemetry::Stopwatch;
 use telemetry::metrics::DenyReason;
+use telemetry::trace::Span;
 
 /// The answer to a token request.
 #[derive(Debug)]
@@ -107,15 +108,24 @@ impl Engine {
     }
 
     async fn grant(&self, requester: Requester<'_>, request: TokenRequest) -> Result<Issued> {
+        let span = |name| Span::start(name).with_display("oauth.client_id", &requester.client.id);
         match request {
             TokenRequest::AuthorizationCode(request) => {
-                self.authorization_code(requester, request).await
+                let work = span("TokenService.ExchangeCode");
+                work.run(self.authorization_code(requester, request)).await
             }
-            TokenRequest::RefreshToken(request) => self.refresh_token(requester, request).await,
+            TokenRequest::RefreshToken(request) => {
+                let work = span("TokenService.Refresh");
+                work.run(self.refresh_token(requester, request)).await
+            }
             TokenRequest::ClientCredentials(request) => {
-                self.client_credentials(requester, request).await
+                let work = span("TokenService.ClientCredentials");
+                work.run(self.client_credentials(requester, request)).await
             }
-            TokenRequest::TokenExchange(request) => self.token_exchange(requester, request).await,
+            TokenRequest::TokenExchange(request) => {
+                let work = span("TokenService.ExchangeToken");
+                work.run(self.token_exchange(requester, request)).await
+            }
             _ => Err(unsupported("this grant type is not offered")),
         }
     }

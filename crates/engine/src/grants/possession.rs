@@ -7,6 +7,7 @@ use oauth::dpop::{DpopContext, DpopError, DpopProof};
 use std::time::Duration;
 use store::ProofUse;
 use telemetry::metrics::{DenyReason, DpopRejection};
+use telemetry::trace::Span;
 
 /// How far ahead of ours a client's clock may be.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -48,6 +49,10 @@ impl Engine {
             leeway: LEEWAY,
             expected_ath: None,
         };
+        let mut headers = headers.into_iter().peekable();
+        if headers.peek().is_none() {
+            return Ok(None);
+        }
         let check = || {
             let Some(proof) = DpopProof::parse(headers)? else {
                 return Ok(None);
@@ -57,7 +62,9 @@ impl Engine {
             nonces.check(&proof, settings.require_nonce, now, settings.nonce_ttl)?;
             Ok(Some(proof))
         };
-        let proof = check().map_err(|error| self.proof_rejected(error))?;
+        let proof = Span::start("dpop.verify")
+            .run_sync(check)
+            .map_err(|error| self.proof_rejected(error))?;
         Ok(proof.map(|proof| Possession {
             jkt: proof.jkt().to_owned(),
             proof: ProofUse {

@@ -61,10 +61,23 @@ impl Span {
 
     /// Adds an attribute. Never a secret: spans leave the machine.
     pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.set(key, value);
+        self
+    }
+
+    /// Adds an attribute that became known on the way.
+    pub fn set(&mut self, key: &'static str, value: impl Into<Value>) {
         if let Some(open) = &mut self.0 {
             open.attributes.push(KeyValue::new(key, value));
         }
-        self
+    }
+
+    /// The same for a value that has to be written first; it is not when there is no span.
+    pub fn with_display(self, key: &'static str, value: impl Display) -> Self {
+        match self.0 {
+            Some(_) => self.with(key, value.to_string()),
+            None => self,
+        }
     }
 
     /// Says that the work failed.
@@ -80,6 +93,14 @@ impl Span {
         match &self.0 {
             Some(open) => Some(open.context.traceparent()),
             None => RequestContext::with_current(RequestContext::traceparent),
+        }
+    }
+
+    /// Does `work`, which cannot fail, within the span, and ends it.
+    pub async fn scope<F: Future>(self, work: F) -> F::Output {
+        match &self.0 {
+            Some(open) => open.context.clone().scope(work).await,
+            None => work.await,
         }
     }
 

@@ -191,6 +191,7 @@ async fn a_consent_revoked_amid_exchanges_wins(database: Database) {
     let mut stage = Stage::set(&database).await;
     let other = stage.server.beside(&database).await;
     stage.archive(&[&stage.agent, &stage.app], &[]).await;
+    let mut handed_out = 0;
     for round in 0..12 {
         stage.tokens = stage.app.tokens(&mut stage.browser).await;
         stage.agree("notes/read").await;
@@ -214,7 +215,7 @@ async fn a_consent_revoked_amid_exchanges_wins(database: Database) {
         };
         let (mut one, two, ()) = tokio::join!(exchanges(&stage.server), exchanges(&other), revoke);
         one.extend(two);
-        assert!(!one.is_empty(), "round {round}: some came in time");
+        handed_out += one.len();
         for token in one {
             assert!(
                 !stage.agent.is_active(&stage.server, &token).await,
@@ -222,6 +223,7 @@ async fn a_consent_revoked_amid_exchanges_wins(database: Database) {
             );
         }
     }
+    assert!(handed_out > 0, "some came in time");
 }
 
 /// Something that happens to the tokens so far.

@@ -2,6 +2,7 @@
 //! clients and browsers that talk to them in bytes.
 
 mod browser;
+mod collector;
 mod database;
 mod flow;
 mod instance;
@@ -11,6 +12,7 @@ mod server;
 mod wire;
 
 pub use browser::{Browser, field};
+pub use collector::{Collector, attribute, hex};
 pub use database::Database;
 pub use flow::{
     App, Authorize, PASSWORD, Pkce, REDIRECT, RESOURCE, SECOND, Tokens, USER, query_of,
