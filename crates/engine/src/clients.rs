@@ -30,6 +30,8 @@ impl Engine {
             .as_ref()
             .filter(|_| is_client_id_url(id.as_str()));
         let client = match (from_url, stored) {
+            // An operator's word about an id outranks what is published under it.
+            (_, Some(client)) if client.source != ClientSource::Cimd => client,
             (Some(resolver), stored) => {
                 let traceparent =
                     RequestContext::with_current(|context| context.traceparent().to_string());
@@ -39,7 +41,6 @@ impl Engine {
                     .map_err(|error| cimd_refusal(&error))?;
                 Arc::new(self.client_of_document(id, &document, stored.as_deref()))
             }
-            (None, Some(client)) if client.source != ClientSource::Cimd => client,
             (None, _) => {
                 return Err(Error::new(
                     ErrorCode::InvalidClient,

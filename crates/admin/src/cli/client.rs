@@ -37,6 +37,9 @@ pub struct Create {
     /// Its name, shown on the consent page
     #[arg(long)]
     name: String,
+    /// Its client_id, such as a URL that others know it by; made up when absent
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
     /// A redirect URI; may be repeated
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
@@ -123,6 +126,7 @@ pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl 
     match command {
         ClientCommand::Create(create) => {
             let new = NewClient {
+                client_id: create.client_id,
                 name: create.name,
                 redirect_uris: create.redirect_uris,
                 grant_types: create.grant_types,

@@ -2,11 +2,12 @@
 
 use crate::harness::{App, Browser, Database, Process, Server, USER, on_both, within};
 use crate::races::cli;
-use domain::{AuditAction, AuditEvent, ClientStatus, UserStatus};
-use engine::admin::{ClientChange, ResourceChange, UserChange};
+use domain::{AuditAction, AuditEvent, ClientStatus, GrantType, UserStatus};
+use engine::admin::{ClientChange, NewClient, ResourceChange, UserChange};
 use store::{AuditFilter, Page};
 
 on_both!(
+    a_client_id_that_an_operator_chose_is_kept,
     every_act_that_ends_tokens_is_counted,
     changes_are_recorded_by_the_names_of_their_fields,
     changes_made_at_two_instances_at_once_are_all_kept,
@@ -258,5 +259,40 @@ async fn a_reload_is_recorded_with_what_it_found(database: Database) {
             (newest.actor_id.as_str(), newest.detail.as_str()),
             ("system", said)
         );
+    }
+}
+
+async fn a_client_id_that_an_operator_chose_is_kept(database: Database) {
+    let server = Server::start(&database).await;
+    let create = async |id: &str| {
+        let client = NewClient {
+            client_id: Some(id.to_owned()),
+            name: "Chosen".into(),
+            redirect_uris: vec![crate::harness::REDIRECT.into()],
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::ClientCredentials],
+            scope: "notes/read".into(),
+            ..NewClient::default()
+        };
+        server.engine.create_client(client).await
+    };
+    // An https URL: nothing is fetched from there, the operator has said all there is to say.
+    let url = "https://agents.example/planner?x=1&y=a%20b";
+    let created = create(url).await.unwrap();
+    let app = App {
+        client_id: created.client.id.to_string(),
+        secret: created.secret,
+    };
+    assert_eq!(app.client_id, url);
+    let pairs = [
+        ("grant_type", "client_credentials"),
+        ("scope", "notes/read"),
+    ];
+    let token = server.send(&app.call("/oauth/token", &pairs)).await;
+    let token = crate::harness::Tokens::of(&token).access;
+    assert_eq!(crate::harness::Jwt::read(&token).claims["sub"], url);
+    let mut browser = Browser::signed_in(&server).await;
+    app.tokens(&mut browser).await;
+    for bad in [url, "", " a", "a b", "\u{e9}", &"x".repeat(2049)] {
+        assert!(create(bad).await.is_err(), "{bad}");
     }
 }

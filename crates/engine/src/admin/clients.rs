@@ -19,6 +19,8 @@ use telemetry::metrics::labels::RegistrationSource;
 /// A client to create.
 #[derive(Debug, Clone, Default)]
 pub struct NewClient {
+    /// Its `client_id`, such as a URL that others know it by; made up when absent.
+    pub client_id: Option<String>,
     /// Its name.
     pub name: String,
     /// Where authorization responses may go.
@@ -85,6 +87,17 @@ fn parse_scope(scope: &str) -> Result<ScopeSet> {
 
 fn not_found(id: &str) -> Error {
     Error::not_found(format!("there is no client {id}"))
+}
+
+/// An id that an operator chose (RFC 6749 Appendix A.1).
+fn chosen_id(id: String) -> Result<ClientId> {
+    let printable = id.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+    if id.is_empty() || id.len() > 2048 || !printable {
+        return Err(metadata_error(
+            "client_id: give 1 to 2048 printable ASCII characters without blanks",
+        ));
+    }
+    Ok(ClientId::from(id))
 }
 
 /// The rules that hold for every client, new or changed.
@@ -164,7 +177,10 @@ impl Engine {
         };
         let interactive = grant_types.contains(&GrantType::AuthorizationCode);
         let client = Client {
-            id: ClientId::generate(self.clock(), self.rng()),
+            id: match new.client_id {
+                Some(id) => chosen_id(id)?,
+                None => ClientId::generate(self.clock(), self.rng()),
+            },
             name: new.name,
             secret_hash,
             application_type: infer_application_type(new.application_type, &new.redirect_uris),
