@@ -66,6 +66,13 @@ fn state(issuance: &Issuance, now: UnixMillis) -> &'static str {
     }
 }
 
+/// A row with milliseconds would not fit a terminal.
+fn to_the_second(time: UnixMillis) -> String {
+    UnixMillis(time.seconds() * 1000)
+        .rfc3339()
+        .replace(".000", "")
+}
+
 pub(super) async fn run(command: IssuanceCommand, engine: &Engine, out: &mut impl Write) -> Result {
     match command {
         IssuanceCommand::List(list) => {
@@ -93,7 +100,7 @@ pub(super) async fn run(command: IssuanceCommand, engine: &Engine, out: &mut imp
                     vec![
                         issuance.jti.to_string(),
                         state(issuance, engine.now()).into(),
-                        issuance.issued_at.rfc3339(),
+                        to_the_second(issuance.issued_at),
                         issuance.scopes.to_string(),
                     ]
                 })
