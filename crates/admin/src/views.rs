@@ -1,5 +1,11 @@
 //! Entities as operators see them, in JSON. Field names are fixed (spec: admin).
 
+mod fronting;
+mod issuances;
+
+pub use fronting::{FrontingLinkView, ResourceFrontingView, TriedFrontingLinkView};
+pub use issuances::{ConsentGrantView, IssuanceListView, IssuanceView, UserGrantsView};
+
 use domain::{CatalogScope, Client, GrantType, Policy, Resource, UnixMillis, User};
 use engine::admin::ClientWithSecret;
 use keys::KeyInfo;

@@ -120,11 +120,7 @@ impl Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict(what) => Self::new(
-                ErrorCode::InvalidRequest,
-                DenyReason::InvalidRequest,
-                format!("{what} already exists"),
-            ),
+            StoreError::Conflict(what) => Self::conflict(format!("{what} already exists")),
             StoreError::InUse(what) => Self::conflict(what),
             StoreError::Unavailable(_) | StoreError::Contention(_) => Self::new(
                 ErrorCode::TemporarilyUnavailable,

@@ -222,6 +222,9 @@ pub struct ErrorBody {
     /// On `consent_required`: why consent is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// On `conflict`: what refers to the thing that was to be deleted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dependents: Vec<String>,
 }
 
 impl ErrorBody {
@@ -238,6 +241,7 @@ impl ErrorBody {
             request_id: request_id.into(),
             consent_url: None,
             cause: None,
+            dependents: Vec::new(),
         }
     }
 
@@ -253,6 +257,13 @@ impl ErrorBody {
     pub fn with_consent(mut self, consent_url: String, cause: String) -> Self {
         self.consent_url = Some(consent_url);
         self.cause = Some(cause);
+        self
+    }
+
+    /// The same with the things that stand in the way of a deletion.
+    #[must_use]
+    pub fn with_dependents(mut self, dependents: Vec<String>) -> Self {
+        self.dependents = dependents;
         self
     }
 

@@ -266,6 +266,18 @@ pub struct Page {
     pub offset: u32,
 }
 
+impl Page {
+    /// A page with the usual values in place of what is not said.
+    #[must_use]
+    pub fn of(limit: Option<u32>, offset: Option<u32>) -> Self {
+        let usual = Self::default();
+        Self {
+            limit: limit.unwrap_or(usual.limit),
+            offset: offset.unwrap_or(usual.offset),
+        }
+    }
+}
+
 impl Default for Page {
     fn default() -> Self {
         Self {

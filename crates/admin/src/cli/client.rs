@@ -43,9 +43,9 @@ pub struct Create {
     /// A redirect URI; may be repeated
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
-    /// A grant type it may use; may be repeated. Default: authorization_code and refresh_token
-    /// with a redirect URI, else client_credentials
-    #[arg(long = "grant-type", value_name = "GRANT")]
+    /// A grant type it may use, such as client_credentials or token-exchange; may be repeated.
+    /// Default: authorization_code and refresh_token with a redirect URI, else client_credentials
+    #[arg(long = "grant-type", value_name = "GRANT", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
     /// How it authenticates: client_secret_basic, client_secret_post or none
     #[arg(long, value_name = "METHOD")]
@@ -106,7 +106,7 @@ pub struct Update {
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
     /// A grant type; repeated, they replace those it has
-    #[arg(long = "grant-type", value_name = "GRANT")]
+    #[arg(long = "grant-type", value_name = "GRANT", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
     /// Its scope ceiling, separated by blanks; empty for none
     #[arg(long)]
@@ -120,6 +120,13 @@ pub struct Update {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A grant type by its name, or by the last part of a long one (RFC 6755).
+fn grant_type(word: &str) -> Result<GrantType, String> {
+    let long = || format!("urn:ietf:params:oauth:grant-type:{word}").parse();
+    word.parse()
+        .or_else(|error| long().map_err(|_: String| error))
 }
 
 pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl Write) -> Result {

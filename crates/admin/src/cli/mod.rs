@@ -1,6 +1,9 @@
 //! `authserver admin …`: the operator's commands, on the database and key store directly.
 
 mod client;
+mod fronting;
+mod grant;
+mod issuance;
 mod key;
 mod resource;
 mod setting;
@@ -24,6 +27,15 @@ pub enum AdminCommand {
     /// Protected resources and their scopes
     #[command(subcommand)]
     Resource(resource::ResourceCommand),
+    /// Fronting links: which resource may obtain tokens for which
+    #[command(subcommand)]
+    Fronting(fronting::FrontingCommand),
+    /// What users have agreed to
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
+    /// The record of issued tokens
+    #[command(subcommand)]
+    Issuance(issuance::IssuanceCommand),
     /// Signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -67,7 +79,7 @@ impl From<io::Error> for CliError {
     }
 }
 
-type Result<T = ()> = std::result::Result<T, CliError>;
+type Result<T = (), E = CliError> = std::result::Result<T, E>;
 
 /// Runs a command and prints what it has to say to `out`.
 ///
@@ -78,6 +90,9 @@ pub async fn run(command: AdminCommand, engine: &Engine, out: &mut impl Write) -
         AdminCommand::Client(command) => client::run(command, engine, out).await,
         AdminCommand::User(command) => user::run(command, engine, out).await,
         AdminCommand::Resource(command) => resource::run(command, engine, out).await,
+        AdminCommand::Fronting(command) => fronting::run(command, engine, out).await,
+        AdminCommand::Grant(command) => grant::run(command, engine, out).await,
+        AdminCommand::Issuance(command) => issuance::run(command, engine, out).await,
         AdminCommand::Key(command) => key::run(command, engine, out).await,
         AdminCommand::Dcr(command) => setting::run(command, engine, out).await,
     }

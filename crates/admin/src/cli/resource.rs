@@ -1,11 +1,12 @@
 //! `authserver admin resource …`
 
-use super::{CliError, Result, print_done, print_one, table};
+use super::{Result, print_done, print_one, table};
 use crate::views::ResourceView;
 use clap::{Args, Subcommand};
-use domain::{BackendKind, CatalogScope, Policy};
+use domain::{BackendKind, CatalogScope, Policy, Resource};
 use engine::admin::{NewResource, ResourceChange};
 use engine::{Engine, Error};
+use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -25,10 +26,13 @@ pub enum ResourceCommand {
     /// Change a resource
     Update(Update),
     /// Delete a resource with the consents for it
-    Delete(One),
+    Delete(Delete),
+    /// The clients that may exchange tokens for the resource; without any, all may
+    #[command(subcommand)]
+    ExchangeClient(AllowlistCommand),
     /// The clients as which the resource's server runs: they may introspect its tokens
     #[command(subcommand)]
-    RuntimeClient(RuntimeClientCommand),
+    RuntimeClient(AllowlistCommand),
 }
 
 #[derive(Debug, Args)]
@@ -69,6 +73,18 @@ pub struct One {
 }
 
 #[derive(Debug, Args)]
+pub struct Delete {
+    /// Slug or id
+    resource: String,
+    /// Delete its fronting links with it
+    #[arg(long)]
+    cascade: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Update {
     /// Slug or id
     resource: String,
@@ -85,19 +101,19 @@ pub struct Update {
     json: bool,
 }
 
-/// Commands on runtime clients.
+/// Commands on a list of clients.
 #[derive(Debug, Subcommand)]
-pub enum RuntimeClientCommand {
+pub enum AllowlistCommand {
     /// Add a client
-    Add(RuntimeClient),
+    Add(Member),
     /// Remove a client
-    Remove(RuntimeClient),
+    Remove(Member),
     /// List the clients
     List(One),
 }
 
 #[derive(Debug, Args)]
-pub struct RuntimeClient {
+pub struct Member {
     /// Slug or id
     #[arg(required_unless_present = "slug")]
     resource: Option<String>,
@@ -115,7 +131,7 @@ pub struct RuntimeClient {
     json: bool,
 }
 
-impl RuntimeClient {
+impl Member {
     fn names(&self) -> (&str, &str) {
         let resource = self.resource.as_deref().or(self.slug.as_deref());
         let client = self.client_id.as_deref().or(self.client.as_deref());
@@ -208,42 +224,79 @@ pub(super) async fn run(command: ResourceCommand, engine: &Engine, out: &mut imp
             print_one(out, update.json, &ResourceView::from(&resource))
         }
         ResourceCommand::Delete(one) => {
-            engine.delete_resource(&one.resource, false).await?;
+            engine.delete_resource(&one.resource, one.cascade).await?;
             print_done(out, one.json, "deleted", &one.resource)
         }
+        ResourceCommand::ExchangeClient(command) => exchange_client(command, engine, out).await,
         ResourceCommand::RuntimeClient(command) => runtime_client(command, engine, out).await,
     }
 }
 
-async fn runtime_client(
-    command: RuntimeClientCommand,
+async fn exchange_client(
+    command: AllowlistCommand,
     engine: &Engine,
     out: &mut impl Write,
 ) -> Result {
-    let (resource, json) = match command {
-        RuntimeClientCommand::Add(one) => {
+    let (resource, json) = match &command {
+        AllowlistCommand::Add(one) => {
             let (resource, client) = one.names();
-            engine.add_runtime_client(resource, client).await?;
-            (resource.to_owned(), one.json)
+            (
+                engine.add_exchange_client(resource, client).await?,
+                one.json,
+            )
         }
-        RuntimeClientCommand::Remove(one) => {
+        AllowlistCommand::Remove(one) => {
             let (resource, client) = one.names();
-            engine.remove_runtime_client(resource, client).await?;
-            (resource.to_owned(), one.json)
+            (
+                engine.remove_exchange_client(resource, client).await?,
+                one.json,
+            )
         }
-        RuntimeClientCommand::List(one) => (one.resource, one.json),
+        AllowlistCommand::List(one) => {
+            let resource = engine.resource(&one.resource).await?;
+            (Resource::clone(&resource), one.json)
+        }
     };
-    let ids = engine
-        .resource(&resource)
-        .await?
-        .policy
-        .runtime
-        .client_ids
-        .clone();
+    let exchange = resource.policy.exchange;
+    print_list(out, json, &exchange, &exchange.allowed_client_ids)
+}
+
+async fn runtime_client(
+    command: AllowlistCommand,
+    engine: &Engine,
+    out: &mut impl Write,
+) -> Result {
+    let (resource, json) = match &command {
+        AllowlistCommand::Add(one) => {
+            let (resource, client) = one.names();
+            (engine.add_runtime_client(resource, client).await?, one.json)
+        }
+        AllowlistCommand::Remove(one) => {
+            let (resource, client) = one.names();
+            (
+                engine.remove_runtime_client(resource, client).await?,
+                one.json,
+            )
+        }
+        AllowlistCommand::List(one) => {
+            let resource = engine.resource(&one.resource).await?;
+            (Resource::clone(&resource), one.json)
+        }
+    };
+    let runtime = resource.policy.runtime;
+    print_list(out, json, &runtime, &runtime.client_ids)
+}
+
+fn print_list(
+    out: &mut impl Write,
+    json: bool,
+    policy: &impl Serialize,
+    client_ids: &[String],
+) -> Result {
     if json {
-        writeln!(out, "{}", serde_json::json!({ "client_ids": ids }))?;
-        return Ok::<(), CliError>(());
+        writeln!(out, "{}", serde_json::json!(policy))?;
+        return Ok(());
     }
-    let rows: Vec<_> = ids.into_iter().map(|id| vec![id]).collect();
+    let rows: Vec<_> = client_ids.iter().map(|id| vec![id.clone()]).collect();
     Ok(table::print(out, &["client_id"], &rows)?)
 }

@@ -1,6 +1,7 @@
 //! The key to the admin surface.
 
-use super::{App, refuse};
+use super::App;
+use super::refusal::refuse;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -100,7 +101,7 @@ pub(crate) async fn refuse_key(app: &App, exchange: Option<&Exchange>) -> Respon
     );
     app.engine.admin_key_refused(&error).await;
     app.key.discourage(exchange).await;
-    let mut response = refuse(&error, exchange);
+    let mut response = refuse(&error, error.code.status(), exchange);
     let challenge = http::HeaderValue::from_static("Bearer realm=\"authserver-admin\"");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response

@@ -1,12 +1,10 @@
 //! Signing keys.
 
-use super::{App, refuse};
+use super::App;
+use super::refusal::Answer;
 use crate::views::KeyView;
-use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
-use std::sync::Arc;
-use web::shell::Exchange;
 
 /// `GET /admin/keys`
 pub(crate) async fn list(State(app): State<App>) -> Response {
@@ -15,12 +13,7 @@ pub(crate) async fn list(State(app): State<App>) -> Response {
 }
 
 /// `POST /admin/keys/rotate`
-pub(crate) async fn rotate(
-    State(app): State<App>,
-    exchange: Option<Extension<Arc<Exchange>>>,
-) -> Response {
-    match app.engine.rotate_key().await {
-        Ok(key) => Json(serde_json::json!({ "kid": key.kid, "alg": key.alg })).into_response(),
-        Err(error) => refuse(&error, exchange.as_deref().map(AsRef::as_ref)),
-    }
+pub(crate) async fn rotate(State(app): State<App>) -> Answer<Response> {
+    let key = app.engine.rotate_key().await?;
+    Ok(Json(serde_json::json!({ "kid": key.kid, "alg": key.alg })).into_response())
 }

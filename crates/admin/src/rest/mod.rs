@@ -1,20 +1,25 @@
 //! The admin listener: the API behind its key, and `/metrics` in front of it.
 
 mod access;
+mod allowlists;
+mod fronting;
+mod grants;
+mod input;
+mod issuances;
 mod keys;
 mod metrics;
+mod refusal;
+mod resources;
 mod settings;
 
 use ::config::MetricsProvider;
 use access::{AdminKey, require_key};
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use engine::Engine;
-use oauth::ErrorBody;
 use secrecy::SecretString;
 pub(crate) use settings::parse_mode;
 use std::sync::Arc;
-use web::shell::Exchange;
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -37,6 +42,45 @@ pub fn router(engine: Engine, api_key: SecretString) -> Router {
             "/admin/settings/dcr",
             get(settings::get_dcr).patch(settings::set_dcr),
         )
+        .route("/admin/resources/{reference}", delete(resources::delete))
+        .route(
+            "/admin/resources/{reference}/fronting",
+            get(resources::fronting),
+        )
+        .route(
+            "/admin/resources/{reference}/policy/exchange/allowed-clients",
+            get(allowlists::exchange_clients).post(allowlists::add_exchange_client),
+        )
+        .route(
+            "/admin/resources/{reference}/policy/exchange/allowed-clients/{client_id}",
+            delete(allowlists::remove_exchange_client),
+        )
+        .route(
+            "/admin/resources/{reference}/policy/runtime/client-ids",
+            get(allowlists::runtime_clients).post(allowlists::add_runtime_client),
+        )
+        .route(
+            "/admin/resources/{reference}/policy/runtime/client-ids/{client_id}",
+            delete(allowlists::remove_runtime_client),
+        )
+        .route(
+            "/admin/fronting",
+            get(fronting::list).post(fronting::create),
+        )
+        .route(
+            "/admin/fronting/{source}/{target}",
+            get(fronting::get)
+                .patch(fronting::update)
+                .delete(fronting::delete),
+        )
+        .route("/admin/issuances", get(issuances::list))
+        .route(
+            "/admin/issuances/{jti}",
+            get(issuances::get).delete(issuances::revoke),
+        )
+        .route("/admin/users/{user}/grants", get(grants::of_user))
+        .route("/admin/grants/consent/{id}", delete(grants::revoke_consent))
+        .route_layer(axum::middleware::from_fn(refusal::tell))
         .route_layer(axum::middleware::from_fn_with_state(
             app.clone(),
             require_key,
@@ -49,14 +93,4 @@ pub fn router(engine: Engine, api_key: SecretString) -> Router {
         MetricsProvider::Otel | MetricsProvider::None => api,
     };
     router.with_state(app)
-}
-
-/// A refusal as a problem (RFC 9457).
-fn refuse(error: &engine::Error, exchange: Option<&Exchange>) -> axum::response::Response {
-    let request_id = exchange.map_or("", |exchange| &exchange.context.request_id);
-    let body = ErrorBody::new(error.code, &error.description, request_id);
-    match exchange {
-        Some(exchange) => web::shell::refusal::answer_error(&body, exchange),
-        None => axum::response::Response::new(body.to_json().into()),
-    }
 }

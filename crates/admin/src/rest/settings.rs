@@ -1,53 +1,40 @@
 //! Settings made at run time.
 
-use super::{App, refuse};
-use axum::Extension;
+use super::App;
+use super::input::Body;
+use super::refusal::Answer;
 use axum::extract::State;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::Json;
 use config::DcrMode;
 use engine::Error;
-use std::sync::Arc;
-use web::shell::Exchange;
+use serde::{Deserialize, Serialize};
 
 /// The body of both answers and of the change.
-#[derive(serde::Deserialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct DcrSettings {
     mode: String,
 }
 
-fn view(mode: DcrMode) -> Response {
-    Json(serde_json::json!({ "mode": mode.as_str() })).into_response()
+fn view(mode: DcrMode) -> Json<DcrSettings> {
+    Json(DcrSettings {
+        mode: mode.as_str().to_owned(),
+    })
 }
 
 /// `GET /admin/settings/dcr`
-pub(crate) async fn get_dcr(
-    State(app): State<App>,
-    exchange: Option<Extension<Arc<Exchange>>>,
-) -> Response {
-    match app.engine.dcr_mode().await {
-        Ok(mode) => view(mode),
-        Err(error) => refuse(&error, exchange.as_deref().map(AsRef::as_ref)),
-    }
+pub(crate) async fn get_dcr(State(app): State<App>) -> Answer<Json<DcrSettings>> {
+    Ok(view(app.engine.dcr_mode().await?))
 }
 
 /// `PATCH /admin/settings/dcr`
 pub(crate) async fn set_dcr(
     State(app): State<App>,
-    exchange: Option<Extension<Arc<Exchange>>>,
-    body: axum::body::Bytes,
-) -> Response {
-    let set = async {
-        let settings: DcrSettings = serde_json::from_slice(&body).map_err(|error| {
-            Error::invalid_request(format!("the body is not {{\"mode\": …}}: {error}"))
-        })?;
-        let mode = parse_mode(&settings.mode)?;
-        app.engine.set_dcr_mode(mode).await?;
-        Ok::<_, Error>(mode)
-    };
-    match set.await {
-        Ok(mode) => view(mode),
-        Err(error) => refuse(&error, exchange.as_deref().map(AsRef::as_ref)),
-    }
+    Body(settings): Body<DcrSettings>,
+) -> Answer<Json<DcrSettings>> {
+    let mode = parse_mode(&settings.mode)?;
+    app.engine.set_dcr_mode(mode).await?;
+    Ok(view(mode))
 }
 
 /// The mode a word stands for.

@@ -9,6 +9,7 @@ use crate::races::{cli, furnish};
 on_both!(
     what_one_command_makes_another_shows,
     a_running_server_notices_what_commands_do_within_a_second,
+    links_lists_tokens_and_grants_are_at_hand,
     purge_removes_what_has_ended_and_nothing_else,
 );
 
@@ -143,6 +144,163 @@ async fn a_running_server_notices_what_commands_do_within_a_second(database: Dat
     .await;
 }
 
+/// Runs a command that prints text; none of its lines is too wide for a terminal.
+#[track_caller]
+fn text(database: &Database, arguments: &[&str]) -> String {
+    let output = run_cli(database, arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{arguments:?}: {line}");
+    }
+    text
+}
+
+async fn links_lists_tokens_and_grants_are_at_hand(database: Database) {
+    let app = furnish(&database);
+    let id = app.client_id.as_str();
+    let admin = |rest: &[&str]| cli(&database, &[&["admin"], rest, &["--json"]].concat());
+    let shown = |rest: &[&str]| text(&database, &[&["admin"], rest].concat());
+    let mail = [
+        "resource", "create", "--slug", "mail", "--scopes", "read", "--scopes", "send",
+    ];
+    admin(&mail);
+
+    let map = ["--scope-map", "notes/read:read+send"];
+    let create = [&["fronting", "create", "notes", "mail"], &map[..]].concat();
+    let tried = admin(&[&create[..], &["--dry-run"]].concat());
+    assert_eq!(tried["dry_run"], true);
+    assert_eq!(admin(&["fronting", "list"]), serde_json::json!([]));
+    let made = admin(&create);
+    assert_eq!(
+        made["scope_map"]["notes/read"],
+        serde_json::json!(["read", "send"])
+    );
+    assert_eq!(admin(&["fronting", "list"]), serde_json::json!([made]));
+    let ends = ["--source", "notes", "--target", "mail"];
+    assert_eq!(admin(&[&["fronting", "get"], &ends[..]].concat()), made);
+    assert!(shown(&["fronting", "list"]).contains("notes/read=read+send"));
+    admin(&[
+        "fronting",
+        "update",
+        "notes",
+        "mail",
+        "--scope-map",
+        "notes/read=read",
+    ]);
+    assert!(shown(&["fronting", "list"]).ends_with("notes/read=read\n"));
+
+    let exchange = |verb: &str, rest: &[&str]| {
+        admin(&[&["resource", "exchange-client", verb, "notes"], rest].concat())
+    };
+    let listed = serde_json::json!({ "allowed_client_ids": [id] });
+    assert_eq!(exchange("add", &[id]), listed);
+    assert_eq!(exchange("list", &[]), listed);
+    assert_eq!(
+        exchange("remove", &[id])["allowed_client_ids"],
+        serde_json::json!([])
+    );
+    let runtime = [
+        "resource",
+        "runtime-client",
+        "add",
+        "--slug",
+        "notes",
+        "--client-id",
+        id,
+    ];
+    assert_eq!(admin(&runtime)["client_ids"], serde_json::json!([id]));
+
+    let server = Process::start(&database, &[]).await;
+    let mut browser = Browser::signed_in(&server).await;
+    let tokens = app.tokens(&mut browser).await;
+    let jti = tokens.jti();
+    let list = admin(&["issuance", "list", "--user", USER, "--since", "1h"]);
+    assert_eq!(
+        (&list["count"], &list["issuances"][0]["jti"]),
+        (&1.into(), &jti.as_str().into())
+    );
+    let ended = admin(&[
+        "issuance",
+        "list",
+        "--client",
+        id,
+        "--since",
+        "2100-01-01T00:00:00Z",
+    ]);
+    assert_eq!(ended["count"], 0);
+    assert_eq!(admin(&["issuance", "get", &jti])["client_id"], id);
+    let alive = |text: String| text.contains(&jti) && text.contains("  alive  ");
+    assert!(alive(shown(&["issuance", "list", "--resource", "notes"])));
+    assert_eq!(admin(&["issuance", "revoke", &jti])["done"], "revoked");
+    assert_eq!(
+        admin(&["issuance", "revoke", &jti])["done"],
+        "had ended already"
+    );
+    assert!(shown(&["issuance", "list", "--jti", &jti]).contains("  revoked  "));
+    within(A_SECOND, "a revoked token", async || {
+        !app.is_active(&server, &tokens.access).await
+    })
+    .await;
+
+    let grants = admin(&["grant", "list-user-grants", USER]);
+    assert_eq!(grants["broker_grants"], serde_json::json!([]));
+    let consent = grants["consent_grants"][0]["id"].as_str().unwrap();
+    let table = shown(&["grant", "list-user-grants", USER]);
+    assert!(table.contains("given  notes     Notebook"), "{table}");
+    assert_eq!(
+        admin(&["grant", "revoke-consent", consent])["revoked"],
+        1,
+        "its family"
+    );
+    assert!(shown(&["grant", "list-user-grants", USER]).contains("revoked  notes"));
+    within(A_SECOND, "a dead family", async || {
+        app.refresh(&server, &tokens.refresh).await.status == 400
+    })
+    .await;
+
+    let refused = run_cli(&database, &["admin", "resource", "delete", "mail"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("notes"));
+    admin(&["resource", "delete", "mail", "--cascade"]);
+    assert_eq!(admin(&["fronting", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn a_grant_type_may_be_named_in_full_or_by_its_last_part() {
+    let database = Database::sqlite();
+    let long = "urn:ietf:params:oauth:grant-type:token-exchange";
+    for name in ["token-exchange", long] {
+        let create = [
+            "admin",
+            "client",
+            "create",
+            "--name",
+            "x",
+            "--grant-type",
+            name,
+            "--json",
+        ];
+        assert_eq!(
+            cli(&database, &create)["grant_types"],
+            serde_json::json!([long])
+        );
+    }
+    let public = [
+        "admin",
+        "client",
+        "create",
+        "--name",
+        "x",
+        "--grant-type",
+        "token-exchange",
+        "--auth-method",
+        "none",
+    ];
+    let output = run_cli(&database, &public);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
 async fn purge_removes_what_has_ended_and_nothing_else(database: Database) {
     // A server of long ago: all it has made has ended by the machine's clock.
     let server = Server::start(&database).await;
@@ -203,6 +361,16 @@ fn a_command_that_fails_says_why_in_one_line() {
         ],
         vec!["admin", "resource", "delete", "nothing"],
         vec!["admin", "resource", "create", "--slug", "Not A Slug"],
+        vec!["admin", "fronting", "get", "nothing", "nowhere"],
+        vec!["admin", "fronting", "create", "a", "b", "--scope-map", "x"],
+        vec!["admin", "issuance", "list"],
+        vec![
+            "admin", "issuance", "list", "--client", "x", "--limit", "5001",
+        ],
+        vec!["admin", "issuance", "revoke", "unknown"],
+        vec!["admin", "grant", "revoke-consent", "unknown"],
+        vec!["admin", "grant", "list-user-grants", "nobody@example.com"],
+        vec!["admin", "resource", "exchange-client", "list", "nothing"],
     ];
     for arguments in failing {
         let output = run_cli(&database, &arguments);
@@ -216,6 +384,18 @@ fn a_command_that_fails_says_why_in_one_line() {
         vec!["dance"],
         vec!["admin"],
         vec!["purge", "--only", "everything"],
+        vec!["admin", "fronting", "create", "a", "b"],
+        vec!["admin", "fronting", "get", "a"],
+        vec!["admin", "issuance", "list", "--since", "soon"],
+        vec![
+            "admin",
+            "client",
+            "create",
+            "--name",
+            "x",
+            "--grant-type",
+            "x",
+        ],
         vec!["purge", "--timeout", "soon"],
     ] {
         let output = run_cli(&database, &usage);

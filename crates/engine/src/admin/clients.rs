@@ -129,10 +129,12 @@ fn check(client: &Client) -> Result<()> {
             "redirect_uris: the authorization_code grant needs at least one",
         ));
     }
-    if client.may_use(GrantType::ClientCredentials) && !client.is_confidential() {
-        return Err(metadata_error(
-            "token_endpoint_auth_method: the client_credentials grant needs a client with a secret",
-        ));
+    for grant in [GrantType::ClientCredentials, GrantType::TokenExchange] {
+        if client.may_use(grant) && !client.is_confidential() {
+            return Err(metadata_error(format!(
+                "token_endpoint_auth_method: the {grant} grant needs a client with a secret"
+            )));
+        }
     }
     Ok(())
 }

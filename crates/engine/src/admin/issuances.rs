@@ -4,12 +4,40 @@ use super::ACTOR;
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{AuditAction, ConsentGrant, ConsentGrantId, Issuance, Jti, UnixMillis};
+use std::str::FromStr;
 use std::time::Duration;
 use store::{IssuanceFilter, Page, Revoke, RevokeCount};
 use telemetry::metrics::labels::RevokeReason;
 
 /// How far back a list reaches that does not say so.
 const LOOKBACK: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest list that is given at once.
+const LONGEST: u32 = 5000;
+
+/// How far back a list reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// To this time.
+    At(UnixMillis),
+    /// So far back from now.
+    Back(Duration),
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    /// An RFC 3339 time, or a duration such as `24h` or `7d`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = UnixMillis::parse_rfc3339(text).map(Self::At);
+        let back = || config::parse_duration(text).ok().map(Self::Back);
+        time.or_else(back).ok_or_else(|| {
+            String::from(
+                "write a time such as 2026-01-31T08:00:00Z, or how far back, such as 24h or 7d",
+            )
+        })
+    }
+}
 
 /// Which issuances to list; at least one of the first four has to be there.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +50,8 @@ pub struct IssuanceQuery {
     pub resource: Option<String>,
     /// One token.
     pub jti: Option<String>,
-    /// Issued at this time or later; the last 24 hours when absent.
-    pub since: Option<UnixMillis>,
+    /// Issued since then; the last 24 hours when absent.
+    pub since: Option<Since>,
 }
 
 /// A list of issuances, and since when.
@@ -43,9 +71,19 @@ impl Engine {
     /// Issuances, newest first.
     ///
     /// # Errors
-    /// `invalid_request` without any filter; `not_found` for a user or resource that is unknown.
+    /// `invalid_request` without any filter, or for more than 5000; `not_found` for a user or
+    /// resource that is unknown.
     pub async fn issuances(&self, query: &IssuanceQuery, page: &Page) -> Result<IssuanceList> {
-        let since = query.since.unwrap_or_else(|| self.now().minus(LOOKBACK));
+        if !(1..=LONGEST).contains(&page.limit) {
+            return Err(Error::invalid_request(format!(
+                "limit: give 1 to {LONGEST}"
+            )));
+        }
+        let since = match query.since {
+            Some(Since::At(time)) => time,
+            Some(Since::Back(duration)) => self.now().minus(duration),
+            None => self.now().minus(LOOKBACK),
+        };
         if let Some(jti) = &query.jti {
             let found = self.store().issuance(jti).await?;
             return Ok(IssuanceList {
@@ -144,5 +182,28 @@ impl Engine {
             "consent revoked"
         );
         Ok(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_time_or_a_way_back() {
+        let at = |text: &str| Since::At(UnixMillis::parse_rfc3339(text).unwrap());
+        let hours = |hours: u64| Since::Back(Duration::from_secs(hours * 3600));
+        for (text, since) in [
+            ("2026-01-31T08:00:00Z", at("2026-01-31T08:00:00Z")),
+            ("2026-01-31T10:00:00+02:00", at("2026-01-31T08:00:00Z")),
+            ("24h", hours(24)),
+            ("1h30m", Since::Back(Duration::from_secs(5400))),
+            ("7d", hours(168)),
+        ] {
+            assert_eq!(text.parse(), Ok(since), "{text}");
+        }
+        for text in ["", "yesterday", "2026-01-31", "-1h", "24"] {
+            assert!(text.parse::<Since>().is_err(), "{text}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What operators do: the same functions for the command line and the admin API.
 
+mod allowlists;
 mod change;
 mod clients;
 mod fronting;
@@ -9,7 +10,7 @@ mod users;
 
 pub use clients::{ClientChange, ClientWithSecret, NewClient};
 pub use fronting::{Fronting, ScopeMap};
-pub use issuances::{IssuanceList, IssuanceQuery};
+pub use issuances::{IssuanceList, IssuanceQuery, Since};
 pub use resources::{NewResource, ResourceChange};
 pub use users::{NewUser, UserChange};
 

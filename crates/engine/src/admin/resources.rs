@@ -11,6 +11,7 @@ use domain::{
 use std::collections::HashSet;
 use std::sync::Arc;
 use store::{StoreError, Updated};
+use telemetry::metrics::labels::ResourceOp;
 
 /// A resource to register.
 #[derive(Debug, Clone)]
@@ -125,6 +126,7 @@ impl Engine {
         self.store()
             .create_resource(resource.clone(), vec![event])
             .await?;
+        self.metrics().resource_server_ops.add(ResourceOp::Create);
         tracing::info!(resource = %resource.slug, "resource registered");
         Ok(resource)
     }
@@ -164,61 +166,31 @@ impl Engine {
             replace(&mut resource.display_name, change.display_name.as_ref());
             replace(&mut resource.scopes, change.scopes.as_ref());
         };
-        self.change_resource(reference, AuditAction::ResourcePatched, None, apply)
-            .await
-    }
-
-    /// Lets a client introspect tokens of the resource.
-    ///
-    /// # Errors
-    /// `not_found` for an unknown resource or client.
-    pub async fn add_runtime_client(&self, reference: &str, client_id: &str) -> Result<Resource> {
-        self.client(client_id).await?;
-        let apply = |resource: &mut Resource| {
-            if !resource.is_runtime_client(client_id) {
-                let clients = &mut resource.policy.runtime.client_ids;
-                clients.push(client_id.to_owned());
-            }
-        };
-        let action = AuditAction::RuntimeClientAdded;
-        self.change_resource(reference, action, Some(client_id), apply)
-            .await
-    }
-
-    /// No longer lets a client introspect tokens of the resource.
-    ///
-    /// # Errors
-    /// `not_found` for an unknown resource.
-    pub async fn remove_runtime_client(
-        &self,
-        reference: &str,
-        client_id: &str,
-    ) -> Result<Resource> {
-        let apply = |resource: &mut Resource| {
-            let clients = &mut resource.policy.runtime.client_ids;
-            clients.retain(|id| id != client_id);
-        };
-        let action = AuditAction::RuntimeClientRemoved;
-        self.change_resource(reference, action, Some(client_id), apply)
-            .await
+        let (resource, changed) = self
+            .change_resource(reference, AuditAction::ResourcePatched, None, apply)
+            .await?;
+        if changed {
+            self.metrics().resource_server_ops.add(ResourceOp::Update);
+        }
+        Ok(resource)
     }
 
     /// Reads a resource, changes it and writes it back; again, when others changed it
-    /// meanwhile.
-    async fn change_resource(
+    /// meanwhile. Says whether `apply` left anything to write.
+    pub(super) async fn change_resource(
         &self,
         reference: &str,
         action: AuditAction,
         client_id: Option<&str>,
         apply: impl Fn(&mut Resource),
-    ) -> Result<Resource> {
+    ) -> Result<(Resource, bool)> {
         for _ in 0..TRIES {
             let before = self.resource(reference).await?;
             let mut after = Resource::clone(&before);
             apply(&mut after);
             let changed = changed(&before, &after);
             if changed.is_empty() {
-                return Ok(after);
+                return Ok((after, false));
             }
             check(&after)?;
             let mut event = event(action, ACTOR)
@@ -234,10 +206,11 @@ impl Engine {
             {
                 Updated::Yes { updated_at, .. } => {
                     tracing::info!(resource = %after.slug, action = action.as_str(), changed, "resource changed");
-                    return Ok(Resource {
+                    let after = Resource {
                         updated_at,
                         ..after
-                    });
+                    };
+                    return Ok((after, true));
                 }
                 Updated::Stale => {}
                 Updated::Gone => return Err(not_found(reference)),
@@ -267,6 +240,7 @@ impl Engine {
             .with_dependents(dependents));
         }
         if deleted? {
+            self.metrics().resource_server_ops.add(ResourceOp::Delete);
             tracing::info!(resource = %resource.slug, "resource deleted");
             return Ok(());
         }

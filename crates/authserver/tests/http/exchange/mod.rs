@@ -4,6 +4,7 @@ mod consent;
 mod delegation;
 mod fronting;
 mod gates;
+mod operator;
 mod revocation;
 
 use crate::harness::{App, Browser, Database, Jwt, Reply, Server, Tokens};
