@@ -292,7 +292,17 @@ async fn a_client_id_that_an_operator_chose_is_kept(database: Database) {
     assert_eq!(crate::harness::Jwt::read(&token).claims["sub"], url);
     let mut browser = Browser::signed_in(&server).await;
     app.tokens(&mut browser).await;
-    for bad in [url, "", " a", "a b", "\u{e9}", &"x".repeat(2049)] {
+    for bad in [url, "", " a", "a b", "\u{e9}", "notes", &"x.".repeat(1025)] {
         assert!(create(bad).await.is_err(), "{bad}");
     }
+    // Nor may a resource take a client's id for its slug.
+    let resource = engine::admin::NewResource {
+        slug: server.public_app().await.client_id,
+        uri: None,
+        backend_kind: domain::BackendKind::Mint,
+        display_name: None,
+        scopes: Vec::new(),
+        policy: domain::Policy::default(),
+    };
+    assert!(server.engine.create_resource(resource).await.is_err());
 }

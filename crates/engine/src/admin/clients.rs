@@ -6,7 +6,7 @@ use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
     ApplicationType, AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus,
-    GrantType, ScopeSet,
+    GrantType, ScopeSet, is_valid_slug,
 };
 use oauth::ErrorCode;
 use oauth::redirect_uri::{RedirectUri, infer_application_type};
@@ -89,12 +89,18 @@ fn not_found(id: &str) -> Error {
     Error::not_found(format!("there is no client {id}"))
 }
 
-/// An id that an operator chose (RFC 6749 Appendix A.1).
+/// An id that an operator chose (RFC 6749 Appendix A.1). It must not look like the slug of a
+/// resource: a token that a gateway obtains has the gateway's slug as its `client_id`.
 fn chosen_id(id: String) -> Result<ClientId> {
     let printable = id.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
     if id.is_empty() || id.len() > 2048 || !printable {
         return Err(metadata_error(
             "client_id: give 1 to 2048 printable ASCII characters without blanks",
+        ));
+    }
+    if is_valid_slug(&id) {
+        return Err(metadata_error(
+            "client_id: give one that cannot be a resource's slug, such as a URL or a name with a dot in it",
         ));
     }
     Ok(ClientId::from(id))

@@ -122,6 +122,10 @@ impl Engine {
             updated_at: now,
         };
         check(&resource)?;
+        // A token that a gateway obtains has its slug as `client_id`.
+        if self.store().client(&resource.slug).await?.is_some() {
+            return Err(Error::invalid_request("slug: that is the id of a client"));
+        }
         let event = event(AuditAction::ResourceCreated, actor).resource(&resource.slug);
         self.store()
             .create_resource(resource.clone(), vec![event])
