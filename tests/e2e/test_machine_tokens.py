@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from authplane import (
-    ASCredentials,
-    AuthplaneClient,
     DPoPBindingMismatchError,
-    DPoPKeyMaterial,
-    DPoPProvider,
     InboundDPoPOptions,
     IntrospectionRevocation,
     TokenRevokedError,
 )
 from authplane.errors import AuthError
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from peers.authserver import AuthServer
 from peers.demo import READ, WRITE, Demo, add_resource
 from peers.dpop import ProofKey
 from peers.machine import MachineClient
+from peers.node import run_script
 from peers.oauth import OAuthClient, claims
 from peers.process import wait_until
+from peers.sdk import Request, provider, sdk
 
 FILES, LIST = "http://localhost:7777/files", "files/list"
 
@@ -52,24 +45,6 @@ def inspector(
     token = machine.token(resource=demo.resource).json()["access_token"]
     wait_until(lambda: client.introspect(token)["active"], 1.5, "runtime client known")
     return client
-
-
-async def sdk(client: MachineClient, **options: Any) -> AuthplaneClient:
-    """The SDK as `client`; it authenticates by Basic."""
-    auth = ASCredentials(client.client_id, client.client_secret)
-    return await AuthplaneClient.create(client.server.issuer, auth=auth, dev_mode=True, **options)
-
-
-def provider(key: ProofKey) -> DPoPProvider:
-    pem = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return DPoPProvider(DPoPKeyMaterial.from_pem(pem, algorithm=key.alg))
-
-
-class Request:
-    """A request to a resource server, as the SDK's verifier wants to know it."""
-
-    def __init__(self, method: str, url: str, proof: str | None) -> None:
-        self.method, self.url, self.proof = method, url, proof
 
 
 def scopes(token: str) -> set[str]:
@@ -256,8 +231,6 @@ async def test_lifetime_is_as_configured(machine: MachineClient, demo: Demo) -> 
 
 
 def oauth4webapi(client: MachineClient, inspector: MachineClient, **asked: Any) -> dict[str, Any]:
-    node = shutil.which("node")
-    assert node, "Node.js is not installed; run tests/e2e/setup.sh"
     config = {
         "issuer": client.server.issuer,
         "clientId": client.client_id,
@@ -267,10 +240,7 @@ def oauth4webapi(client: MachineClient, inspector: MachineClient, **asked: Any) 
         "inspector": {"clientId": inspector.client_id, "clientSecret": inspector.client_secret},
         **asked,
     }
-    script = Path(__file__).parent / "node" / "machine.mjs"
-    done = subprocess.run([node, script, json.dumps(config)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_script("machine", config)
 
 
 async def test_oauth4webapi_gets_and_introspects_tokens(

@@ -7,45 +7,14 @@ import pytest
 from peers.browser import Browser
 from peers.demo import READ, WRITE, Demo
 from peers.oauth import OAuthClient
-from selenium.webdriver.common.by import By
+from peers.pages import inspect
 from selenium.webdriver.common.keys import Keys
-
-UNLABELLED = """
-return [...document.querySelectorAll('input:not([type=hidden]), button, select, textarea')]
-  .filter(field => !(field.labels?.length || field.textContent.trim() || field.getAttribute('aria-label')))
-  .map(field => field.outerHTML)
-"""
-FOREIGN = """
-return performance.getEntriesByType('resource').map(entry => entry.name)
-  .filter(name => new URL(name).origin !== location.origin)
-"""
-OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture
 def authorization_url(client: OAuthClient, demo: Demo) -> str:
     client.register(client_name="<b>Notes & more</b>")
     return client.authorization_url(resource=demo.resource, scope=f"{READ} {WRITE}")
-
-
-def inspect(browser: Browser) -> None:
-    driver = browser.driver
-    assert driver.execute_script(UNLABELLED) == []
-    assert driver.execute_script(FOREIGN) == []
-    assert driver.find_element(By.TAG_NAME, "html").get_attribute("lang")
-    assert len(driver.find_elements(By.TAG_NAME, "h1")) == 1
-    assert driver.title
-    for width in (320, 360, 1280):
-        browser.resize(width)
-        assert driver.execute_script(OVERFLOW) <= 0, f"scrolls sideways at {width} px"
-    backgrounds = set()
-    for scheme in ("light", "dark"):
-        browser.prefer(scheme)
-        body = "return getComputedStyle(document.body).backgroundColor"
-        root = "return getComputedStyle(document.documentElement).backgroundColor"
-        backgrounds.add((driver.execute_script(body), driver.execute_script(root)))
-    assert len(backgrounds) == 2, "dark looks like light"
-    assert browser.console() == []
 
 
 def test_pages_suit_phone_keyboard_and_colour_scheme(browser: Browser, authorization_url: str, demo: Demo) -> None:

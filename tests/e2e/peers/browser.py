@@ -68,11 +68,25 @@ class Browser:
 
     def authorize(self, url: str, decision: str = "allow") -> dict[str, str]:
         """Signs in and decides as often as asked; returns the authorization response."""
+        self._follow(url, decision)
+        landed = self.driver.current_url
+        assert urlsplit(landed).netloc != urlsplit(url).netloc, f"{landed} is no answer:\n{self.text()}"
+        return response_parameters(landed)
+
+    def answer(self, consent_url: str, decision: str = "allow") -> str:
+        """Signs in and decides what an exchange was refused for; returns the text of the last page."""
+        self._follow(consent_url, decision)
+        if self.screenshots:
+            self.photograph("answered")
+        return self.text()
+
+    def _follow(self, url: str, decision: str) -> None:
+        """Goes on until another server is reached, or a page that asks nothing more."""
         server = urlsplit(url).netloc
         self.driver.get(url)
         for _ in range(6):
             if urlsplit(self.driver.current_url).netloc != server:
-                return response_parameters(self.driver.current_url)
+                return
             if self.first("#sign-in"):
                 self._arrived("login")
                 self.sign_in(self.email, self.password)
@@ -80,7 +94,7 @@ class Browser:
                 self._arrived("consent")
                 self.press(f"#{decision}")
             else:
-                raise AssertionError(f"{self.driver.current_url} is neither login nor consent:\n{self.text()}")
+                return
         raise AssertionError(f"still at {self.driver.current_url}:\n{self.text()}")
 
     def sign_in(self, email: str, password: str) -> None:

@@ -11,6 +11,9 @@ from .oauth import encode
 
 Headers = list[tuple[str, str]]
 
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+
 
 class MachineClient:
     """`server` is where it was created and where it sends its requests."""
@@ -33,6 +36,12 @@ class MachineClient:
         )
         return cls(server, made["client_id"], made["client_secret"], method)
 
+    @classmethod
+    def exchanger(cls, server: AuthServer, *options: str, scope: str = "") -> MachineClient:
+        """One that may exchange tokens, and get them for itself."""
+        grants = ("--grant-type", "client_credentials", "--grant-type", TOKEN_EXCHANGE)
+        return cls.create(server, scope, "client_secret_basic", *grants, *options)
+
     def at(self, server: AuthServer) -> MachineClient:
         """The same client, talking to another instance."""
         return MachineClient(server, self.client_id, self.client_secret, self.method)
@@ -54,6 +63,11 @@ class MachineClient:
     def token(self, *proofs: str, **parameters: Any) -> httpx.Response:
         """A client_credentials request with these proofs in a `DPoP` header each."""
         return self.post("/oauth/token", list(proofs), grant_type="client_credentials", **parameters)
+
+    def exchange(self, subject_token: str, *proofs: str, **parameters: Any) -> httpx.Response:
+        """A token exchange request (RFC 8693 §2.1) with these proofs in a `DPoP` header each."""
+        parameters = {"subject_token": subject_token, "subject_token_type": ACCESS_TOKEN, **parameters}
+        return self.post("/oauth/token", list(proofs), grant_type=TOKEN_EXCHANGE, **parameters)
 
     def introspect(self, token: str) -> dict[str, Any]:
         answer = self.post("/oauth/introspect", token=token)

@@ -45,16 +45,27 @@ class HttpUser:
 
     def walk(self, url: str, decision: str = "allow") -> str:
         """Like `authorize`, but returns the whole redirect URI."""
+        answer = self._follow(url, decision)
+        assert answer.is_redirect, f"{answer.url} is neither login nor consent:\n{answer.text}"
+        return urljoin(str(answer.url), answer.headers["Location"])
+
+    def answer(self, consent_url: str, decision: str = "allow") -> str:
+        """Signs in and decides what an exchange was refused for; returns the page that comes last."""
+        answer = self._follow(consent_url, decision)
+        assert answer.status_code == 200, f"{answer.url}: {answer.status_code}\n{answer.text}"
+        return answer.text
+
+    def _follow(self, url: str, decision: str) -> httpx.Response:
+        """The first answer that leads away from the server, or asks nothing more."""
         server = urlsplit(url).netloc
         answer = self.http.get(url)
         for _ in range(12):
             if answer.is_redirect:
                 target = urljoin(str(answer.url), answer.headers["Location"])
                 if urlsplit(target).netloc != server:
-                    return target
+                    return answer
                 answer = self.http.get(target)
                 continue
-            assert answer.status_code == 200, f"{answer.url}: {answer.status_code}\n{answer.text}"
             forms = Form(answer.text)
             if found := forms.containing("password"):
                 assert self.pages[-1:] != ["login"], f"sign-in refused:\n{answer.text}"
@@ -66,6 +77,6 @@ class HttpUser:
                 action, fields = found
                 fields["decision"] = decision
             else:
-                raise AssertionError(f"{answer.url} is neither login nor consent:\n{answer.text}")
+                return answer
             answer = self.http.post(urljoin(str(answer.url), action), data=fields)
         raise AssertionError(f"no end of redirects: {answer.url}")
