@@ -32,7 +32,7 @@ class Agent:
     def calls(self, other: Agent) -> None:
         """Lets this one exchange its callers' tokens for those of the other's resource."""
         server = self.client.server
-        server.cli("admin", "resource", "runtime-client", "add", other.slug, self.client.client_id)
+        server.cli("admin", "resource", "exchange-client", "add", other.slug, self.client.client_id)
 
 
 class AgentServer:
