@@ -410,7 +410,7 @@ impl Store {
 
     /// Records a token that founds on nothing but the request for it; see [`Issued`].
     pub async fn issue(&self, command: Issue) -> Result<Issued> {
-        write!(self, LedgerCommit, key command.issuance.jti.as_str(), proofs::issue(command))
+        spend!(self, LedgerCommit, key command.issuance.jti.as_str(), Issue(command))
     }
 
     /// The refresh token with this digest, and its family.
