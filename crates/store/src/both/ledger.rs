@@ -103,12 +103,7 @@ impl Tx {
         rng: &dyn Rng,
     ) -> Result<()> {
         self.flush_tokens().await?;
-        let links: Vec<_> = self
-            .pending
-            .audit
-            .iter()
-            .map(|event| chain.append(event, clock, rng))
-            .collect();
+        let links = chain.append(self.pending.audit.iter(), clock, rng);
         for part in links.chunks(LARGEST_INSERT) {
             let mut insert = QueryBuilder::new("");
             insert_audit(&mut insert, part);

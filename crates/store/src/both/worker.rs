@@ -136,7 +136,7 @@ impl Worker {
         let mut issues = issue::nothing_else(group)?;
         let mut tx = self.connection().await.ok()?;
         let mut chain = self.chain.clone();
-        let message = issue::message(&issues, &mut chain, &*self.clock, &*self.rng);
+        let message = issue::message(&mut issues, &mut chain, &*self.clock, &*self.rng);
         let (error, answered) = match dialect::in_time(message.send(&mut tx.conn)).await {
             Some(Ok(())) => {
                 self.chain = chain;
