@@ -22,10 +22,6 @@ const LANE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// A lane, the listener and a reader.
 const FEWEST_CONNECTIONS: u32 = 3;
 
-/// Pages in SQLite's log before it is copied to the database, 32 MiB: most pages are written many
-/// times meanwhile, and copied once.
-const CHECKPOINT: &str = "8000";
-
 /// Statements that a writing connection keeps prepared: room for one per table of the ledger and
 /// number of rows, and all others.
 const STATEMENTS: usize = 256;
@@ -128,7 +124,6 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
         .busy_timeout(LOCK_TIMEOUT)
         .pragma("cache_size", "-16384")
         .pragma("temp_store", "memory")
-        .pragma("wal_autocheckpoint", CHECKPOINT)
         .pragma("journal_size_limit", "67108864")
         .disable_statement_logging();
     let one_writer = SqlitePoolOptions::new()

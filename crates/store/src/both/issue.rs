@@ -19,15 +19,15 @@ pub(crate) fn nothing_else(group: &mut [Job]) -> Option<Vec<&mut Asked<Issue, Is
 
 /// All rows of `group`. The message fails if a proof was used before.
 pub(crate) fn message(
-    group: &mut [&mut Asked<Issue, Issued>],
+    group: &[&mut Asked<Issue, Issued>],
     chain: &mut Chain,
     clock: &dyn Clock,
     rng: &dyn Rng,
 ) -> Message {
-    // In the order of their ids, rows go in next to each other.
-    group.sort_unstable_by(|one, other| one.request.issuance.jti.cmp(&other.request.issuance.jti));
     let commands = || group.iter().map(|asked| &asked.request);
-    let links = chain.append(commands().map(|command| &command.audit), clock, rng);
+    let links: Vec<_> = commands()
+        .map(|command| chain.append(&command.audit, clock, rng))
+        .collect();
     let mut message = Message::new();
     let uses: Vec<_> = commands().filter_map(|command| command.proof).collect();
     if !uses.is_empty() {

@@ -13,7 +13,8 @@ use super::ledger::Tx;
 use super::worker::Worker;
 use crate::cache::Caches;
 use crate::{
-    Exchange, Exchanged, Issue, Issued, RedeemCode, Redeemed, Result, RotateRefresh, Rotated, StoreError,
+    Exchange, Exchanged, Issue, Issued, RedeemCode, Redeemed, Result, RotateRefresh, Rotated,
+    StoreError,
 };
 use domain::{Clock, Rng};
 use futures_util::future::BoxFuture;

@@ -103,7 +103,12 @@ impl Tx {
         rng: &dyn Rng,
     ) -> Result<()> {
         self.flush_tokens().await?;
-        let links = chain.append(self.pending.audit.iter(), clock, rng);
+        let links: Vec<_> = self
+            .pending
+            .audit
+            .iter()
+            .map(|event| chain.append(event, clock, rng))
+            .collect();
         for part in links.chunks(LARGEST_INSERT) {
             let mut insert = QueryBuilder::new("");
             insert_audit(&mut insert, part);

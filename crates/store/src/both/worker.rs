@@ -104,7 +104,6 @@ impl Worker {
                     if received == 0 {
                         break;
                     }
-                    gather(&mut jobs, &mut group).await;
                     self.commit_group(&mut group).await;
                 }
                 _ = poll.tick(), if dialect::POLLS_FOR_FOREIGN_WRITES => self.look_for_foreign_writes().await,
@@ -136,7 +135,7 @@ impl Worker {
         let mut issues = issue::nothing_else(group)?;
         let mut tx = self.connection().await.ok()?;
         let mut chain = self.chain.clone();
-        let message = issue::message(&mut issues, &mut chain, &*self.clock, &*self.rng);
+        let message = issue::message(&issues, &mut chain, &*self.clock, &*self.rng);
         let (error, answered) = match dialect::in_time(message.send(&mut tx.conn)).await {
             Some(Ok(())) => {
                 self.chain = chain;
@@ -293,21 +292,6 @@ impl Worker {
                 self.tx = Some(tx);
             }
             Err(_) => self.caches.set_blind(true),
-        }
-    }
-}
-
-/// Lets those who are about to ask join in, as long as there are any: a commit costs the same
-/// for one and for many. Who is alone waits for nobody.
-async fn gather(jobs: &mut mpsc::Receiver<Job>, group: &mut Vec<Job>) {
-    let mut before = 0;
-    while before < group.len() && group.len() < LARGEST_GROUP {
-        before = group.len();
-        tokio::task::yield_now().await;
-        while group.len() < LARGEST_GROUP
-            && let Ok(job) = jobs.try_recv()
-        {
-            group.push(job);
         }
     }
 }
