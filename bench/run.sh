@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
 cargo build --release --quiet -p authserver
 cargo build --release --quiet -p bench
+npm ci --prefix bench/node --silent --no-audit --no-fund
 results=bench/results/$(date -u +%Y-%m-%dT%H-%M-%SZ).json
 exec "$target/release/bench" --authserver "$(realpath "$target/release/authserver")" \
-    --bare "$(realpath "$target/release/bare")" --results "$results" "$@"
+    --bare "$(realpath "$target/release/bare")" --node bench/node --results "$results" "$@"

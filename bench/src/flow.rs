@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 
 const EMAIL: &str = "user@example.com";
 const PASSWORD: &str = "correct horse battery staple";
-const RESOURCE: &str = "https://mcp.example.com/mcp";
-const SCOPE: &str = "tools/read";
+pub const RESOURCE: &str = "https://mcp.example.com/mcp";
+pub const SCOPE: &str = "tools/read";
 const REDIRECT: &str = "http://localhost:7777/callback";
 const VERIFIER: &str = "benchmark-verifier-benchmark-verifier-benchmark";
 
@@ -30,12 +30,6 @@ pub struct Tenant {
 impl Tenant {
     /// Makes user, resource and clients. The server must be stopped or not have started yet.
     pub fn create(installation: &Installation) -> Result<Self> {
-        let text = |value: &serde_json::Value, name: &str| {
-            value[name]
-                .as_str()
-                .map(str::to_owned)
-                .ok_or_else(|| failure(format!("no {name} in {value}")))
-        };
         installation.admin(&["user", "create", "--email", EMAIL, "--password", PASSWORD])?;
         installation.admin(&[
             "resource", "create", "--slug", "mcp", "--uri", RESOURCE, "--scopes", SCOPE,
@@ -65,6 +59,14 @@ impl Tenant {
             ),
             cookie: String::new(),
         })
+    }
+
+    /// Makes a client for machine tokens; returns its id and secret. As for [`Self::create`].
+    pub fn machine_client(installation: &Installation) -> Result<(String, String)> {
+        let create = ["client", "create", "--name", "Machine", "--scope", SCOPE];
+        let method = ["--auth-method", "client_secret_post"];
+        let made = installation.admin(&[&create[..], &method].concat())?;
+        Ok((text(&made, "client_id")?, text(&made, "client_secret")?))
     }
 
     /// Signs the user in through the login form and agrees to what the client asks.
@@ -219,6 +221,12 @@ impl Tenant {
         let (_, codes) = self.codes(server, count).await?;
         Ok(self.redeem_all(server, 16, codes).await?.1)
     }
+}
+
+/// A text member of what a command printed.
+fn text(value: &serde_json::Value, name: &str) -> Result<String> {
+    let text = value[name].as_str().map(str::to_owned);
+    text.ok_or_else(|| failure(format!("no {name} in {value}")))
 }
 
 /// What a token request brought.

@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::http::{Connection, Response};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -22,6 +23,8 @@ pub trait Worker: Send + 'static {
 pub struct Measured {
     /// Requests per second.
     pub rate: f64,
+    /// Requests, those that warmed up included.
+    pub requests: usize,
     /// Latencies in microseconds, sorted.
     latencies: Vec<u32>,
 }
@@ -54,29 +57,36 @@ pub async fn run<W: Worker>(
     let mut tasks = JoinSet::new();
     for (mut worker, mut connection) in connections {
         tasks.spawn(async move {
-            let mut latencies = Vec::with_capacity(1 << 16);
+            let (mut requests, mut latencies) = (0, Vec::with_capacity(1 << 16));
             while let Some(request) = worker.request() {
                 let sent = Instant::now();
                 if end.is_some_and(|end| sent >= end) {
                     break;
                 }
                 worker.answer(&connection.exchange(&request).await?)?;
+                requests += 1;
                 if sent >= counted_from {
                     latencies.push(u32::try_from(sent.elapsed().as_micros())?);
                 }
             }
-            Ok::<_, crate::Failure>((worker, latencies))
+            Ok::<_, crate::Failure>((worker, requests, latencies))
         });
     }
-    let (mut latencies, mut workers) = (Vec::new(), Vec::new());
+    let (mut requests, mut latencies, mut workers) = (0, Vec::new(), Vec::new());
     while let Some(done) = tasks.join_next().await {
-        let (worker, own) = done??;
+        let (worker, sent, own) = done??;
+        requests += sent;
         latencies.extend(own);
         workers.push(worker);
     }
     let rate = latencies.len() as f64 / counted_from.elapsed().as_secs_f64();
     latencies.sort_unstable();
-    Ok((Measured { rate, latencies }, workers))
+    let measured = Measured {
+        rate,
+        requests,
+        latencies,
+    };
+    Ok((measured, workers))
 }
 
 /// Sends the same request over and over.
@@ -85,6 +95,45 @@ pub struct Repeat(pub Vec<u8>);
 impl Worker for Repeat {
     fn request(&mut self) -> Option<Vec<u8>> {
         Some(self.0.clone())
+    }
+    fn answer(&mut self, response: &Response<'_>) -> Result<()> {
+        crate::check(response, 200)
+    }
+}
+
+/// Sends one request after the other, all over again at the end.
+pub struct Cycle {
+    requests: Arc<Vec<Vec<u8>>>,
+    next: usize,
+}
+
+impl Cycle {
+    /// Begins at number `first`.
+    pub fn new(requests: &Arc<Vec<Vec<u8>>>, first: usize) -> Self {
+        Self {
+            requests: Arc::clone(requests),
+            next: first % requests.len(),
+        }
+    }
+}
+
+impl Worker for Cycle {
+    fn request(&mut self) -> Option<Vec<u8>> {
+        let request = self.requests[self.next].clone();
+        self.next = (self.next + 1) % self.requests.len();
+        Some(request)
+    }
+    fn answer(&mut self, response: &Response<'_>) -> Result<()> {
+        crate::check(response, 200)
+    }
+}
+
+/// Sends each request once.
+pub struct Queue(pub Vec<Vec<u8>>);
+
+impl Worker for Queue {
+    fn request(&mut self) -> Option<Vec<u8>> {
+        self.0.pop()
     }
     fn answer(&mut self, response: &Response<'_>) -> Result<()> {
         crate::check(response, 200)

@@ -3,8 +3,11 @@
 mod flow;
 mod http;
 mod load;
+mod machine;
 mod measures;
+mod node;
 mod postgres;
+mod proof;
 mod report;
 mod rows;
 mod server;
@@ -38,6 +41,9 @@ pub struct Arguments {
     /// The release build of the bare server
     #[arg(long)]
     bare: PathBuf,
+    /// The folder of node-oidc-provider, with what it depends on
+    #[arg(long)]
+    node: PathBuf,
     /// Where to write all figures
     #[arg(long)]
     results: PathBuf,
@@ -47,7 +53,7 @@ pub struct Arguments {
     /// Seconds of each measurement
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Only these: sqlite, postgres, introspection, idle, bare, rows
+    /// Only these: sqlite, postgres, introspection, idle, bare, machine, connections, rows
     #[arg(value_name = "MEASURE")]
     only: Vec<String>,
     /// Also measure with a million clients and five million issuances (3 GB of disk, minutes)
@@ -104,6 +110,12 @@ async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     }
     if arguments.wants("bare") {
         measures::bare(arguments, report).await?;
+    }
+    if arguments.wants("machine") {
+        machine::tokens(arguments, report).await?;
+    }
+    if arguments.wants("connections") {
+        machine::connections(arguments, report).await?;
     }
     if arguments.rows || arguments.only.iter().any(|only| only == "rows") {
         rows::measure(arguments, report).await?;

@@ -177,12 +177,17 @@ pub async fn idle(arguments: &Arguments, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The token endpoint against a server that parses a form, signs and replies.
-pub async fn bare(arguments: &Arguments, report: &mut Report) -> Result<()> {
+/// Starts the bare server.
+pub async fn start_bare(arguments: &Arguments) -> Result<Process> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
     let mut command = Command::new(&arguments.bare);
     command.arg(address.to_string());
-    let bare = Process::start(command, address, "/livez").await?;
+    Process::start(command, address, "/livez").await
+}
+
+/// The token endpoint against a server that parses a form, signs and replies.
+pub async fn bare(arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let bare = start_bare(arguments).await?;
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", "client"),

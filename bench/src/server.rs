@@ -169,18 +169,23 @@ impl Process {
 
     /// Processor seconds used so far.
     pub fn processor_seconds(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, fields) = stat
-            .rsplit_once(')')
-            .ok_or_else(|| failure("no processor times"))?;
-        let ticks = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse::<u64>)
-            .sum::<std::result::Result<u64, _>>()?;
-        Ok(ticks as f64 / CLOCK_TICKS)
+        processor_seconds(self.child.id())
     }
+}
+
+/// Processor seconds that a process has used so far.
+pub fn processor_seconds(process: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let (_, fields) = stat
+        .rsplit_once(')')
+        .ok_or_else(|| failure("no processor times"))?;
+    let ticks = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(str::parse::<u64>)
+        .sum::<std::result::Result<u64, _>>()?;
+    Ok(ticks as f64 / CLOCK_TICKS)
 }
 
 impl Drop for Process {

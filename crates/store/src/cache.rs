@@ -180,16 +180,16 @@ impl<V: Clone + Send + Sync + 'static> Slot<V> {
         &self,
         caches: &Caches,
         key: &str,
-        fetch: impl Future<Output = Result<V, E>>,
+        fetch: impl AsyncFnOnce() -> Result<V, E>,
     ) -> Result<V, E> {
         if caches.is_blind() {
-            return fetch.await;
+            return fetch().await;
         }
         if let Some(found) = self.entries.get(key) {
             return Ok(found);
         }
         let before = self.generation.load(Ordering::SeqCst);
-        let value = fetch.await?;
+        let value = fetch().await?;
         if self.generation.load(Ordering::SeqCst) != before {
             return Ok(value);
         }
@@ -218,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_read_before_a_change_is_not_kept() {
         let caches = Caches::new();
-        let stale = async {
+        let stale = async || {
             caches.apply(Change::User("u".into()));
             Ok::<_, ()>(None)
         };
@@ -226,7 +226,7 @@ mod tests {
         let mut fetched = false;
         caches
             .users
-            .get(&caches, "u", async {
+            .get(&caches, "u", async || {
                 fetched = true;
                 Ok::<_, ()>(None)
             })
@@ -238,12 +238,12 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_answered_from_memory_while_blind() {
         let caches = Caches::new();
-        let fetch = || async { Ok::<_, ()>(Some(String::from("x"))) };
-        caches.settings.get(&caches, "s", fetch()).await.unwrap();
+        let fetch = async || Ok::<_, ()>(Some(String::from("x")));
+        caches.settings.get(&caches, "s", fetch).await.unwrap();
         caches.set_blind(true);
         assert_eq!(caches.generation(), None);
         let mut fetched = false;
-        let again = async {
+        let again = async || {
             fetched = true;
             Ok::<_, ()>(None)
         };

@@ -3,12 +3,15 @@
 
 use crate::rows::AuditRow;
 use aws_lc_rs::digest::{Context, SHA256};
-use domain::{AuditEvent, AuditRecord, Clock, Rng, new_uuid};
+use domain::{AuditEvent, Clock, Rng, UnixMillis, new_uuid};
+use std::sync::Arc;
 
 /// An audit row with its place in its writer's chain.
-pub(crate) struct Link {
-    pub record: AuditRecord,
-    pub writer: String,
+pub(crate) struct Link<'e> {
+    pub id: String,
+    pub event: &'e AuditEvent,
+    pub created_at: UnixMillis,
+    pub writer: Arc<str>,
     pub seq: i64,
     pub hash: String,
 }
@@ -16,7 +19,7 @@ pub(crate) struct Link {
 /// The head of one writer's chain. A writer is one lane of one process run.
 #[derive(Clone)]
 pub(crate) struct Chain {
-    writer: String,
+    writer: Arc<str>,
     seq: i64,
     hash: String,
 }
@@ -25,27 +28,31 @@ impl Chain {
     /// A new writer's chain.
     pub fn start(clock: &dyn Clock, rng: &dyn Rng) -> Self {
         Self {
-            writer: new_uuid(clock, rng),
+            writer: new_uuid(clock, rng).into(),
             seq: 0,
             hash: String::new(),
         }
     }
 
     /// The next link.
-    pub fn append(&mut self, event: AuditEvent, clock: &dyn Clock, rng: &dyn Rng) -> Link {
-        let record = AuditRecord {
+    pub fn append<'e>(
+        &mut self,
+        event: &'e AuditEvent,
+        clock: &dyn Clock,
+        rng: &dyn Rng,
+    ) -> Link<'e> {
+        self.seq += 1;
+        let mut link = Link {
             id: new_uuid(clock, rng),
             event,
             created_at: clock.now(),
-        };
-        self.seq += 1;
-        self.hash = link_hash(&self.hash, &self.writer, self.seq, &Content::from(&record));
-        Link {
-            record,
-            writer: self.writer.clone(),
+            writer: Arc::clone(&self.writer),
             seq: self.seq,
-            hash: self.hash.clone(),
-        }
+            hash: String::new(),
+        };
+        self.hash = link_hash(&self.hash, &self.writer, self.seq, &Content::from(&link));
+        link.hash.clone_from(&self.hash);
+        link
     }
 }
 
@@ -55,12 +62,12 @@ pub(crate) struct Content<'a> {
     created_at: i64,
 }
 
-impl<'a> From<&'a AuditRecord> for Content<'a> {
-    fn from(record: &'a AuditRecord) -> Self {
-        let event = &record.event;
+impl<'a> From<&'a Link<'_>> for Content<'a> {
+    fn from(link: &'a Link<'_>) -> Self {
+        let event = link.event;
         Self {
             texts: [
-                Some(&record.id),
+                Some(&link.id),
                 Some(event.action.as_str()),
                 Some(&event.actor_id),
                 event.user_id.as_deref(),
@@ -71,7 +78,7 @@ impl<'a> From<&'a AuditRecord> for Content<'a> {
                 event.trace_id.as_deref(),
                 event.request_id.as_deref(),
             ],
-            created_at: record.created_at.0,
+            created_at: link.created_at.0,
         }
     }
 }
@@ -127,19 +134,26 @@ mod tests {
         let event = AuditEvent::new(AuditAction::UserLogin, "u1")
             .user("u1")
             .with("method", "password");
-        let first = chain.append(event.clone(), &SystemClock, &SystemRng);
-        let second = chain.append(event, &SystemClock, &SystemRng);
+        let first = chain.append(&event, &SystemClock, &SystemRng).hash;
+        let second = chain.append(&event, &SystemClock, &SystemRng);
         assert_eq!(second.seq, 2);
-        let again = |record: &AuditRecord, seq| {
-            link_hash(&first.hash, &second.writer, seq, &Content::from(record))
+        let again =
+            |link: &Link<'_>, seq| link_hash(&first, &second.writer, seq, &Content::from(link));
+        assert_eq!(again(&second, 2), second.hash);
+        assert_ne!(again(&second, 3), second.hash);
+        let with = |event| Link {
+            id: second.id.clone(),
+            event,
+            created_at: second.created_at,
+            writer: Arc::clone(&second.writer),
+            seq: 2,
+            hash: String::new(),
         };
-        assert_eq!(again(&second.record, 2), second.hash);
-        assert_ne!(again(&second.record, 3), second.hash);
-        let mut changed = second.record.clone();
-        changed.event.user_id = None;
-        assert_ne!(again(&changed, 2), second.hash);
-        let mut moved = second.record.clone();
-        moved.event.client_id = moved.event.user_id.take();
-        assert_ne!(again(&moved, 2), second.hash);
+        let mut changed = event.clone();
+        changed.user_id = None;
+        assert_ne!(again(&with(&changed), 2), second.hash);
+        let mut moved = event.clone();
+        moved.client_id = moved.user_id.take();
+        assert_ne!(again(&with(&moved), 2), second.hash);
     }
 }

@@ -28,7 +28,7 @@ pub struct NewConsent {
 }
 
 /// The use of a DPoP proof, remembered until it would be too old anyway (RFC 9449 §11.1).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct ProofUse {
     /// What makes the proof unique.
     pub proof: Digest,

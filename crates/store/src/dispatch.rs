@@ -1,6 +1,6 @@
 //! How a method of [`crate::Store`] reaches the code of whichever database is open.
 
-use crate::{Authorize, Issue, NewConsent, PurgeTarget, Revoke};
+use crate::{Authorize, NewConsent, PurgeTarget, Revoke};
 use domain::{
     AuditEvent, Client, ClientId, ClientStatus, Digest, FrontingLink, Resource, Session,
     UnixMillis, User, UserId,
@@ -74,7 +74,7 @@ macro_rules! write {
 
 pub(crate) use write;
 
-/// Has a token spent, in a lane of whichever database is open.
+/// Has a token recorded or spent, in a lane of whichever database is open.
 macro_rules! spend {
     ($store:expr, $op:ident, key $key:expr, $job:ident($request:ident)) => {{
         let operation = Operation::begin($store.kind(), Access::Exec, DbOp::$op);
@@ -119,7 +119,7 @@ macro_rules! lend {
 lend! {
     copy: UnixMillis, bool, ClientStatus, PurgeTarget;
     borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
-    Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize, Issue => Issue,
+    Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize,
     Revoke => Revoke, FrontingLink => FrontingLink, UserId => UserId, ClientId => ClientId,
     NewConsent => NewConsent,
 }

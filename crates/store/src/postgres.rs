@@ -2,6 +2,7 @@
 
 pub(crate) mod dialect {
     use crate::{Change, Result};
+    use sqlx::QueryBuilder;
     use std::time::Duration;
 
     pub(crate) type Db = sqlx::Postgres;
@@ -61,9 +62,33 @@ pub(crate) mod dialect {
     }
     pub(crate) use is_listed;
 
+    /// SQL around a [`list`] that makes it a table with a column `value`.
+    pub(crate) const LISTED: (&str, &str) = ("unnest(", ") AS listed (value)");
+
     /// Texts, as one argument.
     pub(crate) fn list(texts: impl Iterator<Item = String>) -> Vec<String> {
         texts.collect()
+    }
+
+    /// Writes what stands before the `INSERT` of this number in a message of several.
+    pub(crate) fn open_insert(message: &mut QueryBuilder<Db>, number: usize) {
+        message
+            .push(if number == 0 {
+                "WITH insert_"
+            } else {
+                ", insert_"
+            })
+            .push(number)
+            .push(" AS (");
+    }
+    /// Stands behind each.
+    pub(crate) const CLOSE_INSERT: &str = ")";
+    /// Stands behind them all.
+    pub(crate) const END_INSERTS: &str = " SELECT 1";
+
+    /// Whether a message may have been carried out, though it failed.
+    pub(crate) fn may_stand(error: &sqlx::Error, _done: usize, _inserts: usize) -> bool {
+        !matches!(error, sqlx::Error::Database(_))
     }
 
     /// Leaves the transaction.

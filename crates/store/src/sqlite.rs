@@ -2,6 +2,7 @@
 
 pub(crate) mod dialect {
     use crate::{Change, Result};
+    use sqlx::QueryBuilder;
 
     pub(crate) type Db = sqlx::Sqlite;
     pub(crate) type Conn = sqlx::SqliteConnection;
@@ -59,9 +60,30 @@ pub(crate) mod dialect {
     }
     pub(crate) use is_listed;
 
+    /// SQL around a [`list`] that makes it a table with a column `value`.
+    pub(crate) const LISTED: (&str, &str) = ("json_each(", ")");
+
     /// Texts, as one argument.
     pub(crate) fn list(texts: impl Iterator<Item = String>) -> String {
         crate::rows::to_json(&texts.collect::<Vec<_>>())
+    }
+
+    /// Writes what stands before the `INSERT` of this number in a message of several.
+    pub(crate) fn open_insert(message: &mut QueryBuilder<Db>, number: usize) {
+        message.push(if number == 0 {
+            "BEGIN IMMEDIATE; "
+        } else {
+            "; "
+        });
+    }
+    /// Stands behind each.
+    pub(crate) const CLOSE_INSERT: &str = "";
+    /// Stands behind them all.
+    pub(crate) const END_INSERTS: &str = "; COMMIT";
+
+    /// Whether a message may have been carried out, though it failed after `done` statements.
+    pub(crate) fn may_stand(_error: &sqlx::Error, done: usize, inserts: usize) -> bool {
+        done > inserts
     }
 
     /// Leaves the transaction, if there is one: some errors make SQLite leave it by itself.

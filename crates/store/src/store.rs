@@ -168,7 +168,7 @@ impl Store {
     /// # Errors
     /// When the database is unavailable; so for every method below.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>> {
-        let fetch = async { Ok(read!(self, ClientRead, clients::find(id))?.map(Arc::new)) };
+        let fetch = async || Ok(read!(self, ClientRead, clients::find(id))?.map(Arc::new));
         self.0.caches.clients.get(&self.0.caches, id, fetch).await
     }
 
@@ -226,7 +226,7 @@ impl Store {
 
     /// The user with this id.
     pub async fn user(&self, id: &str) -> Result<Option<Arc<User>>> {
-        let fetch = async { Ok(read!(self, UserRead, accounts::find(id))?.map(Arc::new)) };
+        let fetch = async || Ok(read!(self, UserRead, accounts::find(id))?.map(Arc::new));
         self.0.caches.users.get(&self.0.caches, id, fetch).await
     }
 
@@ -293,7 +293,7 @@ impl Store {
 
     /// All resources.
     pub async fn resources(&self) -> Result<Arc<ResourceCatalog>> {
-        let fetch = async {
+        let fetch = async || {
             let (resources, links) = read!(self, ResourceRead, resources::all())?;
             Ok(Arc::new(ResourceCatalog::new(resources, links)))
         };
@@ -410,7 +410,7 @@ impl Store {
 
     /// Records a token that founds on nothing but the request for it; see [`Issued`].
     pub async fn issue(&self, command: Issue) -> Result<Issued> {
-        write!(self, LedgerCommit, key command.issuance.jti.as_str(), proofs::issue(command))
+        spend!(self, LedgerCommit, key command.issuance.jti.as_str(), Issue(command))
     }
 
     /// The refresh token with this digest, and its family.
@@ -482,7 +482,7 @@ impl Store {
 
     /// A setting made at run time.
     pub async fn setting(&self, name: &str) -> Result<Option<String>> {
-        let fetch = async { read!(self, List, records::find_setting(name)) };
+        let fetch = async || read!(self, List, records::find_setting(name));
         self.0
             .caches
             .settings

@@ -46,7 +46,7 @@ impl Requester<'_> {
     /// What to remember of the proof that it holds it.
     fn proof(&self) -> Option<ProofUse> {
         let possession = self.possession.as_ref()?;
-        Some(possession.proof.clone())
+        Some(possession.proof)
     }
 }
 
@@ -80,7 +80,9 @@ impl Engine {
                 possession,
                 now,
             };
-            self.grant(requester, TokenRequest::parse(&params)?).await
+            let request = TokenRequest::parse(&params)?;
+            // On the heap: what all grants need together is too large to be moved about.
+            Box::pin(self.grant(requester, request)).await
         };
         let outcome: Result<Issued> = outcome.await;
         let outcome = match outcome {

@@ -57,7 +57,7 @@ pub(crate) async fn redeem(
     tx: &mut Tx,
     group: &mut [&mut Asked<RedeemCode, Redeemed>],
 ) -> Result<()> {
-    let proof = |command: &RedeemCode| command.proof.clone();
+    let proof = |command: &RedeemCode| command.proof;
     let group = proofs::use_all(tx, group, proof, Redeemed::ProofReplayed).await?;
     let Some(now) = group.iter().map(|asked| asked.request.now.0).max() else {
         return Ok(());
@@ -119,7 +119,7 @@ pub(crate) async fn rotate(
     tx: &mut Tx,
     group: &mut [&mut Asked<RotateRefresh, Rotated>],
 ) -> Result<()> {
-    let proof = |command: &RotateRefresh| command.proof.clone();
+    let proof = |command: &RotateRefresh| command.proof;
     let group = proofs::use_all(tx, group, proof, Rotated::ProofReplayed).await?;
     let latest =
         |of: fn(&RotateRefresh) -> UnixMillis| group.iter().map(|asked| of(&asked.request).0).max();

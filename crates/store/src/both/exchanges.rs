@@ -15,7 +15,7 @@ pub(crate) async fn exchange(
     tx: &mut Tx,
     group: &mut [&mut Asked<Exchange, Exchanged>],
 ) -> Result<()> {
-    let proof = |command: &Exchange| command.proof.clone();
+    let proof = |command: &Exchange| command.proof;
     let group = proofs::use_all(tx, group, proof, Exchanged::ProofReplayed).await?;
     if group.is_empty() {
         return Ok(());

@@ -13,7 +13,8 @@ use super::ledger::Tx;
 use super::worker::Worker;
 use crate::cache::Caches;
 use crate::{
-    Exchange, Exchanged, RedeemCode, Redeemed, Result, RotateRefresh, Rotated, StoreError,
+    Exchange, Exchanged, Issue, Issued, RedeemCode, Redeemed, Result, RotateRefresh, Rotated,
+    StoreError,
 };
 use domain::{Clock, Rng};
 use futures_util::future::BoxFuture;
@@ -28,6 +29,8 @@ const QUEUE: usize = 4096;
 pub(crate) enum Job {
     /// Anything.
     Call(Box<dyn Call>),
+    /// Record a token; all of a group are recorded at once.
+    Issue(Asked<Issue, Issued>),
     /// Spend a code; all of a group are spent by the same statements.
     Redeem(Asked<RedeemCode, Redeemed>),
     /// Spend a refresh token; likewise.
@@ -41,6 +44,7 @@ impl Job {
     pub fn finish(self, outcome: Result<()>) {
         match self {
             Self::Call(call) => call.finish(outcome),
+            Self::Issue(asked) => asked.finish(outcome),
             Self::Redeem(asked) => asked.finish(outcome),
             Self::Rotate(asked) => asked.finish(outcome),
             Self::Exchange(asked) => asked.finish(outcome),

@@ -1,8 +1,9 @@
 //! Rows that are only ever added, gathered while jobs run and inserted many at a time.
 
 use super::{Conn, Db};
+use crate::chain::{Chain, Link};
 use crate::rows::to_json;
-use crate::{Change, Result, chain::Chain};
+use crate::{Change, Result};
 use domain::{AuditEvent, Clock, Issuance, RefreshToken, Rng, TokenFamily, UnixMillis};
 use sqlx::QueryBuilder;
 
@@ -83,7 +84,11 @@ impl Tx {
         } = &mut self.pending;
         insert_families(&mut self.conn, families).await?;
         insert_refresh_tokens(&mut self.conn, refresh_tokens).await?;
-        insert_issuances(&mut self.conn, issuances).await?;
+        for part in issuances.chunks(LARGEST_INSERT) {
+            let mut insert = QueryBuilder::new("");
+            insert_issuances(&mut insert, part.iter());
+            insert.build().execute(&mut *self.conn).await?;
+        }
         families.clear();
         refresh_tokens.clear();
         issuances.clear();
@@ -98,34 +103,15 @@ impl Tx {
         rng: &dyn Rng,
     ) -> Result<()> {
         self.flush_tokens().await?;
-        let rows: Vec<_> = self
+        let links: Vec<_> = self
             .pending
             .audit
-            .drain(..)
+            .iter()
             .map(|event| chain.append(event, clock, rng))
             .collect();
-        for part in rows.chunks(LARGEST_INSERT) {
-            let mut insert = QueryBuilder::<Db>::new(
-                "INSERT INTO audit_events (id, action, actor_id, user_id, client_id, resource, ip, detail, \
-                 trace_id, request_id, created_at, writer, seq, hash) ",
-            );
-            insert.push_values(part, |mut row, link| {
-                let event = &link.record.event;
-                row.push_bind(&link.record.id)
-                    .push_bind(event.action.as_str())
-                    .push_bind(&event.actor_id)
-                    .push_bind(&event.user_id)
-                    .push_bind(&event.client_id)
-                    .push_bind(&event.resource)
-                    .push_bind(&event.ip)
-                    .push_bind(&event.detail)
-                    .push_bind(&event.trace_id)
-                    .push_bind(&event.request_id)
-                    .push_bind(link.record.created_at.0)
-                    .push_bind(&link.writer)
-                    .push_bind(link.seq)
-                    .push_bind(&link.hash);
-            });
+        for part in links.chunks(LARGEST_INSERT) {
+            let mut insert = QueryBuilder::new("");
+            insert_audit(&mut insert, part);
             insert.build().execute(&mut *self.conn).await?;
         }
         Ok(())
@@ -172,31 +158,56 @@ async fn insert_refresh_tokens(conn: &mut Conn, rows: &[RefreshToken]) -> Result
     Ok(())
 }
 
-async fn insert_issuances(conn: &mut Conn, rows: &[Issuance]) -> Result<()> {
-    for part in rows.chunks(LARGEST_INSERT) {
-        let mut insert = QueryBuilder::<Db>::new(
-            "INSERT INTO issuances (jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, \
-             parent_jti, consent_client_id, consent_resource_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at) ",
-        );
-        insert.push_values(part, |mut row, issuance| {
-            row.push_bind(issuance.jti.as_str())
-                .push_bind(issuance.subject_user_id.as_ref().map(|id| id.as_str()))
-                .push_bind(issuance.client_id.as_str())
-                .push_bind(issuance.resource_id.as_ref().map(|id| id.as_str()))
-                .push_bind(to_json(&issuance.audience))
-                .push_bind(issuance.scopes.to_string())
-                .push_bind(issuance.family_id.as_ref().map(|id| id.as_str()))
-                .push_bind(issuance.parent_jti.as_ref().map(|jti| jti.as_str()))
-                .push_bind(issuance.consent_client_id.as_ref().map(|id| id.as_str()))
-                .push_bind(issuance.consent_resource_id.as_ref().map(|id| id.as_str()))
-                .push_bind(&issuance.dpop_jkt)
-                .push_bind(&issuance.agent_id)
-                .push_bind(to_json(&issuance.agent_chain))
-                .push_bind(issuance.issued_at.0)
-                .push_bind(issuance.expires_at.0)
-                .push_bind(issuance.revoked_at.map(|at| at.0));
-        });
-        insert.build().execute(&mut *conn).await?;
-    }
-    Ok(())
+/// Writes the `INSERT` of `rows`.
+pub(crate) fn insert_issuances<'i>(
+    insert: &mut QueryBuilder<Db>,
+    rows: impl Iterator<Item = &'i Issuance>,
+) {
+    insert.push(
+        "INSERT INTO issuances (jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, \
+         parent_jti, consent_client_id, consent_resource_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at) ",
+    );
+    insert.push_values(rows, |mut row, issuance| {
+        row.push_bind(issuance.jti.as_str())
+            .push_bind(issuance.subject_user_id.as_ref().map(|id| id.as_str()))
+            .push_bind(issuance.client_id.as_str())
+            .push_bind(issuance.resource_id.as_ref().map(|id| id.as_str()))
+            .push_bind(to_json(&issuance.audience))
+            .push_bind(issuance.scopes.to_string())
+            .push_bind(issuance.family_id.as_ref().map(|id| id.as_str()))
+            .push_bind(issuance.parent_jti.as_ref().map(|jti| jti.as_str()))
+            .push_bind(issuance.consent_client_id.as_ref().map(|id| id.as_str()))
+            .push_bind(issuance.consent_resource_id.as_ref().map(|id| id.as_str()))
+            .push_bind(&issuance.dpop_jkt)
+            .push_bind(&issuance.agent_id)
+            .push_bind(to_json(&issuance.agent_chain))
+            .push_bind(issuance.issued_at.0)
+            .push_bind(issuance.expires_at.0)
+            .push_bind(issuance.revoked_at.map(|at| at.0));
+    });
+}
+
+/// Writes the `INSERT` of `links`.
+pub(crate) fn insert_audit(insert: &mut QueryBuilder<Db>, links: &[Link<'_>]) {
+    insert.push(
+        "INSERT INTO audit_events (id, action, actor_id, user_id, client_id, resource, ip, detail, \
+         trace_id, request_id, created_at, writer, seq, hash) ",
+    );
+    insert.push_values(links, |mut row, link| {
+        let event = link.event;
+        row.push_bind(&link.id)
+            .push_bind(event.action.as_str())
+            .push_bind(&event.actor_id)
+            .push_bind(&event.user_id)
+            .push_bind(&event.client_id)
+            .push_bind(&event.resource)
+            .push_bind(&event.ip)
+            .push_bind(&event.detail)
+            .push_bind(&event.trace_id)
+            .push_bind(&event.request_id)
+            .push_bind(link.created_at.0)
+            .push_bind(&link.writer)
+            .push_bind(link.seq)
+            .push_bind(&link.hash);
+    });
 }

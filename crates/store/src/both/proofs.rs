@@ -1,22 +1,28 @@
-//! DPoP proofs that were used, shared by all instances, and tokens that found on nothing else.
+//! DPoP proofs that were used, shared by all instances.
 
 use super::lane::Asked;
 use super::ledger::Tx;
-use crate::{Issue, Issued, ProofUse, Result};
+use super::{Db, dialect};
+use crate::{ProofUse, Result};
+use domain::Digest;
+use sqlx::QueryBuilder;
+use std::collections::HashSet;
 
-/// Remembers the use of a proof. Says whether this was the first; no proof is no use.
-pub(crate) async fn use_once(tx: &mut Tx, proof: Option<&ProofUse>) -> Result<bool> {
-    let Some(proof) = proof else { return Ok(true) };
-    let first = sqlx::query(
-        "INSERT INTO dpop_proofs (proof, expires_at) VALUES ($1, $2) ON CONFLICT (proof) DO NOTHING",
-    )
-    .bind(proof.proof.to_hex())
-    .bind(proof.expires_at.0)
-    .execute(&mut *tx.conn)
-    .await?
-    .rows_affected()
-        == 1;
-    Ok(first)
+/// Writes the `INSERT` of `uses`. All are remembered as long as the one that lasts longest.
+pub(crate) fn insert(insert: &mut QueryBuilder<Db>, uses: &[ProofUse]) {
+    let expires_at = uses.iter().map(|used| used.expires_at.0).max();
+    // In one order, so that two who use the same proofs do not wait for each other.
+    let mut proofs: Vec<_> = uses.iter().map(|used| used.proof.to_hex()).collect();
+    proofs.sort_unstable();
+    let (list, listed) = dialect::LISTED;
+    insert
+        .push("INSERT INTO dpop_proofs (proof, expires_at) SELECT value, ")
+        .push_bind(expires_at)
+        .push(" FROM ")
+        .push(list)
+        .push_bind(dialect::list(proofs.into_iter()))
+        .push(listed)
+        .push(" WHERE true");
 }
 
 /// Uses the proofs of `group`. Those who bring a used one are answered `replayed`; the others
@@ -27,22 +33,26 @@ pub(crate) async fn use_all<'g, C, T: Copy>(
     proof: impl Fn(&C) -> Option<ProofUse>,
     replayed: T,
 ) -> Result<Vec<&'g mut Asked<C, T>>> {
-    let mut fresh = Vec::with_capacity(group.len());
+    let uses: Vec<_> = group
+        .iter()
+        .filter_map(|asked| proof(&asked.request))
+        .collect();
+    let mut fresh = HashSet::new();
+    if !uses.is_empty() {
+        let mut query = QueryBuilder::new("");
+        insert(&mut query, &uses);
+        query.push(" ON CONFLICT (proof) DO NOTHING RETURNING proof");
+        let used: Vec<String> = query.build_query_scalar().fetch_all(&mut *tx.conn).await?;
+        fresh.extend(used.iter().filter_map(|proof| Digest::from_hex(proof)));
+    }
+    let mut those = Vec::with_capacity(group.len());
     for asked in group {
-        if use_once(tx, proof(&asked.request).as_ref()).await? {
-            fresh.push(&mut **asked);
+        // Of two that bring the same proof, one has used it.
+        if proof(&asked.request).is_none_or(|used| fresh.remove(&used.proof)) {
+            those.push(&mut **asked);
         } else {
             asked.answer = Some(replayed);
         }
     }
-    Ok(fresh)
-}
-
-pub(crate) async fn issue(tx: &mut Tx, command: &Issue) -> Result<Issued> {
-    if !use_once(tx, command.proof.as_ref()).await? {
-        return Ok(Issued::ProofReplayed);
-    }
-    tx.issuance(command.issuance.clone());
-    tx.audit(command.audit.clone());
-    Ok(Issued::Yes)
+    Ok(those)
 }

@@ -7,10 +7,10 @@
 
 use super::lane::Job;
 use super::ledger::{Pending, Tx};
-use super::{Db, authorizations, dialect, exchanges};
+use super::{Db, authorizations, dialect, exchanges, issue};
 use crate::cache::Caches;
 use crate::chain::Chain;
-use crate::{Change, Result, StoreError};
+use crate::{Change, Issued, Result, StoreError};
 use domain::{Clock, Rng};
 use sqlx::Pool;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Jobs in one transaction.
-const LARGEST_GROUP: usize = 256;
+/// Jobs in one transaction. Each number of rows is a statement of its own, and kept prepared.
+const LARGEST_GROUP: usize = 64;
 /// How often the same work is tried when connections break or others hold its rows.
 const TRIES: u32 = 3;
 /// How often SQLite is asked whether another process has written.
@@ -112,6 +112,9 @@ impl Worker {
     }
 
     async fn commit_group(&mut self, group: &mut Vec<Job>) {
+        if let Some(outcome) = self.attempt_at_once(group).await {
+            return finish(group, &outcome);
+        }
         let mut tries = 1;
         let outcome = loop {
             match self.attempt(group).await {
@@ -122,9 +125,50 @@ impl Worker {
                 outcome => break outcome.map_err(|failure| failure.error),
             }
         };
-        for job in group.drain(..) {
-            job.finish(outcome.clone());
+        finish(group, &outcome);
+    }
+
+    /// Commits a group that only adds rows as one message. `None` when it is not such a group,
+    /// and when the message failed without trace: then it has to be done step by step, which
+    /// finds out what was wrong.
+    async fn attempt_at_once(&mut self, group: &mut [Job]) -> Option<Result<()>> {
+        let mut issues = issue::nothing_else(group)?;
+        let mut tx = self.connection().await.ok()?;
+        let mut chain = self.chain.clone();
+        let message = issue::message(&issues, &mut chain, &*self.clock, &*self.rng);
+        let (error, answered) = match dialect::in_time(message.send(&mut tx.conn)).await {
+            Some(Ok(())) => {
+                self.chain = chain;
+                self.tx = Some(tx);
+                for asked in &mut issues {
+                    asked.answer = Some(Issued::Yes);
+                }
+                return Some(Ok(()));
+            }
+            Some(Err(failure)) => (failure.may_stand.then_some(failure.error), true),
+            None => (
+                Some(StoreError::Unavailable("no answer in time".into())),
+                false,
+            ),
+        };
+        self.leave(tx, answered).await;
+        if error.is_some() {
+            // Its rows may stand or not: what follows starts a chain of its own.
+            self.chain = Chain::start(&*self.clock, &*self.rng);
         }
+        error.map(Err)
+    }
+
+    /// Rolls back what `tx` has begun, and keeps its connection if that goes well. Says whether
+    /// it did; a connection that gave no answer is not even asked.
+    async fn leave(&mut self, mut tx: Tx, answered: bool) -> bool {
+        let sound = answered && dialect::roll_back(&mut tx.conn).await.is_ok();
+        if sound {
+            self.tx = Some(tx);
+        } else {
+            tx.conn.close_on_drop();
+        }
+        sound
     }
 
     /// One of them failed and took the others with it: each on its own now.
@@ -186,13 +230,7 @@ impl Worker {
             None => (StoreError::Unavailable("no answer in time".into()), false),
         };
         let contended = matches!(error, StoreError::Contention(_));
-        // A connection that cannot even roll back is of no more use.
-        let sound = answered && dialect::roll_back(&mut tx.conn).await.is_ok();
-        if sound {
-            self.tx = Some(tx);
-        } else {
-            tx.conn.close_on_drop();
-        }
+        let sound = self.leave(tx, answered).await;
         let cause = match stage {
             Stage::Commit if !contended => {
                 // Its last rows may stand or not: what follows starts a chain of its own.
@@ -258,18 +296,27 @@ impl Worker {
     }
 }
 
+fn finish(group: &mut Vec<Job>, outcome: &Result<()>) {
+    for job in group.drain(..) {
+        job.finish(outcome.clone());
+    }
+}
+
 /// Runs the jobs of `group`. They came at the same time, so any order of them is as good as
 /// another: what can be done for several at once is done last.
 async fn run(tx: &mut Tx, group: &mut [Job]) -> Result<()> {
-    let (mut redeem, mut rotate, mut exchange) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut issue, mut redeem, mut rotate, mut exchange) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for job in group {
         match job {
             Job::Call(call) => call.run(tx).await?,
+            Job::Issue(asked) => issue.push(asked),
             Job::Redeem(asked) => redeem.push(asked),
             Job::Rotate(asked) => rotate.push(asked),
             Job::Exchange(asked) => exchange.push(asked),
         }
     }
+    issue::issue(tx, &mut issue).await?;
     authorizations::redeem(tx, &mut redeem).await?;
     authorizations::rotate(tx, &mut rotate).await?;
     exchanges::exchange(tx, &mut exchange).await

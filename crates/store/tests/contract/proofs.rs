@@ -7,9 +7,11 @@ use crate::samples::{
 };
 use domain::{AuditAction, UnixMillis};
 use store::{Issue, Issued, ProofUse, PurgeTarget, Redeemed, Rotated};
+use tokio::task::JoinSet;
 
 on_both!(
     a_proof_presented_to_two_instances_at_once_is_used_once,
+    one_replayed_proof_does_not_keep_others_from_their_tokens,
     a_replayed_proof_spends_neither_code_nor_refresh_token,
     proofs_are_forgotten_when_they_would_be_too_old,
 );
@@ -34,7 +36,7 @@ async fn a_proof_presented_to_two_instances_at_once_is_used_once(db: Database) {
     let (one, other) = (db.open().await, db.open().await);
     for _ in 0..50 {
         let proof = proof(UnixMillis(i64::MAX));
-        let (mine, theirs) = (issue(proof.clone()), issue(proof));
+        let (mine, theirs) = (issue(proof), issue(proof));
         let (mine, theirs) = tokio::join!(one.issue(mine), other.issue(theirs));
         let mut outcomes = [mine.unwrap(), theirs.unwrap()];
         outcomes.sort_by_key(|outcome| *outcome == Issued::Yes);
@@ -44,15 +46,35 @@ async fn a_proof_presented_to_two_instances_at_once_is_used_once(db: Database) {
     assert_eq!(db.count("audit_events").await, 50);
 }
 
+async fn one_replayed_proof_does_not_keep_others_from_their_tokens(db: Database) {
+    let store = db.open().await;
+    let used = proof(UnixMillis(i64::MAX));
+    let mut running = JoinSet::new();
+    for index in 0..100 {
+        let fresh = proof(UnixMillis(i64::MAX));
+        let command = issue(if index < 3 { used } else { fresh });
+        let store = store.clone();
+        running.spawn(async move { store.issue(command).await.unwrap() });
+    }
+    let outcomes = running.join_all().await;
+    let replayed = outcomes
+        .iter()
+        .filter(|outcome| **outcome == Issued::ProofReplayed);
+    assert_eq!(replayed.count(), 2);
+    assert_eq!(db.count("issuances").await, 98);
+    assert_eq!(db.count("dpop_proofs").await, 98);
+    assert_eq!(store.verify_audit_chain().await.unwrap().broken, None);
+}
+
 async fn a_replayed_proof_spends_neither_code_nor_refresh_token(db: Database) {
     let store = db.open().await;
     let used = proof(UnixMillis(i64::MAX));
-    assert_eq!(store.issue(issue(used.clone())).await.unwrap(), Issued::Yes);
+    assert_eq!(store.issue(issue(used)).await.unwrap(), Issued::Yes);
 
     let code = code(&id(), &id());
     store.authorize(authorize(&code)).await.unwrap();
     let mut command = redeem(&code);
-    command.proof = Some(used.clone());
+    command.proof = Some(used);
     let replayed = store.redeem_code(command.clone()).await.unwrap();
     assert_eq!(replayed, Redeemed::ProofReplayed);
     command.proof = Some(proof(UnixMillis(i64::MAX)));
