@@ -20,11 +20,20 @@ pub struct Error {
     /// When trying again may help.
     pub retry_after: Option<Duration>,
     /// Where a user can give the consent that is missing.
-    pub consent_url: Option<String>,
+    pub missing_consent: Option<Box<MissingConsent>>,
     /// What refers to the thing that was to be deleted.
     pub dependents: Vec<String>,
     /// What is behind it, for the log alone.
     pub cause: Option<String>,
+}
+
+/// A consent that a token exchange lacks.
+#[derive(Debug, Clone)]
+pub struct MissingConsent {
+    /// The page that asks the user for it.
+    pub url: String,
+    /// Slug of the resource that the consent is for.
+    pub resource: String,
 }
 
 /// The result of a use case.
@@ -42,7 +51,7 @@ impl Error {
             description: description.into(),
             reason,
             retry_after: None,
-            consent_url: None,
+            missing_consent: None,
             dependents: Vec::new(),
             cause: None,
         }
@@ -101,8 +110,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_consent_url(mut self, url: String) -> Self {
-        self.consent_url = Some(url);
+    pub(crate) fn with_missing_consent(mut self, consent: MissingConsent) -> Self {
+        self.missing_consent = Some(Box::new(consent));
         self
     }
 

@@ -37,7 +37,7 @@ pub use client_secret::ClientSecrets;
 pub use consent_request::{CONSENT_REQUEST_PATH, ConsentRequestView};
 pub use csrf::FormTokens;
 pub use engine::{Engine, EngineParts};
-pub use error::{Error, Result};
+pub use error::{Error, MissingConsent, Result};
 pub use grants::TokenAnswer;
 pub use health::Health;
 pub use login::{Cookie, SignIn, SignedIn};

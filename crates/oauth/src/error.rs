@@ -222,6 +222,9 @@ pub struct ErrorBody {
     /// On `consent_required`: why consent is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The resource that it is for, by slug.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
     /// On `conflict`: what refers to the thing that was to be deleted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependents: Vec<String>,
@@ -241,6 +244,7 @@ impl ErrorBody {
             request_id: request_id.into(),
             consent_url: None,
             cause: None,
+            resource: None,
             dependents: Vec::new(),
         }
     }
@@ -254,9 +258,10 @@ impl ErrorBody {
 
     /// The same with the members of `consent_required`.
     #[must_use]
-    pub fn with_consent(mut self, consent_url: String, cause: String) -> Self {
+    pub fn with_consent(mut self, consent_url: String, cause: String, resource: String) -> Self {
         self.consent_url = Some(consent_url);
         self.cause = Some(cause);
+        self.resource = Some(resource);
         self
     }
 
@@ -322,11 +327,15 @@ mod tests {
                 "request_id": "r-1",
             })
         );
-        let body = ErrorBody::new(ErrorCode::ConsentRequired, "ask", "r-1")
-            .with_consent("https://as/c".into(), "consent_missing".into());
+        let body = ErrorBody::new(ErrorCode::ConsentRequired, "ask", "r-1").with_consent(
+            "https://as/c".into(),
+            "consent_missing".into(),
+            "notes".into(),
+        );
         let json: serde_json::Value = serde_json::from_slice(&body.to_json()).unwrap();
         assert_eq!(json["consent_url"], "https://as/c");
         assert_eq!(json["cause"], "consent_missing");
+        assert_eq!(json["resource"], "notes");
     }
 
     #[test]

@@ -31,8 +31,9 @@ impl Asked {
     /// The error answer of an endpoint at which clients authenticate (RFC 6749 §5.2).
     pub fn refuse(&self, error: &Error) -> Response {
         let mut body = ErrorBody::new(error.code, &error.description, self.request_id());
-        if let Some(url) = &error.consent_url {
-            body = body.with_consent(url.clone(), error.reason.as_str().to_owned());
+        if let Some(missing) = &error.missing_consent {
+            let (url, cause) = (missing.url.clone(), error.reason.as_str().to_owned());
+            body = body.with_consent(url, cause, missing.resource.clone());
         }
         let mut response = match &self.0 {
             Some(exchange) => answer_error(&body, exchange),

@@ -147,6 +147,7 @@ async fn a_missing_consent_is_asked_for(database: Database) {
         .await
         .json();
     assert_eq!(body["cause"], "consent_missing");
+    assert_eq!(body["resource"], "archive");
     let url = body["consent_url"].as_str().expect("a consent_url");
     assert!(
         url.starts_with("http://localhost:9000/consent/request?"),

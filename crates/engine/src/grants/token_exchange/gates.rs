@@ -3,7 +3,7 @@
 
 use super::{Foundation, held};
 use crate::consent_request::ConsentRequest;
-use crate::{Engine, Error, Result};
+use crate::{Engine, Error, MissingConsent, Result};
 use domain::{Client, ClientId, FrontingLink, Resource, ResourceId, ScopeSet};
 use oauth::ErrorCode;
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl Engine {
     }
 
     /// The link from a resource of the subject token to the target; of several, one whose
-    /// gateway the caller runs.
+    /// gateway the caller runs, and by which what is asked for can be reached.
     async fn fronting_link(
         &self,
         wish: &Wish<'_>,
@@ -110,7 +110,13 @@ impl Engine {
             .filter_map(|audience| catalog.named(audience))
             .filter_map(|source| Some((source, catalog.link(source, target)?)))
             .collect();
-        links.sort_by_key(|(source, _)| !source.is_runtime_client(wish.caller.id.as_str()));
+        let held = held(wish.subject);
+        links.sort_by_key(|(source, link)| {
+            let asked = wish.scope.as_ref();
+            let reached = asked.is_none_or(|asked| asked.is_subset_of(&link.reachable(&held)));
+            let runs = source.is_runtime_client(wish.caller.id.as_str());
+            (!runs, !reached)
+        });
         Ok(links
             .first()
             .map(|(source, link)| (Arc::clone(source), FrontingLink::clone(link))))
@@ -203,6 +209,9 @@ impl Engine {
             Some(_) => DenyReason::ScopeInsufficient,
             None => DenyReason::ConsentMissing,
         };
+        let catalog = self.store().resources().await?;
+        let slug = catalog.by_id(resource.as_str());
+        let slug = slug.map_or_else(String::new, |own| own.slug.clone());
         let request = ConsentRequest {
             user_id: user.clone(),
             client_id: client.clone(),
@@ -214,7 +223,10 @@ impl Engine {
             reason,
             "the user has to agree first that the client may use the resource; send the user to consent_url",
         )
-        .with_consent_url(self.consent_url(&request)))
+        .with_missing_consent(MissingConsent {
+            url: self.consent_url(&request),
+            resource: slug,
+        }))
     }
 }
 
