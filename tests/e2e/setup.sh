@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the end-to-end tests need: PostgreSQL, Chromium, a Python environment and the npm
-# packages of the TypeScript example and of node/. Quick when everything is there already.
+# Installs what the end-to-end tests need: PostgreSQL, Chromium, Prometheus, Alertmanager, a Python environment and
+# the npm packages of the TypeScript example and of node/. Quick when everything is there already.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -17,6 +17,21 @@ if [ ${#packages[@]} -gt 0 ]; then
     apt-get update -q
     apt-get install -qy --no-install-recommends "${packages[@]}"
 fi
+
+# take PACKAGE PROGRAM...: puts programs of a Debian package into the environment, without installing the package:
+# it would start its daemon.
+take() {
+    local package=$1 folder program
+    shift
+    [ ! -x "$venv/bin/${!#}" ] || return 0
+    folder=$(mktemp -d)
+    (cd "$folder" && { apt-get download -q "$package" || { apt-get update -q && apt-get download -q "$package"; }; })
+    dpkg-deb -x "$folder"/*.deb "$folder"
+    for program; do
+        install "$folder/usr/bin/$program" "$venv/bin/"
+    done
+    rm -r "$folder"
+}
 
 # once STAMP INPUT COMMAND...: runs the command unless it has succeeded before on the same input.
 once() {
@@ -39,6 +54,8 @@ install_python() {
 
 mkdir -p "$(dirname "$venv")"
 once "$venv.stamp" "$here/requirements.txt" install_python
+take prometheus prometheus promtool
+take prometheus-alertmanager prometheus-alertmanager
 export PATH="$venv/bin:$PATH"
 for folder in "$root/examples/typescript" "$here/node"; do
     once "$folder/node_modules/.stamp" "$folder/package-lock.json" \
