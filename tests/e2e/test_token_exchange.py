@@ -171,15 +171,17 @@ async def test_sdk_exchanges_a_users_token_and_the_target_verifies_it(
 async def test_sdk_exchanges_with_an_actor_token(
     authserver: AuthServer, agent: MachineClient, archive: MachineClient, token: str
 ) -> None:
-    """The client exchanges, the actor acts."""
+    """The client acts, and behind it whoever its actor token is of."""
     actor = MachineClient.exchanger(authserver, "--agent", scope=READ)
     own = (await (await sdk(actor)).client_credentials([READ], [ARCHIVE])).access_token
     client, server = await sdk(agent), await sdk(archive)
     granted = await exchange(client, token, READ, actor_token=own)
     verified = await server.resource(ARCHIVE, [READ]).verify(granted.access_token)
-    act = {"sub": actor.client_id, "actor_type": "agent"}
+    inner = {"sub": actor.client_id, "actor_type": "agent"}
+    act = {"sub": agent.client_id, "actor_type": "agent", "act": inner}
     assert (verified.sub, verified.client_id) == (claims(token)["sub"], agent.client_id)
-    assert (verified.act, verified.agent_id, verified.agent_chain) == (act, actor.client_id, (actor.client_id,))
+    assert (verified.act, verified.agent_id) == (act, agent.client_id)
+    assert verified.agent_chain == (actor.client_id, agent.client_id)
     assert archive.introspect(granted.access_token)["act"] == act
 
     actor.revoke(own)

@@ -11,6 +11,8 @@ pub struct Issuance {
     pub subject_user_id: Option<UserId>,
     /// The client it was issued to.
     pub client_id: ClientId,
+    /// The client that obtained it, when it was issued to the gateway which that client runs.
+    pub obtained_by: Option<ClientId>,
     /// The registered resource it is for, when there is exactly one.
     pub resource_id: Option<ResourceId>,
     /// Its `aud`.
@@ -38,4 +40,12 @@ pub struct Issuance {
     pub expires_at: UnixMillis,
     /// When it was revoked.
     pub revoked_at: Option<UnixMillis>,
+}
+
+impl Issuance {
+    /// The client that has the token: whom it was issued to, or who runs that gateway.
+    #[must_use]
+    pub fn holder(&self) -> &ClientId {
+        self.obtained_by.as_ref().unwrap_or(&self.client_id)
+    }
 }

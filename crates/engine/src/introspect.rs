@@ -8,7 +8,9 @@
 use crate::observe::event;
 use crate::refusal::Caller;
 use crate::{Engine, Error, Result};
-use domain::{AuditAction, Client, Digest, FamilyId, Issuance, UnixMillis, UserStatus};
+use domain::{
+    AuditAction, Client, ClientStatus, Digest, FamilyId, Issuance, UnixMillis, UserStatus,
+};
 use moka::sync::Cache;
 use oauth::client_auth::PresentedClient;
 use oauth::introspection::{INACTIVE, IntrospectionResponse};
@@ -33,7 +35,8 @@ struct Answer {
     generation: AtomicU64,
     exp: i64,
     jti: String,
-    client_id: String,
+    /// Whom it was issued to, or who obtained it in that one's place.
+    holder: String,
     sub: String,
     family_id: Option<FamilyId>,
 }
@@ -48,7 +51,7 @@ impl Answer {
                 .as_ref()
                 .is_some_and(|own| own.as_str() == id),
             Change::User(id) => self.sub == *id,
-            Change::Client(id) => self.client_id == *id,
+            Change::Client(id) => self.holder == *id,
             Change::Settings => false,
             Change::Resources | Change::Everything => true,
         }
@@ -161,7 +164,7 @@ impl Engine {
                     generation: AtomicU64::new(generation),
                     exp: claims.exp,
                     jti: claims.jti,
-                    client_id: claims.client_id,
+                    holder: live.issuance.holder().to_string(),
                     sub: claims.sub,
                     family_id: live.issuance.family_id,
                 }),
@@ -193,11 +196,24 @@ impl Engine {
             return Ok(true);
         }
         let catalog = self.store().resources().await?;
-        Ok(claims
-            .aud
-            .iter()
-            .filter_map(|audience| catalog.named(audience))
-            .any(|resource| resource.is_runtime_client(client.id.as_str())))
+        let mut resources = claims.aud.iter().filter_map(|own| catalog.named(own));
+        if resources.any(|resource| resource.is_runtime_client(client.id.as_str())) {
+            return Ok(true);
+        }
+        self.is_holder(client, claims).await
+    }
+
+    /// Whether the token was issued to the client, or to the gateway that the client runs.
+    pub(crate) async fn is_holder(
+        &self,
+        client: &Client,
+        claims: &AccessTokenClaims,
+    ) -> Result<bool> {
+        if claims.client_id == client.id.as_str() {
+            return Ok(true);
+        }
+        let issuance = self.store().issuance(&claims.jti).await?;
+        Ok(issuance.is_some_and(|own| *own.holder() == client.id))
     }
 
     /// What the database knows of a token, if nothing has ended it.
@@ -207,6 +223,11 @@ impl Engine {
         };
         if issuance.revoked_at.is_some() {
             return Ok(None);
+        }
+        // A token that was made while its client was being revoked has missed its own revocation.
+        match self.store().client(issuance.holder().as_str()).await? {
+            Some(client) if client.status != ClientStatus::Revoked => {}
+            _ => return Ok(None),
         }
         let username = match &issuance.subject_user_id {
             Some(user_id) => match self.store().user(user_id.as_str()).await? {

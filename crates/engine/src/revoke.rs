@@ -73,7 +73,7 @@ impl Engine {
     }
 
     async fn revoke_access_token(&self, client: &Client, claims: &AccessTokenClaims) -> Result<()> {
-        if claims.client_id != client.id.as_str() {
+        if !self.is_holder(client, claims).await? {
             return self.not_the_holder(client).await;
         }
         let machine = claims.sub == claims.client_id;

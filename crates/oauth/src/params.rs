@@ -7,7 +7,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 /// The longest parameter name, in bytes after decoding.
 pub const MAX_NAME: usize = 128;
 /// The longest parameter value, in bytes after decoding.
-pub const MAX_VALUE: usize = 8 * 1024;
+pub const MAX_VALUE: usize = crate::jwt::MAX_LENGTH;
 /// The most parameters of one request.
 pub const MAX_PARAMS: usize = 64;
 

@@ -12,3 +12,6 @@ CREATE TABLE fronting_links (
 CREATE INDEX fronting_links_by_target ON fronting_links (target_id);
 
 ALTER TABLE issuances ADD COLUMN consent_resource_id TEXT;
+-- A token that a gateway obtains is issued to the gateway: this is the client that runs it.
+ALTER TABLE issuances ADD COLUMN obtained_by TEXT;
+CREATE INDEX issuances_by_obtainer ON issuances (obtained_by) WHERE obtained_by IS NOT NULL;

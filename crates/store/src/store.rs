@@ -316,8 +316,8 @@ impl Store {
         write!(self, ResourceWrite, key "resources", resources::update(resource, now, audit))
     }
 
-    /// Deletes a resource with the consents for it and, with `cascade`, its fronting links.
-    /// Says whether it was there.
+    /// Deletes a resource with the consents for it, all that rests on these and, with `cascade`,
+    /// its fronting links. Says what ended, if it was there.
     ///
     /// # Errors
     /// [`StoreError::InUse`] when there are links and `cascade` is not set.
@@ -326,8 +326,9 @@ impl Store {
         id: String,
         cascade: bool,
         audit: Vec<AuditEvent>,
-    ) -> Result<bool> {
-        write!(self, ResourceWrite, key "resources", resources::delete(id, cascade, audit))
+    ) -> Result<Option<RevokeCount>> {
+        let now = self.now();
+        write!(self, ResourceWrite, key "resources", resources::delete(id, cascade, now, audit))
     }
 
     /// Adds a fronting link if it closes no cycle; without `keep`, only says whether it could.

@@ -7,6 +7,30 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
+const NUL: &str = "a NUL character cannot be part of any value";
+
+/// What is encoded in a path or query has to be text, without NUL (spec: security, Input rules).
+fn check_encoding(encoded: &str) -> Result<(), Refused> {
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let pair = after.get(..2).filter(|_| *first == b'%');
+        let byte = pair
+            .and_then(|pair| str::from_utf8(pair).ok())
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        decoded.push(byte.unwrap_or(*first));
+        rest = match byte {
+            Some(_) => &after[2..],
+            None => after,
+        };
+    }
+    match str::from_utf8(&decoded) {
+        Err(_) => Err(Refused::unreadable("the address is not UTF-8")),
+        Ok(text) if text.contains('\0') => Err(Refused::unreadable(NUL)),
+        Ok(_) => Ok(()),
+    }
+}
+
 /// A JSON body, whatever media type it claims to have.
 pub(crate) struct Body<T>(pub T);
 
@@ -17,6 +41,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|fault| Refused::unreadable(fault.body_text()))?;
+        // However a string spells it: databases do not agree on NUL.
+        if bytes.windows(6).any(|own| own == b"\\u0000") {
+            return Err(Refused::unreadable(NUL));
+        }
         let Json(value) =
             Json::from_bytes(&bytes).map_err(|fault| Refused::unreadable(fault.body_text()))?;
         Ok(Self(value))
@@ -30,6 +58,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        check_encoding(parts.uri.path())?;
         let path = axum::extract::Path::from_request_parts(parts, state).await;
         let path = path.map_err(|fault| Refused::unreadable(fault.body_text()))?;
         Ok(Self(path.0))
@@ -43,6 +72,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        check_encoding(parts.uri.query().unwrap_or_default())?;
         let query = axum::extract::Query::try_from_uri(&parts.uri);
         let query = query.map_err(|fault| Refused::unreadable(fault.body_text()))?;
         Ok(Self(query.0))

@@ -7,6 +7,7 @@ use engine::admin::{ClientChange, NewClient, ResourceChange, UserChange};
 use store::{AuditFilter, Page};
 
 on_both!(
+    a_resource_is_named_by_a_plain_uri,
     a_client_id_that_an_operator_chose_is_kept,
     every_act_that_ends_tokens_is_counted,
     changes_are_recorded_by_the_names_of_their_fields,
@@ -305,4 +306,27 @@ async fn a_client_id_that_an_operator_chose_is_kept(database: Database) {
         policy: domain::Policy::default(),
     };
     assert!(server.engine.create_resource(resource).await.is_err());
+}
+
+async fn a_resource_is_named_by_a_plain_uri(database: Database) {
+    let server = Server::start(&database).await;
+    for bad in [
+        "https://h.example/\n",
+        "https://h.example/ a",
+        "https://:pw@h.example/",
+        "https://user@h.example/",
+        "https://h.example/#f",
+        "https://h.example/\u{e9}",
+        "javascript://h.example/%0aalert(1)",
+        "file:///etc/passwd",
+        "mcp",
+    ] {
+        let change = ResourceChange {
+            uri: Some(bad.into()),
+            ..ResourceChange::default()
+        };
+        let refused = server.engine.update_resource("notes", change).await;
+        let refused = refused.map(drop).unwrap_err();
+        assert!(refused.description.starts_with("uri:"), "{bad}: {refused}");
+    }
 }

@@ -51,13 +51,18 @@ fn check(resource: &Resource) -> Result<()> {
         let url = url::Url::parse(uri).map_err(|_| {
             Error::invalid_request("uri: give an absolute URI, such as https://mcp.example.com/mcp")
         })?;
-        if url.fragment().is_some()
+        let printable = uri.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+        let scripted = matches!(url.scheme(), "javascript" | "data" | "file" | "vbscript");
+        if !printable
+            || scripted
+            || url.fragment().is_some()
+            || url.password().is_some()
             || !url.username().is_empty()
             || url.cannot_be_a_base()
             || uri.len() > 2048
         {
             return Err(Error::invalid_request(
-                "uri: give an absolute URI of at most 2048 bytes, without fragment and user name",
+                "uri: give an absolute URI of at most 2048 printable ASCII characters, without fragment, user name and password",
             ));
         }
     }
@@ -223,7 +228,8 @@ impl Engine {
         Err(overtaken("resource", reference))
     }
 
-    /// Deletes a resource with the consents for it and, with `cascade`, its fronting links.
+    /// Deletes a resource with the consents for it, the tokens that rest on these and, with
+    /// `cascade`, its fronting links.
     ///
     /// # Errors
     /// `not_found`; `conflict`, naming the resources at the other end, when there are links and
@@ -243,11 +249,10 @@ impl Engine {
             ))
             .with_dependents(dependents));
         }
-        if deleted? {
-            self.metrics().resource_server_ops.add(ResourceOp::Delete);
-            tracing::info!(resource = %resource.slug, "resource deleted");
-            return Ok(());
-        }
-        Err(not_found(reference))
+        let ended = deleted?.ok_or_else(|| not_found(reference))?;
+        self.metrics().resource_server_ops.add(ResourceOp::Delete);
+        self.count_ended(ended);
+        tracing::info!(resource = %resource.slug, families = ended.families, tokens = ended.tokens, "resource deleted");
+        Ok(())
     }
 }

@@ -1,14 +1,16 @@
 //! Making an access token and the record of it.
 
-use crate::{Engine, Result};
+use crate::{Engine, Error, Result};
 use domain::{
     Client, ClientId, FamilyId, GrantType, Issuance, Jti, OFFLINE_ACCESS, Resource, ResourceId,
     ScopeSet, UnixMillis, UserId,
 };
+use oauth::ErrorCode;
 use oauth::jwt::{self, AccessTokenClaims, Confirmation};
 use oauth::token::{TokenResponse, TokenType, TokenTypeIdentifier};
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::metrics::DenyReason;
 use telemetry::trace::Span;
 
 /// Whom a token speaks for.
@@ -41,6 +43,8 @@ pub(super) struct Delegation {
     pub parent_jti: Jti,
     pub consent_client_id: Option<ClientId>,
     pub consent_resource_id: Option<ResourceId>,
+    /// The caller, when the token is issued to its gateway.
+    pub obtained_by: Option<ClientId>,
 }
 
 /// What an access token is to say.
@@ -146,6 +150,13 @@ impl Engine {
         let signing = self.keys().sign(&key, signing_input.as_bytes());
         let signature = span.run(signing).await?;
         let token = jwt::assemble(signing_input, signature.as_ref());
+        if token.len() > jwt::MAX_LENGTH {
+            return Err(Error::new(
+                ErrorCode::InvalidTarget,
+                DenyReason::InvalidTarget,
+                "the token would be too long for anyone to read; ask for fewer resources or scopes",
+            ));
+        }
         let issuance = Issuance {
             jti,
             subject_user_id: user_id,
@@ -160,6 +171,7 @@ impl Engine {
             parent_jti: delegation.map(|own| own.parent_jti.clone()),
             consent_client_id: delegation.and_then(|own| own.consent_client_id.clone()),
             consent_resource_id: delegation.and_then(|own| own.consent_resource_id.clone()),
+            obtained_by: delegation.and_then(|own| own.obtained_by.clone()),
             dpop_jkt: grant.jkt.map(str::to_owned),
             agent_id,
             agent_chain,

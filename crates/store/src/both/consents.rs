@@ -132,7 +132,7 @@ pub(crate) async fn revoke(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<Rev
     };
     tx.changed(Change::User(user.clone()));
     let reach = Reach {
-        audience: audience_of(&mut tx.conn, &resource).await?,
+        names: names_of(&mut tx.conn, &resource).await?,
         user,
         client,
         resource,
@@ -181,8 +181,8 @@ struct Reach {
     user: String,
     client: String,
     resource: String,
-    /// The `aud` of the resource; none for tokens of the issuer itself.
-    audience: Option<String>,
+    /// The names by which the resource may stand in a list of audiences; none for the issuer itself.
+    names: Vec<String>,
 }
 
 /// A live token of a user: its id, what it is for, its audience as JSON, and its family.
@@ -191,9 +191,9 @@ type TokenRow = (String, Option<String>, String, Option<String>);
 impl Reach {
     fn covers(&self, audience: &str) -> bool {
         let audience: Vec<String> = serde_json::from_str(audience).unwrap_or_default();
-        match &self.audience {
-            Some(own) => audience.contains(own),
-            None => audience.is_empty(),
+        match self.names.as_slice() {
+            [] => audience.is_empty(),
+            names => audience.iter().any(|own| names.contains(own)),
         }
     }
 
@@ -230,7 +230,7 @@ impl Reach {
         .await?;
         let rests_on = |(_, resource, audience, family): &TokenRow| match resource {
             Some(resource) => *resource == self.resource,
-            None if self.audience.is_some() => self.covers(audience),
+            None if !self.names.is_empty() => self.covers(audience),
             None => family.as_ref().is_some_and(|own| families.contains(own)),
         };
         Ok(rows
@@ -241,13 +241,45 @@ impl Reach {
     }
 }
 
-async fn audience_of(conn: &mut Conn, resource_id: &str) -> Result<Option<String>> {
-    Ok(
-        sqlx::query_scalar("SELECT COALESCE(uri, slug) FROM resources WHERE id = $1")
+/// Whatever a `resource` parameter may call it: its URI, with and without a final slash, and its
+/// slug, which was its audience as long as it had no URI.
+async fn names_of(conn: &mut Conn, resource_id: &str) -> Result<Vec<String>> {
+    let found: Option<(String, Option<String>)> =
+        sqlx::query_as("SELECT slug, uri FROM resources WHERE id = $1")
             .bind(resource_id)
             .fetch_optional(conn)
-            .await?,
+            .await?;
+    let Some((slug, uri)) = found else {
+        return Ok(Vec::new());
+    };
+    let mut names = vec![slug];
+    if let Some(uri) = uri {
+        let bare = uri.strip_suffix('/').unwrap_or(&uri);
+        names.extend([bare.to_owned(), format!("{bare}/")]);
+    }
+    Ok(names)
+}
+
+/// Takes back all consents for a resource.
+pub(crate) async fn revoke_all_for(
+    tx: &mut Tx,
+    resource_id: &str,
+    now: UnixMillis,
+) -> Result<RevokeCount> {
+    let standing: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM consent_grants WHERE resource_id = $1 AND revoked_at IS NULL",
     )
+    .bind(resource_id)
+    .fetch_all(&mut *tx.conn)
+    .await?;
+    let mut total = RevokeCount::default();
+    for consent in standing {
+        let ended = revoke(tx, &consent, now).await?;
+        total.consents += ended.consents;
+        total.families += ended.families;
+        total.tokens += ended.tokens;
+    }
+    Ok(total)
 }
 
 async fn delete_codes(tx: &mut Tx, digests: Vec<String>) -> Result<()> {

@@ -165,7 +165,7 @@ pub(crate) fn insert_issuances<'i>(
 ) {
     insert.push(
         "INSERT INTO issuances (jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, \
-         parent_jti, consent_client_id, consent_resource_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at) ",
+         parent_jti, consent_client_id, consent_resource_id, obtained_by, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at) ",
     );
     insert.push_values(rows, |mut row, issuance| {
         row.push_bind(issuance.jti.as_str())
@@ -178,6 +178,7 @@ pub(crate) fn insert_issuances<'i>(
             .push_bind(issuance.parent_jti.as_ref().map(|jti| jti.as_str()))
             .push_bind(issuance.consent_client_id.as_ref().map(|id| id.as_str()))
             .push_bind(issuance.consent_resource_id.as_ref().map(|id| id.as_str()))
+            .push_bind(issuance.obtained_by.as_ref().map(|id| id.as_str()))
             .push_bind(&issuance.dpop_jkt)
             .push_bind(&issuance.agent_id)
             .push_bind(to_json(&issuance.agent_chain))

@@ -12,7 +12,7 @@ use sqlx::QueryBuilder;
 pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<Issuance>> {
     let row: Option<IssuanceRow> = sqlx::query_as(
         "SELECT jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
-         consent_client_id, consent_resource_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
+         consent_client_id, consent_resource_id, obtained_by, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
          FROM issuances WHERE jti = $1",
     )
     .bind(jti)
@@ -28,7 +28,7 @@ pub(crate) async fn list_issuances(
 ) -> Result<Vec<Issuance>> {
     let mut query = QueryBuilder::<Db>::new(
         "SELECT jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
-         consent_client_id, consent_resource_id, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
+         consent_client_id, consent_resource_id, obtained_by, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
          FROM issuances WHERE jti >= ",
     );
     // A `jti` begins with the time, so that one index bounds the search and orders its results.

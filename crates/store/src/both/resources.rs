@@ -1,7 +1,7 @@
 //! Resources.
 
 use super::ledger::Tx;
-use super::{Conn, fronting, versions};
+use super::{Conn, consents, fronting, versions};
 use crate::rows::{ResourceRow, to_json};
 use crate::{Change, Result, RevokeCount, StoreError, Updated};
 use domain::{AuditEvent, FrontingLink, Resource, UnixMillis};
@@ -85,16 +85,20 @@ pub(crate) async fn update(
 }
 
 /// Deletes a resource with the consents for it and, with `cascade`, the fronting links from
-/// and to it. Without, a resource with links stays. Says whether the resource was there.
+/// and to it. Without, a resource with links stays. All that rests on the consents ends: a
+/// resource that is registered later under the same name is another. Says what ended, if the
+/// resource was there.
 pub(crate) async fn delete(
     tx: &mut Tx,
     id: &str,
     cascade: bool,
+    now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<bool> {
+) -> Result<Option<RevokeCount>> {
     if !fronting::release(tx, id, cascade).await? {
         return Err(StoreError::InUse("fronting links refer to the resource"));
     }
+    let ended = consents::revoke_all_for(tx, id, now).await?;
     let deleted = tx.run("DELETE FROM resources WHERE id = $1", id).await? == 1;
     if deleted {
         tx.run("DELETE FROM consent_grants WHERE resource_id = $1", id)
@@ -102,5 +106,5 @@ pub(crate) async fn delete(
         tx.pending_audit(audit);
         tx.changed(Change::Resources);
     }
-    Ok(deleted)
+    Ok(deleted.then_some(ended))
 }

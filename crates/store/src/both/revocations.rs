@@ -162,7 +162,8 @@ pub(crate) async fn revoke_client(tx: &mut Tx, id: &str, now: UnixMillis) -> Res
     .await?;
     let derived = execute_all(
         tx,
-        "WITH RECURSIVE ended(jti) AS (SELECT jti FROM issuances WHERE client_id = $1 AND expires_at > $2 \
+        "WITH RECURSIVE ended(jti) AS (SELECT jti FROM issuances \
+         WHERE (client_id = $1 OR obtained_by = $1) AND expires_at > $2 \
          UNION SELECT i.jti FROM issuances i JOIN ended e ON i.parent_jti = e.jti) \
          UPDATE issuances SET revoked_at = $2 WHERE jti IN (SELECT jti FROM ended) \
          AND revoked_at IS NULL AND expires_at > $2",

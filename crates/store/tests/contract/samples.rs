@@ -225,6 +225,7 @@ pub fn issuance(family: &TokenFamily) -> Issuance {
         parent_jti: None,
         consent_client_id: None,
         consent_resource_id: None,
+        obtained_by: None,
         dpop_jkt: None,
         agent_id: None,
         agent_chain: vec![],

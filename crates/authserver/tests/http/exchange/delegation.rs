@@ -168,23 +168,34 @@ async fn an_actor_token_brings_its_own_actors(database: Database) {
     let lent = exchange(server, &other_app, &lent, &[("resource", "desk")]).await;
     let lent = access(&lent);
     let (agent, other) = (stage.agent.client_id.as_str(), other_app.client_id.as_str());
-    for (actor, act) in [
-        (&plain, json!({"sub": other, "actor_type": "agent"})),
-        (&lent, json!({"sub": other, "actor_type": "agent"})),
-    ] {
+    // Whoever shows another's token acts itself, behind that other: what a server was handed
+    // must not make it seem that the agent had done this.
+    let inner = json!({"sub": other, "actor_type": "agent"});
+    let act = json!({"sub": agent, "actor_type": "agent", "act": inner});
+    for actor in [&plain, &lent] {
         let parameters = [
             ("resource", ARCHIVE),
-            ("actor_token", actor),
+            ("actor_token", actor.as_str()),
             ("actor_token_type", super::ACCESS_TOKEN),
         ];
         let reply = exchange(server, &stage.agent, &stage.tokens.access, &parameters).await;
         let token = claims(&reply);
         assert_eq!(token["act"], act);
-        assert_eq!(token["client_id"], agent, "who exchanged it");
-        assert_eq!(token["agent_id"], other, "who acts");
+        assert_eq!(token["client_id"], agent);
+        assert_eq!(token["agent_id"], agent);
         let chain = token["agent_chain"].as_array().unwrap();
-        assert_eq!(chain.last().unwrap(), other);
+        assert_eq!(chain[chain.len() - 2..], [json!(other), json!(agent)]);
     }
+    // One's own says no more than that one acts.
+    let own = machine_token(server, &stage.agent, &[("resource", RESOURCE)]).await;
+    let parameters = [
+        ("resource", ARCHIVE),
+        ("actor_token", own.as_str()),
+        ("actor_token_type", super::ACCESS_TOKEN),
+    ];
+    let reply = exchange(server, &stage.agent, &stage.tokens.access, &parameters).await;
+    let alone = json!({"sub": agent, "actor_type": "agent"});
+    assert_eq!(claims(&reply)["act"], alone);
     // With actors on both sides, the subject's come last.
     let machine = machine_token(server, &stage.app, &scoped).await;
     let behind = exchange(server, &other_app, &machine, &[("resource", "desk")]).await;

@@ -14,6 +14,7 @@ on_both!(
     a_second_gateway_rests_on_the_consent_to_the_first,
     an_actor_token_has_no_place_behind_a_gateway,
     without_the_link_the_other_gates_stand,
+    who_runs_the_gateway_answers_for_what_it_obtained,
 );
 
 const SITE: &str = "https://site.example/mcp";
@@ -227,4 +228,45 @@ async fn without_the_link_the_other_gates_stand(database: Database) {
     let reply = exchange(&stage.server, &gateway, subject, &[("resource", SITE)]).await;
     let reason = "exchange_foreign_token";
     refused(&stage.server, reply, 403, "access_denied", reason).await;
+}
+
+async fn who_runs_the_gateway_answers_for_what_it_obtained(database: Database) {
+    let (stage, gateway) = ready(&database).await;
+    let other = stage.server.beside(&database).await;
+    let obtain = async || {
+        let subject = &stage.tokens.access;
+        let reply = exchange(&stage.server, &gateway, subject, &[("resource", SITE)]).await;
+        access(&reply)
+    };
+    let (first, second) = (obtain().await, obtain().await);
+    assert!(gateway.is_active(&stage.server, &first).await);
+    assert!(
+        !stage.app.is_active(&stage.server, &first).await,
+        "not its business"
+    );
+    stage.app.revoke(&stage.server, &first).await.expect(200);
+    assert!(
+        gateway.is_active(&stage.server, &first).await,
+        "nor its to end"
+    );
+    gateway.revoke(&stage.server, &first).await.expect(200);
+    assert!(!gateway.is_active(&stage.server, &first).await);
+    // The resource server behind, which knows nothing of gateways, hears of its end.
+    let site = machine(&stage.server, "Site", false).await;
+    let engine = &stage.server.engine;
+    engine
+        .add_runtime_client("site", &site.client_id)
+        .await
+        .unwrap();
+    assert!(site.is_active(&stage.server, &second).await);
+    let status = domain::ClientStatus::Revoked;
+    engine
+        .set_client_status(&gateway.client_id, status)
+        .await
+        .unwrap();
+    assert!(!site.is_active(&stage.server, &second).await);
+    crate::harness::within(crate::harness::A_SECOND, "everywhere", async || {
+        !site.is_active(&other, &second).await
+    })
+    .await;
 }

@@ -102,6 +102,15 @@ async fn what_cannot_be_read_or_done_is_told_as_a_problem_that_names_it() {
     let clients = "resources/notes/policy/exchange/allowed-clients";
     for ((method, path, body), status, named) in [
         (("POST", "fronting", empty()), 400, "JSON"),
+        (
+            ("POST", clients, json!({ "client_id": "a\u{0}b" })),
+            400,
+            "NUL",
+        ),
+        (("GET", "issuances?jti=%00", empty()), 400, "NUL"),
+        (("GET", "issuances/%00", empty()), 400, "NUL"),
+        (("GET", "issuances?client=%ff", empty()), 400, "UTF-8"),
+        (("DELETE", "grants/consent/%00", empty()), 400, "NUL"),
         (("POST", "fronting", json!({})), 400, "source_slug"),
         (("POST", "fronting", unknown_member), 400, "dryrun"),
         (

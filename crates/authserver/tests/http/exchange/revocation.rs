@@ -15,6 +15,9 @@ on_both!(
     a_consent_ends_everything_exchanged_under_it_on_every_instance,
     a_consent_ends_nothing_that_rests_on_another,
     a_single_token_ends_alone,
+    a_consent_ends_its_families_by_whatever_name_the_resource_went,
+    nothing_of_a_deleted_resource_works_for_one_of_the_same_name,
+    a_token_of_a_revoked_client_is_dead_even_if_revocation_missed_it,
     a_family_takes_what_was_exchanged_from_it_along,
     a_revoked_client_takes_what_was_exchanged_from_its_tokens_along,
     a_disabled_user_ends_it_all,
@@ -131,6 +134,86 @@ async fn a_single_token_ends_alone(database: Database) {
         .audit(domain::AuditAction::IssuanceRevokedAdmin)
         .await;
     assert_eq!(recorded.len(), 1);
+}
+
+/// A resource that had no URI, so that its slug is what families remember.
+async fn a_consent_ends_its_families_by_whatever_name_the_resource_went(database: Database) {
+    let stage = Stage::set(&database).await;
+    let engine = &stage.server.engine;
+    let nameless = engine::admin::NewResource {
+        slug: "desk".into(),
+        uri: None,
+        backend_kind: domain::BackendKind::Mint,
+        display_name: None,
+        scopes: engine.resource("notes").await.unwrap().scopes.clone(),
+        policy: domain::Policy::default(),
+    };
+    engine.create_resource(nameless).await.unwrap();
+    let mut browser = Browser::signed_in(&stage.server).await;
+    let desk = |request: crate::harness::Authorize| request.with("resource", "desk");
+    let tokens = stage.app.tokens_for(&mut browser, desk).await;
+    let named = engine::admin::ResourceChange {
+        uri: Some("https://desk.example/".into()),
+        ..engine::admin::ResourceChange::default()
+    };
+    engine.update_resource("desk", named).await.unwrap();
+    let refreshed = stage.app.refresh(&stage.server, &tokens.refresh).await;
+    let refreshed = Tokens::of(&refreshed);
+    revoke_consent(&stage.server, "desk").await;
+    assert!(!stage.app.is_active(&stage.server, &refreshed.access).await);
+    let dead = stage.app.refresh(&stage.server, &refreshed.refresh).await;
+    dead.refused(400, "invalid_grant");
+}
+
+async fn nothing_of_a_deleted_resource_works_for_one_of_the_same_name(database: Database) {
+    let (stage, tool, tokens) = chain(&database).await;
+    let engine = &stage.server.engine;
+    engine.delete_resource("notes", true).await.unwrap();
+    let scopes = ["notes/read", "notes/write"];
+    resource(&stage.server, ("notes", RESOURCE), &scopes, &[], &[]).await;
+    assert_eq!(
+        alive(&stage.server, &stage, &tool, &tokens).await,
+        [false; 3]
+    );
+    let dead = stage
+        .app
+        .refresh(&stage.server, &stage.tokens.refresh)
+        .await;
+    dead.refused(400, "invalid_grant");
+}
+
+/// As an instance may do that has not heard of the revocation yet.
+async fn a_token_of_a_revoked_client_is_dead_even_if_revocation_missed_it(database: Database) {
+    let stage = Stage::set(&database).await;
+    let engine = &stage.server.engine;
+    let site = machine(&stage.server, "Site", false).await;
+    engine
+        .add_runtime_client("notes", &site.client_id)
+        .await
+        .unwrap();
+    let jti = stage.tokens.jti();
+    let mut late = engine.issuance(&jti).await.unwrap();
+    let status = domain::ClientStatus::Revoked;
+    engine
+        .set_client_status(&stage.app.client_id, status)
+        .await
+        .unwrap();
+    late.jti = domain::new_uuid(&domain::SystemClock, &domain::SystemRng).into();
+    let jwt = crate::harness::Jwt::read(&stage.tokens.access).claim("jti", late.jti.as_str());
+    let keys = engine.keys();
+    let signature = keys
+        .sign(&keys.current(), jwt.signing_input().as_bytes())
+        .await;
+    let token = jwt
+        .signed(|_| signature.unwrap().as_ref().to_vec())
+        .assemble();
+    let issue = store::Issue {
+        issuance: late,
+        audit: domain::AuditEvent::new(domain::AuditAction::TokenIssued, "test"),
+        proof: None,
+    };
+    engine.store().issue(issue).await.unwrap();
+    assert!(!site.is_active(&stage.server, &token).await);
 }
 
 async fn a_family_takes_what_was_exchanged_from_it_along(database: Database) {

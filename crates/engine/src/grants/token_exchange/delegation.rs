@@ -28,18 +28,21 @@ impl Engine {
             });
             (actors, ClientId::from(slug), None)
         } else {
-            let acting = actor.map_or(&caller.id, |actor| &actor.issuance.client_id);
             let actors = match actor {
-                // The actor's own history comes before the subject's.
+                // The actor's own history comes before the subject's. Whoever shows the token of
+                // another acts itself, and behind that other: a token that was received must not
+                // make it seem that its holder had done this.
                 Some(actor) => {
-                    let own = self.with_actor(actor.actors.clone(), acting).await?;
+                    let client = &actor.issuance.client_id;
+                    let own = self.with_actor(actor.actors.clone(), client).await?;
                     agent_chain.extend(agents_of(actor));
-                    own.nest(subject.actors.clone())
+                    let own = own.nest(subject.actors.clone());
+                    self.with_actor(own, &caller.id).await?
                 }
                 None if subject.is_of(caller) => subject.actors.clone(),
-                None => self.with_actor(subject.actors.clone(), acting).await?,
+                None => self.with_actor(subject.actors.clone(), &caller.id).await?,
             };
-            let agent = self.is_agent(acting).await?.then(|| acting.to_string());
+            let agent = caller.agent.then(|| caller.id.to_string());
             (actors, caller.id.clone(), agent)
         };
         let limit = self.config().token_exchange.max_chain_depth;
@@ -68,6 +71,7 @@ impl Engine {
                 .gateway
                 .as_ref()
                 .map(|gateway| gateway.agreed.clone()),
+            obtained_by: passage.gateway.is_some().then(|| caller.id.clone()),
         })
     }
 
