@@ -89,6 +89,8 @@ pub enum Exchanged {
     TokenRevoked,
     /// The consent it rests on was taken back meanwhile, or narrowed.
     ConsentRevoked,
+    /// The client was suspended, revoked or deleted meanwhile.
+    ClientEnded,
     /// The proof was used before; nothing is recorded.
     ProofReplayed,
 }

@@ -140,6 +140,7 @@ impl Engine {
                 DenyReason::RevokedMeanwhile,
                 "the token, or the consent it rests on, has just been revoked",
             )),
+            Exchanged::ClientEnded => Err(Error::invalid_client(DenyReason::RevokedMeanwhile)),
             Exchanged::ProofReplayed => Err(self.proof_rejected(DpopError::Replay)),
         }
     }

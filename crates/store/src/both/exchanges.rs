@@ -1,7 +1,8 @@
-//! Token exchange: a token that rests on another token and on a consent.
+//! Token exchange: a token that rests on another token, on a consent, and on its client.
 //!
-//! Both are looked at in the transaction that records the new token, and held until it ends: a
+//! All are looked at in the transaction that records the new token, and held until it ends: a
 //! revocation either comes before and is seen here, or waits, and then sees the token added here.
+//! Clients come first, as they do where a client is revoked, so that neither waits for the other.
 
 use super::lane::Asked;
 use super::ledger::Tx;
@@ -21,16 +22,33 @@ pub(crate) async fn exchange(
         return Ok(());
     }
     let commands = || group.iter().map(|asked| &asked.request);
-    let founding: HashSet<_> = commands().flat_map(|command| &command.founded_on).collect();
-    let alive: Vec<String> = sqlx::query_scalar(concat!(
-        "SELECT jti FROM issuances WHERE ",
-        dialect::is_listed!("jti"),
-        dialect::and_hold!(" AND revoked_at IS NULL ORDER BY jti")
-    ))
-    .bind(dialect::list(founding.iter().map(ToString::to_string)))
-    .fetch_all(&mut *tx.conn)
+    let callers: HashSet<_> = commands()
+        .map(|command| command.issuance.holder().as_str())
+        .collect();
+    let acting = standing(
+        tx,
+        concat!(
+            "SELECT id FROM clients WHERE ",
+            dialect::is_listed!("id"),
+            dialect::and_hold!(" AND status = 'active' ORDER BY id")
+        ),
+        &callers,
+    )
     .await?;
-    let alive = HashSet::<String>::from_iter(alive);
+    let founding: HashSet<_> = commands()
+        .flat_map(|command| &command.founded_on)
+        .map(|jti| jti.as_str())
+        .collect();
+    let alive = standing(
+        tx,
+        concat!(
+            "SELECT jti FROM issuances WHERE ",
+            dialect::is_listed!("jti"),
+            dialect::and_hold!(" AND revoked_at IS NULL ORDER BY jti")
+        ),
+        &founding,
+    )
+    .await?;
     let needed: HashSet<_> = commands()
         .filter_map(|command| command.consent.as_ref())
         .map(|consent| &consent.grant_id)
@@ -50,15 +68,17 @@ pub(crate) async fn exchange(
     };
     for asked in group {
         let command = &asked.request;
+        let acts = acting.contains(command.issuance.holder().as_str());
         let founded = (command.founded_on.iter()).all(|jti| alive.contains(jti.as_str()));
         let agreed = command.consent.as_ref().is_none_or(|basis| {
             let agreed = consents.get(basis.grant_id.as_str());
             agreed.is_some_and(|agreed| basis.scopes.is_subset_of(&ScopeSet::from_stored(agreed)))
         });
-        asked.answer = Some(match (founded, agreed) {
-            (false, _) => Exchanged::TokenRevoked,
-            (true, false) => Exchanged::ConsentRevoked,
-            (true, true) => {
+        asked.answer = Some(match (acts, founded, agreed) {
+            (false, ..) => Exchanged::ClientEnded,
+            (true, false, _) => Exchanged::TokenRevoked,
+            (true, true, false) => Exchanged::ConsentRevoked,
+            (true, true, true) => {
                 tx.issuance(command.issuance.clone());
                 tx.audit(command.audit.clone());
                 Exchanged::Yes
@@ -66,4 +86,17 @@ pub(crate) async fn exchange(
         });
     }
     Ok(())
+}
+
+/// Those of `keys` that the `statement` finds, held until the transaction ends.
+async fn standing(
+    tx: &mut Tx,
+    statement: &'static str,
+    keys: &HashSet<&str>,
+) -> Result<HashSet<String>> {
+    let found: Vec<String> = sqlx::query_scalar(statement)
+        .bind(dialect::list(keys.iter().map(ToString::to_string)))
+        .fetch_all(&mut *tx.conn)
+        .await?;
+    Ok(HashSet::from_iter(found))
 }

@@ -3,8 +3,10 @@
 
 use crate::database::{Database, NOW};
 use crate::on_both;
-use crate::samples::{authorize, code, event, family, founded, id, issuance, resource, scopes};
-use domain::{AuditAction, ConsentGrant, Issuance, Jti};
+use crate::samples::{
+    authorize, client, code, event, family, founded, id, issuance, resource, scopes,
+};
+use domain::{AuditAction, Client, ClientStatus, ConsentGrant, Issuance, Jti};
 use std::time::Duration;
 use store::{
     Authorize, ConsentBasis, Exchange, Exchanged, IssuanceFilter, NewConsent, Page, Revoke, Store,
@@ -14,6 +16,8 @@ use tokio::task::JoinSet;
 on_both!(
     a_token_is_recorded_while_what_it_rests_on_stands,
     a_revoked_token_founds_nothing,
+    a_client_that_may_not_act_exchanges_nothing,
+    no_exchange_slips_past_the_revocation_of_the_client_that_asks,
     a_consent_that_is_gone_or_narrower_founds_nothing,
     a_consent_ends_what_descends_from_a_token_that_was_revoked_before,
     a_consent_ends_families_codes_and_tokens_of_its_resource_alone,
@@ -45,6 +49,15 @@ fn exchange(issuance: Issuance, consent: Option<ConsentBasis>) -> Exchange {
     }
 }
 
+/// A client of this id that may act.
+async fn register(store: &Store, id: &str) {
+    let client = Client {
+        id: id.into(),
+        ..client()
+    };
+    store.create_client(client, vec![]).await.unwrap();
+}
+
 async fn revoked(store: &Store, jti: &Jti) -> bool {
     let issuance = store.issuance(jti.as_str()).await.unwrap();
     issuance.expect("an issuance").revoked_at.is_some()
@@ -72,6 +85,7 @@ async fn agreed(store: &Store, scope: &str) -> (ConsentGrant, Authorize, domain:
 
 async fn a_token_is_recorded_while_what_it_rests_on_stands(db: Database) {
     let store = db.open().await;
+    register(&store, "d").await;
     let parent = founded(&store, "u", "c").await.issuance;
     let (grant, ..) = agreed(&store, "a b").await;
     let basis = ConsentBasis {
@@ -90,6 +104,7 @@ async fn a_token_is_recorded_while_what_it_rests_on_stands(db: Database) {
 
 async fn a_revoked_token_founds_nothing(db: Database) {
     let store = db.open().await;
+    register(&store, "d").await;
     let parent = founded(&store, "u", "c").await.issuance;
     let actor = founded(&store, "v", "d").await.issuance;
     store
@@ -119,8 +134,33 @@ async fn a_revoked_token_founds_nothing(db: Database) {
     );
 }
 
+async fn a_client_that_may_not_act_exchanges_nothing(db: Database) {
+    let store = db.open().await;
+    let parent = founded(&store, "u", "c").await.issuance;
+    let attempt = async || {
+        let command = exchange(derived(&parent, "d"), None);
+        store.exchange(command).await.unwrap()
+    };
+    assert_eq!(attempt().await, Exchanged::ClientEnded);
+    register(&store, "d").await;
+    assert_eq!(attempt().await, Exchanged::Yes);
+    for (status, outcome) in [
+        (ClientStatus::Suspended, Exchanged::ClientEnded),
+        (ClientStatus::Active, Exchanged::Yes),
+        (ClientStatus::Revoked, Exchanged::ClientEnded),
+    ] {
+        store
+            .set_client_status("d".into(), status, vec![])
+            .await
+            .unwrap();
+        assert_eq!(attempt().await, outcome, "{status:?}");
+    }
+    assert_eq!(db.count("issuances WHERE client_id = 'd'").await, 2);
+}
+
 async fn a_consent_that_is_gone_or_narrower_founds_nothing(db: Database) {
     let store = db.open().await;
+    register(&store, "d").await;
     let parent = founded(&store, "u", "c").await.issuance;
     let (grant, ..) = agreed(&store, "a").await;
     let attempt = async |scope: &str| {
@@ -157,6 +197,7 @@ async fn a_consent_ends_what_descends_from_a_token_that_was_revoked_before(db: D
     store.issue(root).await.unwrap();
     let mut tokens = vec![parent];
     for client in ["d", "e", "f"] {
+        register(&store, client).await;
         let mut child = derived(tokens.last().unwrap(), client);
         child.resource_id = Some(id().into());
         let outcome = store.exchange(exchange(child.clone(), None)).await.unwrap();
@@ -232,6 +273,7 @@ async fn a_consent_ends_families_codes_and_tokens_of_its_resource_alone(db: Data
 /// yes are dead afterwards.
 async fn revocation_wins(db: &Database, what: impl Fn(&Issuance) -> Revoke) {
     let stores = [db.open().await, db.open().await];
+    register(&stores[0], "d").await;
     for round in 0..ROUNDS {
         let parent = founded(&stores[0], "u", &id()).await.issuance;
         let mut running = JoinSet::new();
@@ -263,6 +305,44 @@ async fn no_exchange_slips_past_the_revocation_of_its_family(db: Database) {
 
 async fn no_exchange_slips_past_the_revocation_of_its_client(db: Database) {
     revocation_wins(&db, |parent| Revoke::Client(parent.client_id.to_string())).await;
+}
+
+/// The tokens that a client got by exchange, and those that others got from these, end with it,
+/// however close its last exchange came.
+async fn no_exchange_slips_past_the_revocation_of_the_client_that_asks(db: Database) {
+    let stores = [db.open().await, db.open().await];
+    register(&stores[0], "e").await;
+    let parent = founded(&stores[0], "u", "c").await.issuance;
+    for round in 0..ROUNDS {
+        let caller = id();
+        register(&stores[0], &caller).await;
+        let mut running = JoinSet::new();
+        for number in 0..8 {
+            let store = stores[number % 2].clone();
+            let child = derived(&parent, &caller);
+            let grandchild = derived(&child, "e");
+            running.spawn(async move {
+                let mut made = Vec::new();
+                for token in [child, grandchild] {
+                    let outcome = store.exchange(exchange(token.clone(), None)).await.unwrap();
+                    if outcome == Exchanged::Yes {
+                        made.push(token);
+                    }
+                }
+                made
+            });
+        }
+        if round % 3 > 0 {
+            tokio::time::sleep(Duration::from_micros(500)).await;
+        }
+        stores[1]
+            .set_client_status(caller, ClientStatus::Revoked, vec![])
+            .await
+            .unwrap();
+        for token in running.join_all().await.into_iter().flatten() {
+            assert!(revoked(&stores[0], &token.jti).await, "round {round}");
+        }
+    }
 }
 
 async fn issuances_are_listed_newest_first_within_their_filter(db: Database) {
