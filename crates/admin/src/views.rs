@@ -1,8 +1,10 @@
 //! Entities as operators see them, in JSON. Field names are fixed (spec: admin).
 
+mod audit;
 mod fronting;
 mod issuances;
 
+pub use audit::{AuditEventView, AuditListView};
 pub use fronting::{FrontingLinkView, ResourceFrontingView, TriedFrontingLinkView};
 pub use issuances::{ConsentGrantView, IssuanceListView, IssuanceView, UserGrantsView};
 

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::failure::{Failure, Result};
-use crate::{configuration, purge, quickstart, serve, wiring};
+use crate::{audit, configuration, purge, quickstart, serve, wiring};
 use admin::cli::AdminCommand;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
@@ -33,6 +33,9 @@ enum Command {
     /// Check, show and document the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
+    /// Check the audit trail
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Manage clients, users, resources and keys, on the database directly
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -51,6 +54,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result {
             Ok(())
         }
         Command::Config(command) => configuration::run(&command, file),
+        Command::Audit(command) => audit::run(&command, configuration::load(file)?).await,
         Command::Admin(command) => admin(command, file).await,
     }
 }

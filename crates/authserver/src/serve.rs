@@ -99,7 +99,10 @@ async fn run(
             tracer,
             ..ShellState::admin(config, engine.metrics().clone(), Arc::clone(&rng))
         };
-        let service = web::shell::wrap(admin::rest::router(engine.clone(), key), shell);
+        let service = web::shell::wrap(
+            admin::rest::router(engine.clone(), key, stop.0.clone()),
+            shell,
+        );
         web::serve::serve(listener, service, options(config), stop.wait()).await;
     };
     tokio::join!(public, admin);

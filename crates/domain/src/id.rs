@@ -60,6 +60,13 @@ pub fn new_uuid(clock: &dyn Clock, rng: &dyn Rng) -> String {
     uuid.hyphenated().encode_lower(&mut text).to_owned()
 }
 
+/// A text that sorts before every UUIDv7 made at `time` or later, and after all made before.
+#[must_use]
+pub fn first_uuid_at(time: UnixMillis) -> String {
+    let hex = format!("{:012x}", time.0.clamp(0, (1 << 48) - 1));
+    format!("{}-{}", &hex[..8], &hex[8..])
+}
+
 /// The time inside a UUIDv7, if `id` is one.
 #[must_use]
 pub fn unix_millis_of(id: &str) -> Option<UnixMillis> {

@@ -29,8 +29,8 @@ pub use consent::ConsentGrant;
 pub use fronting::FrontingLink;
 pub use grant::GrantType;
 pub use id::{
-    ClientId, ConsentGrantId, FamilyId, Jti, ResourceId, SessionId, UserId, new_uuid,
-    unix_millis_of,
+    ClientId, ConsentGrantId, FamilyId, Jti, ResourceId, SessionId, UserId, first_uuid_at,
+    new_uuid, unix_millis_of,
 };
 pub use issuance::Issuance;
 pub use resource::{

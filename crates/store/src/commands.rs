@@ -313,13 +313,39 @@ pub struct IssuanceFilter {
     pub since: UnixMillis,
 }
 
-/// Which audit events to list; `None` does not restrict.
+/// Which audit events to list; what is empty does not restrict.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
-    /// By action.
-    pub action: Option<domain::AuditAction>,
+    /// Any of these.
+    pub actions: Vec<domain::AuditAction>,
     /// By the user concerned.
     pub user_id: Option<String>,
+    /// By who did it.
+    pub actor_id: Option<String>,
     /// By client.
     pub client_id: Option<String>,
+    /// By address of the caller.
+    pub ip: Option<String>,
+    /// By trace.
+    pub trace_id: Option<String>,
+    /// Recorded at this time or later.
+    pub since: Option<UnixMillis>,
+    /// Recorded before this time.
+    pub until: Option<UnixMillis>,
+    /// Part of the detail, resource, client or actor, whatever the case of its ASCII letters.
+    pub text: Option<String>,
+    /// Ids behind this one, in the order of the list.
+    pub behind: Option<String>,
+    /// Where the list begins.
+    pub order: AuditOrder,
+}
+
+/// Where a list of audit events begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuditOrder {
+    /// With the newest.
+    #[default]
+    NewestFirst,
+    /// With the oldest.
+    OldestFirst,
 }

@@ -25,9 +25,9 @@ mod verify;
 pub use cache::ResourceCatalog;
 pub use change::Change;
 pub use commands::{
-    AuditFilter, Authorize, ClientFilter, ConsentBasis, Exchange, Exchanged, FrontingLinkState,
-    IssuanceFilter, Issue, Issued, NewConsent, Page, ProofUse, PurgeTarget, RedeemCode, Redeemed,
-    Revoke, RevokeCount, RotateRefresh, Rotated, Updated,
+    AuditFilter, AuditOrder, Authorize, ClientFilter, ConsentBasis, Exchange, Exchanged,
+    FrontingLinkState, IssuanceFilter, Issue, Issued, NewConsent, Page, ProofUse, PurgeTarget,
+    RedeemCode, Redeemed, Revoke, RevokeCount, RotateRefresh, Rotated, Updated,
 };
 pub use error::{Result, StoreError};
 pub use open::Location;

@@ -468,17 +468,17 @@ impl Store {
             .first()
             .map_or("", |event| event.actor_id.as_str())
             .to_owned();
-        write!(self, AuditWrite, key key, records::record(events))
+        write!(self, AuditWrite, key key, audit::record(events))
     }
 
-    /// Audit events, newest first.
+    /// Audit events in the order of the filter.
     pub async fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Vec<AuditRecord>> {
-        read!(self, AuditRead, records::list_audit(filter, page))
+        read!(self, AuditRead, audit::list(filter, page))
     }
 
     /// Reads the whole audit trail and checks that each writer's chain of hashes holds.
     pub async fn verify_audit_chain(&self) -> Result<ChainReport> {
-        read!(at leisure self, AuditRead, records::verify_audit_chain())
+        read!(at leisure self, AuditRead, audit::verify_chain())
     }
 
     /// A setting made at run time.

@@ -32,6 +32,22 @@ pub struct BrokenLink {
     pub id: Option<String>,
 }
 
+impl std::fmt::Display for BrokenLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { writer, seq, id } = self;
+        match id {
+            Some(id) => write!(
+                f,
+                "audit event {id} was changed, or stands in another's place: number {seq} of writer {writer}"
+            ),
+            None => write!(
+                f,
+                "an audit event is missing: number {seq} of writer {writer}"
+            ),
+        }
+    }
+}
+
 /// Follows all chains at once. Rows come by id, which is roughly, not exactly, the order in
 /// which they were written; those that come early wait for their predecessors.
 #[derive(Default)]

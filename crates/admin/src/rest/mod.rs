@@ -2,6 +2,7 @@
 
 mod access;
 mod allowlists;
+mod audit;
 mod fronting;
 mod grants;
 mod input;
@@ -20,22 +21,28 @@ use engine::Engine;
 use secrecy::SecretString;
 pub(crate) use settings::parse_mode;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What every handler can reach.
 #[derive(Clone)]
 pub(crate) struct App {
     engine: Engine,
     key: Arc<AdminKey>,
+    tails: audit::Tails,
 }
 
-/// All routes of the admin listener, behind `api_key`.
-pub fn router(engine: Engine, api_key: SecretString) -> Router {
+/// All routes of the admin listener, behind `api_key`. Answers without end end when `stop`
+/// becomes true.
+pub fn router(engine: Engine, api_key: SecretString, stop: watch::Receiver<bool>) -> Router {
     let app = App {
+        tails: audit::Tails::until(stop),
         key: Arc::new(AdminKey::new(api_key)),
         engine,
     };
     let api = Router::new()
         .route("/admin/auth/verify", post(access::verify))
+        .route("/admin/audit", get(audit::list))
+        .route("/admin/audit/stream", get(audit::stream))
         .route("/admin/keys", get(keys::list))
         .route("/admin/keys/rotate", post(keys::rotate))
         .route(

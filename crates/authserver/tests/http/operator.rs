@@ -225,7 +225,7 @@ async fn actors(database: &Database, action: AuditAction) -> Vec<String> {
 /// Recorded events of this kind, newest first.
 async fn events(database: &Database, action: AuditAction) -> Vec<AuditEvent> {
     let filter = AuditFilter {
-        action: Some(action),
+        actions: vec![action],
         ..AuditFilter::default()
     };
     let store = database.look().await;

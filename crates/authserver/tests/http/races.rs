@@ -93,7 +93,7 @@ async fn of_two_simultaneous_redemptions_exactly_one_wins(database: Database) {
     }
     let store = database.look().await;
     let filter = store::AuditFilter {
-        action: Some(AuditAction::TokenIssued),
+        actions: vec![AuditAction::TokenIssued],
         ..store::AuditFilter::default()
     };
     let all = store::Page {

@@ -24,6 +24,17 @@ pub enum Since {
     Back(Duration),
 }
 
+impl Since {
+    /// The time that is meant.
+    #[must_use]
+    pub fn before(self, now: UnixMillis) -> UnixMillis {
+        match self {
+            Self::At(time) => time,
+            Self::Back(duration) => now.minus(duration),
+        }
+    }
+}
+
 impl FromStr for Since {
     type Err = String;
 
@@ -79,11 +90,8 @@ impl Engine {
                 "limit: give 1 to {LONGEST}"
             )));
         }
-        let since = match query.since {
-            Some(Since::At(time)) => time,
-            Some(Since::Back(duration)) => self.now().minus(duration),
-            None => self.now().minus(LOOKBACK),
-        };
+        let since = query.since.unwrap_or(Since::Back(LOOKBACK));
+        let since = since.before(self.now());
         if let Some(jti) = &query.jti {
             let found = self.store().issuance(jti).await?;
             return Ok(IssuanceList {

@@ -1,6 +1,7 @@
 //! What operators do: the same functions for the command line and the admin API.
 
 mod allowlists;
+mod audit;
 mod change;
 mod clients;
 mod fronting;
@@ -8,6 +9,7 @@ mod issuances;
 mod resources;
 mod users;
 
+pub use audit::{AuditPage, AuditQuery, SETTLING, parse_audit_actions};
 pub use clients::{ClientChange, ClientWithSecret, NewClient};
 pub use fronting::{Fronting, ScopeMap};
 pub use issuances::{IssuanceList, IssuanceQuery, Since};

@@ -1,12 +1,10 @@
-//! Issuances, audit events and settings: what is read back of the permanent record.
+//! Issuances and settings: what is read back of the permanent record.
 
 use super::ledger::Tx;
 use super::{Conn, Db};
-use crate::rows::{AuditRow, IssuanceRow, LinkRow};
-use crate::verify::ChainCheck;
-use crate::{AuditFilter, ChainReport, Change, IssuanceFilter, Page, Result};
-use domain::{AuditEvent, AuditRecord, Issuance, UnixMillis};
-use futures_util::TryStreamExt as _;
+use crate::rows::IssuanceRow;
+use crate::{Change, IssuanceFilter, Page, Result};
+use domain::{AuditEvent, Issuance, UnixMillis};
 use sqlx::QueryBuilder;
 
 pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<Issuance>> {
@@ -32,7 +30,7 @@ pub(crate) async fn list_issuances(
          FROM issuances WHERE jti >= ",
     );
     // A `jti` begins with the time, so that one index bounds the search and orders its results.
-    query.push_bind(first_uuid_at(filter.since));
+    query.push_bind(domain::first_uuid_at(filter.since));
     if let Some(user) = &filter.user_id {
         query.push(" AND subject_user_id = ").push_bind(user);
     }
@@ -48,51 +46,6 @@ pub(crate) async fn list_issuances(
     query.push(" OFFSET ").push_bind(i64::from(page.offset));
     let rows: Vec<IssuanceRow> = query.build_query_as().fetch_all(conn).await?;
     rows.into_iter().map(Issuance::try_from).collect()
-}
-
-/// A text that sorts before every UUIDv7 made at `time` or later (RFC 9562 §5.7).
-fn first_uuid_at(time: UnixMillis) -> String {
-    let hex = format!("{:012x}", time.0.clamp(0, (1 << 48) - 1));
-    format!("{}-{}", &hex[..8], &hex[8..])
-}
-
-pub(crate) async fn list_audit(
-    conn: &mut Conn,
-    filter: &AuditFilter,
-    page: &Page,
-) -> Result<Vec<AuditRecord>> {
-    let mut query = QueryBuilder::<Db>::new(
-        "SELECT id, action, actor_id, user_id, client_id, resource, ip, detail, trace_id, request_id, created_at \
-         FROM audit_events WHERE 1 = 1",
-    );
-    if let Some(action) = filter.action {
-        query.push(" AND action = ").push_bind(action.as_str());
-    }
-    if let Some(user) = &filter.user_id {
-        query.push(" AND user_id = ").push_bind(user);
-    }
-    if let Some(client) = &filter.client_id {
-        query.push(" AND client_id = ").push_bind(client);
-    }
-    query
-        .push(" ORDER BY id DESC LIMIT ")
-        .push_bind(i64::from(page.limit));
-    query.push(" OFFSET ").push_bind(i64::from(page.offset));
-    let rows: Vec<AuditRow> = query.build_query_as().fetch_all(conn).await?;
-    rows.into_iter().map(AuditRecord::try_from).collect()
-}
-
-pub(crate) async fn verify_audit_chain(conn: &mut Conn) -> Result<ChainReport> {
-    let mut rows = sqlx::query_as::<_, LinkRow>(
-        "SELECT id, action, actor_id, user_id, client_id, resource, ip, detail, trace_id, request_id, created_at, \
-         writer, seq, hash FROM audit_events ORDER BY id",
-    )
-    .fetch(conn);
-    let mut check = ChainCheck::default();
-    while let Some(row) = rows.try_next().await? {
-        check.see(row);
-    }
-    Ok(check.finish())
 }
 
 pub(crate) async fn find_setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {
@@ -127,10 +80,5 @@ pub(crate) async fn put_setting(
 
 pub(crate) async fn ping(conn: &mut Conn) -> Result<()> {
     sqlx::query("SELECT 1").execute(conn).await?;
-    Ok(())
-}
-
-pub(crate) async fn record(tx: &mut Tx, events: &[AuditEvent]) -> Result<()> {
-    tx.pending_audit(events);
     Ok(())
 }

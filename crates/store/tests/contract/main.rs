@@ -2,6 +2,7 @@
 //! once on a SQLite file and once on a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod audit;
 mod audit_chain;
 mod authorizations;
 mod caches;

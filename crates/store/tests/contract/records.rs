@@ -55,7 +55,7 @@ async fn events_are_found_by_action_user_and_client(db: Database) {
         rows.into_iter().map(|row| row.event).collect::<Vec<_>>()
     };
     let by_action = AuditFilter {
-        action: Some(AuditAction::UserLogin),
+        actions: vec![AuditAction::UserLogin],
         ..AuditFilter::default()
     };
     assert_eq!(find(by_action).await, [login]);
@@ -67,7 +67,7 @@ async fn events_are_found_by_action_user_and_client(db: Database) {
     let by_user_and_client = AuditFilter {
         user_id: Some("u".into()),
         client_id: Some("d".into()),
-        action: None,
+        ..AuditFilter::default()
     };
     assert_eq!(find(by_user_and_client).await, [logout]);
     let by_odd_text = AuditFilter {

@@ -158,7 +158,7 @@ impl Server {
     /// Recorded events of this kind, newest first.
     pub async fn audit(&self, action: AuditAction) -> Vec<AuditRecord> {
         let filter = AuditFilter {
-            action: Some(action),
+            actions: vec![action],
             ..AuditFilter::default()
         };
         let events = self.engine.store().audit(&filter, &Page::default()).await;
@@ -226,7 +226,8 @@ fn serve(engine: &Engine) -> Instance {
     let shell = web::routes::with_refusals_recorded(shell, engine);
     let public = web::shell::wrap(web::routes::router(engine.clone()), shell);
     let shell = ShellState::admin(config, engine.metrics().clone(), rng);
-    let router = admin::rest::router(engine.clone(), ADMIN_KEY.into());
+    let running = tokio::sync::watch::channel(false).1;
+    let router = admin::rest::router(engine.clone(), ADMIN_KEY.into(), running);
     let admin = web::shell::wrap(router, shell);
     let (public_listener, admin_listener) = (listener(), listener());
     let instance = Instance {

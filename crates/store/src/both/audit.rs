@@ -1,0 +1,141 @@
+//! The audit trail: adding to it, reading it, and checking its chains.
+
+use super::ledger::Tx;
+use super::{Conn, Db};
+use crate::rows::{AuditRow, LinkRow};
+use crate::verify::ChainCheck;
+use crate::{AuditFilter, AuditOrder, ChainReport, Page, Result};
+use domain::{AuditAction, AuditEvent, AuditRecord, first_uuid_at};
+use futures_util::TryStreamExt as _;
+use sqlx::QueryBuilder;
+use std::time::Duration;
+
+/// Ids begin with a time, so that the primary key bounds a search in time. They are made a
+/// little before the row gets its own time, and clocks are set back now and then.
+const ID_LAG: Duration = Duration::from_secs(60);
+
+pub(crate) async fn record(tx: &mut Tx, events: &[AuditEvent]) -> Result<()> {
+    tx.pending_audit(events);
+    Ok(())
+}
+
+pub(crate) async fn list(
+    conn: &mut Conn,
+    filter: &AuditFilter,
+    page: &Page,
+) -> Result<Vec<AuditRecord>> {
+    let mut query = QueryBuilder::<Db>::new("");
+    let reach = i64::from(page.limit) + i64::from(page.offset);
+    match filter.actions.as_slice() {
+        [] => push_rows(&mut query, filter, None, reach),
+        [first, more @ ..] => {
+            // Each action in turn has an index that is in the order of the list.
+            query.push("SELECT * FROM (");
+            push_rows(&mut query, filter, Some(*first), reach);
+            for action in more {
+                query.push(") AS own UNION ALL SELECT * FROM (");
+                push_rows(&mut query, filter, Some(*action), reach);
+            }
+            query.push(") AS own");
+            if !more.is_empty() {
+                push_order(&mut query, filter.order);
+                query.push(" LIMIT ").push_bind(reach);
+            }
+        }
+    }
+    let mut rows: Vec<AuditRow> = query.build_query_as().fetch_all(conn).await?;
+    rows.drain(..rows.len().min(page.offset as usize));
+    rows.into_iter().map(AuditRecord::try_from).collect()
+}
+
+fn push_rows(
+    query: &mut QueryBuilder<Db>,
+    filter: &AuditFilter,
+    action: Option<AuditAction>,
+    reach: i64,
+) {
+    query.push(
+        "SELECT id, action, actor_id, user_id, client_id, resource, ip, detail, trace_id, request_id, created_at \
+         FROM audit_events WHERE 1 = 1",
+    );
+    if let Some(action) = action {
+        query.push(" AND action = ").push_bind(action.as_str());
+    }
+    for (condition, value) in [
+        (" AND user_id = ", &filter.user_id),
+        (" AND actor_id = ", &filter.actor_id),
+        (" AND client_id = ", &filter.client_id),
+        (" AND ip = ", &filter.ip),
+        (" AND trace_id = ", &filter.trace_id),
+    ] {
+        if let Some(value) = value {
+            query.push(condition).push_bind(value.clone());
+        }
+    }
+    if let Some(since) = filter.since {
+        query
+            .push(" AND id >= ")
+            .push_bind(first_uuid_at(since.minus(ID_LAG)))
+            .push(" AND created_at >= ")
+            .push_bind(since.0);
+    }
+    if let Some(until) = filter.until {
+        query
+            .push(" AND id < ")
+            .push_bind(first_uuid_at(until.plus(ID_LAG)))
+            .push(" AND created_at < ")
+            .push_bind(until.0);
+    }
+    if let Some(text) = &filter.text {
+        query
+            .push(
+                " AND lower(detail || ' ' || coalesce(resource, '') || ' ' || \
+                 coalesce(client_id, '') || ' ' || actor_id) LIKE ",
+            )
+            .push_bind(containing(text))
+            .push(" ESCAPE '!'");
+    }
+    if let Some(id) = &filter.behind {
+        query
+            .push(match filter.order {
+                AuditOrder::NewestFirst => " AND id < ",
+                AuditOrder::OldestFirst => " AND id > ",
+            })
+            .push_bind(id.clone());
+    }
+    push_order(query, filter.order);
+    query.push(" LIMIT ").push_bind(reach);
+}
+
+fn push_order(query: &mut QueryBuilder<Db>, order: AuditOrder) {
+    query.push(match order {
+        AuditOrder::NewestFirst => " ORDER BY id DESC",
+        AuditOrder::OldestFirst => " ORDER BY id",
+    });
+}
+
+/// A pattern for texts that contain this one, in lower case.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter.to_ascii_lowercase());
+    }
+    pattern.push('%');
+    pattern
+}
+
+pub(crate) async fn verify_chain(conn: &mut Conn) -> Result<ChainReport> {
+    let mut rows = sqlx::query_as::<_, LinkRow>(
+        "SELECT id, action, actor_id, user_id, client_id, resource, ip, detail, trace_id, request_id, created_at, \
+         writer, seq, hash FROM audit_events ORDER BY id",
+    )
+    .fetch(conn);
+    let mut check = ChainCheck::default();
+    while let Some(row) = rows.try_next().await? {
+        check.see(row);
+    }
+    Ok(check.finish())
+}
