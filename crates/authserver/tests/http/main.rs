@@ -8,6 +8,7 @@
 )]
 
 mod admin_listener;
+mod audit_trail;
 mod authorize;
 mod browser_session;
 mod cimd;

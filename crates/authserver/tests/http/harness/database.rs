@@ -1,6 +1,7 @@
 //! A database of the test's own, and its path for the signing keys.
 
 use domain::{Clock, Rng, SystemRng};
+use sqlx::{ConnectOptions as _, Connection as _};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Location, Store};
@@ -84,6 +85,25 @@ impl Database {
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let store = Store::open(&location, metrics, clock, rng).await;
         store.expect("the database opens")
+    }
+
+    /// Runs statements past the store.
+    pub async fn execute(&self, sql: &'static str) {
+        match &self.postgres {
+            None => {
+                let file = self.folder.path().join("authserver.db");
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+                let mut conn = options.connect().await.expect("the file opens");
+                let done = sqlx::raw_sql(sql).execute(&mut conn).await;
+                done.expect("the statement runs");
+            }
+            Some((_, dsn)) => {
+                let conn = sqlx::PgConnection::connect(dsn).await;
+                let mut conn = conn.expect("the server accepts");
+                let done = sqlx::raw_sql(sql).execute(&mut conn).await;
+                done.expect("the statement runs");
+            }
+        }
     }
 
     /// Opens it to look at what is in it.

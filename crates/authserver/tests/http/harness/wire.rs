@@ -104,6 +104,78 @@ pub fn encode(pairs: &[(&str, &str)]) -> String {
         .finish()
 }
 
+/// An answer that comes in pieces (RFC 9112 §7.1), read as it comes.
+pub struct Stream {
+    socket: TcpStream,
+    text: String,
+    pending: Vec<u8>,
+}
+
+impl Stream {
+    /// Asks, and reads the head, which has to be that of a good answer.
+    pub async fn open(address: SocketAddr, request: &Request) -> Self {
+        let mut socket = TcpStream::connect(address).await.expect("a connection");
+        socket.write_all(&request.encode()).await.expect("sent");
+        let (mut text, mut pending) = (String::new(), Vec::new());
+        while !pending.windows(4).any(|own| own == b"\r\n\r\n") {
+            let read = socket.read_buf(&mut pending).await.expect("a head");
+            assert!(read > 0, "the head ends early");
+        }
+        let end = pending.windows(4).position(|own| own == b"\r\n\r\n");
+        let head: Vec<u8> = pending.drain(..end.expect("an end") + 4).collect();
+        text.push_str(str::from_utf8(&head).expect("a head"));
+        assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+        assert!(text.contains("transfer-encoding: chunked\r\n"), "{text}");
+        Self {
+            socket,
+            text,
+            pending,
+        }
+    }
+
+    /// What has come, with the head, as soon as it contains `part`; all, when it does not and
+    /// the answer ends.
+    pub async fn until(&mut self, part: &str) -> &str {
+        let waiting = tokio::time::timeout(PATIENCE, async {
+            while !self.text.contains(part) {
+                if !self.piece().await {
+                    break;
+                }
+            }
+        });
+        waiting.await.expect("in time");
+        &self.text
+    }
+
+    /// The body, up to its end.
+    pub async fn body(mut self) -> String {
+        while self.piece().await {}
+        let (_, body) = self.text.split_once("\r\n\r\n").expect("a head");
+        body.to_owned()
+    }
+
+    /// Takes one more piece. Says whether there was one.
+    async fn piece(&mut self) -> bool {
+        loop {
+            let line = self.pending.windows(2).position(|own| own == b"\r\n");
+            if let Some(line) = line {
+                let size = str::from_utf8(&self.pending[..line]).expect("a size");
+                let size = usize::from_str_radix(size, 16).expect("a size");
+                let end = line + 2 + size;
+                if self.pending.len() >= end + 2 {
+                    let piece = self.pending[line + 2..end].to_vec();
+                    self.pending.drain(..end + 2);
+                    self.text
+                        .push_str(&String::from_utf8(piece).expect("whole letters"));
+                    return size > 0;
+                }
+            }
+            let read = self.socket.read_buf(&mut self.pending).await.unwrap_or(0);
+            assert!(read > 0, "the answer breaks off");
+        }
+    }
+}
+
 /// One connection.
 pub struct Connection {
     stream: TcpStream,
