@@ -1,7 +1,8 @@
 //! The audit trail as operators read it: in pages, as an export, live, and checked.
 
 use crate::harness::{
-    ADMIN_KEY, Browser, Database, PATIENCE, Request, Server, Stream, on_both, run_cli, within,
+    ADMIN_KEY, Browser, Database, PATIENCE, Process, Request, Server, Stream, on_both, run_cli,
+    within,
 };
 use crate::races::cli;
 use domain::{AuditAction, AuditEvent, Clock as _};
@@ -13,6 +14,7 @@ on_both!(
     pages_follow_each_other,
     an_export_has_every_event_once,
     a_tail_shows_what_any_instance_records,
+    a_tail_ends_with_its_server,
     a_chain_that_was_touched_is_named,
 );
 
@@ -196,6 +198,7 @@ async fn a_tail_shows_what_any_instance_records(database: Database) {
     let mut all = Stream::open(server.admin, &ask("/stream?kind=user_login")).await;
     let mut mine = Stream::open(server.admin, &ask("/stream?actor_id=user-2")).await;
     record(&server, vec![login(1)]).await;
+    server.wait(Duration::from_millis(1));
     record(&other, vec![login(2)]).await;
     // Nothing is shown before all writers have had their time.
     server.wait(engine::admin::SETTLING + Duration::from_millis(1));
@@ -239,6 +242,14 @@ async fn a_tail_shows_what_any_instance_records(database: Database) {
         answer.await.map_or(true, |reply| reply.status == 200)
     })
     .await;
+}
+
+async fn a_tail_ends_with_its_server(database: Database) {
+    let process = Process::start(&database, &[]).await;
+    let stream = Stream::open(process.admin, &ask("/stream")).await;
+    process.terminate();
+    // An answer that is cut off has no end.
+    stream.body().await;
 }
 
 async fn a_chain_that_was_touched_is_named(database: Database) {

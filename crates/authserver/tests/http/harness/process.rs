@@ -87,6 +87,13 @@ impl Process {
         assert!(told.expect("kill runs").success());
     }
 
+    /// SIGTERM: it stops when what it is asked has been answered.
+    pub fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
     /// SIGKILL, at once.
     pub fn kill(&mut self) {
         self.child.kill().expect("the process is there");
