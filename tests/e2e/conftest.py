@@ -15,6 +15,7 @@ from peers.browser import Browser
 from peers.cimd import Authority
 from peers.demo import READ, WRITE, Demo, seed
 from peers.examples import ExampleServer
+from peers.leaks import LEAKS, watch_httpx
 from peers.loopback import Loopback
 from peers.oauth import OAuthClient
 from peers.postgres import Postgres
@@ -24,6 +25,7 @@ from peers.user import HttpUser
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "config(**sections): configuration laid over the tests' own")
+    watch_httpx()
     config.addinivalue_line("markers", "instances(n): how many instances of the server share the database")
 
 
@@ -78,6 +80,7 @@ def instances(
         "signing": {"key_path": str(tmp_path / "keys")},
         "session": {"secret": secrets.token_hex(32)},
         "admin": {"api_key": ADMIN_KEY},
+        "observability": {"logging": {"level": "debug", "format": "json"}},
     }
     with ExitStack() as stack:
         servers = []
@@ -102,7 +105,9 @@ def authserver(instances: list[AuthServer]) -> AuthServer:
 
 @pytest.fixture
 def demo(authserver: AuthServer) -> Demo:
-    return seed(authserver)
+    demo = seed(authserver)
+    LEAKS.remember(demo.password)
+    return demo
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import yaml
 
+from .leaks import LEAKS
 from .process import Process, answers
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -60,6 +61,8 @@ class AuthServer:
         self.process: Process | None = None
 
     def start(self) -> None:
+        LEAKS.remember_json(self.config)
+        LEAKS.remember(self.config["admin"]["api_key"])
         self.folder.mkdir(parents=True, exist_ok=True)
         self.file.write_text(yaml.safe_dump(dict(self.config)))
         argv = [self.binary, "serve", "--config", self.file]
@@ -71,6 +74,7 @@ class AuthServer:
             code = self.process.stop()
             self.process = None
             assert code == 0, f"authserver ended with {code}; see {self.log}"
+            LEAKS.check(self.log)
 
     def cli(self, *arguments: str, stdin: str = "") -> str:
         """Runs a subcommand of the binary on this server's configuration; returns its standard output."""
@@ -87,7 +91,9 @@ class AuthServer:
 
     def admin(self, *arguments: str, stdin: str = "") -> Any:
         """Runs `authserver admin … --json`; returns what it prints."""
-        return json.loads(self.cli("admin", *arguments, "--json", stdin=stdin))
+        printed = json.loads(self.cli("admin", *arguments, "--json", stdin=stdin))
+        LEAKS.remember_json(printed)
+        return printed
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a series of `/metrics` over the labels that are not given."""
