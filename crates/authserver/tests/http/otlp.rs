@@ -1,15 +1,19 @@
 //! Traces, logs and metrics as a collector gets them: the real program, real protobuf.
 
 use crate::harness::{
-    App, Browser, Collector, Database, PATIENCE, Process, Request, attribute, hex, on_both, within,
+    App, Browser, Collector, Database, PATIENCE, Pkce, Process, Request, attribute, hex, on_both,
+    within,
 };
 use crate::races::furnish;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 on_both!(
     a_request_is_one_trace_that_goes_on_from_its_caller,
     every_grant_and_page_has_its_spans,
+    a_document_is_fetched_and_a_proof_checked_within_the_trace,
     the_sample_rate_holds_for_traces_begun_here_alone,
     logs_and_metrics_go_to_the_collector_too,
     a_collector_that_is_not_there_delays_nothing_and_comes_back,
@@ -170,6 +174,61 @@ async fn every_grant_and_page_has_its_spans(database: Database) {
     for secret in challenge {
         assert!(!everything.contains(secret.as_str()));
     }
+}
+
+async fn a_document_is_fetched_and_a_proof_checked_within_the_trace(database: Database) {
+    let app = furnish(&database);
+    let collector = Collector::start();
+    let local = [
+        ("AUTHPLANE_CIMD_REQUIRE_HTTPS", "false"),
+        ("AUTHPLANE_CIMD_ALLOW_PRIVATE_ADDRESSES", "true"),
+    ];
+    let server = traced(&database, &collector, &local).await;
+    let site = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = site.local_addr().unwrap();
+    let document = format!("http://{host}/client.json");
+    let request = app
+        .authorize(&Pkce::fresh())
+        .with("client_id", &document)
+        .request()
+        .header("traceparent", parent_header("01"));
+    let answer = async {
+        let (mut stream, _) = site.accept().await.unwrap();
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            assert!(stream.read_buf(&mut asked).await.unwrap() > 0);
+        }
+        let gone = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(gone.as_bytes()).await.unwrap();
+        String::from_utf8(asked).unwrap().to_lowercase()
+    };
+    let (reply, asked) = tokio::join!(server.send(&request), answer);
+    assert_eq!(reply.status, 400);
+    let fetched = spans(&collector, TRACE, "GET /oauth/authorize").await;
+    let fetch = named(&fetched, "HTTP GET");
+    assert_eq!(fetch.kind(), SpanKind::Client);
+    let header = format!("traceparent: 00-{TRACE}-{}-01\r\n", hex(&fetch.span_id));
+    assert!(asked.contains(&header), "{asked}");
+    let of = |key| attribute(&fetch.attributes, key).unwrap_or_default();
+    assert_eq!(of("http.request.method"), "GET");
+    assert_eq!(of("http.response.status_code"), "404");
+    assert_eq!(of("server.address"), "127.0.0.1");
+    assert_eq!(of("server.port"), host.port().to_string());
+    let mut above = fetch.parent_span_id.clone();
+    let root = named(&fetched, "GET /oauth/authorize");
+    while above != root.span_id {
+        let parent = fetched.iter().find(|span| span.span_id == above);
+        above.clone_from(&parent.expect("a span in between").parent_span_id);
+    }
+
+    let with_proof = refused_refresh(&app)
+        .header("dpop", "no proof")
+        .header("traceparent", parent_header("01"));
+    let reply = server.send(&with_proof).await;
+    reply.refused(400, "invalid_dpop_proof");
+    let checked = spans(&collector, TRACE, "POST /oauth/token").await;
+    let proof = named(&checked, "dpop.verify");
+    assert_eq!(proof.status.as_ref().map(|own| own.code), Some(2));
 }
 
 async fn the_sample_rate_holds_for_traces_begun_here_alone(database: Database) {
