@@ -65,7 +65,9 @@ impl Tenant {
     pub fn machine_client(installation: &Installation) -> Result<(String, String)> {
         let create = ["client", "create", "--name", "Machine", "--scope", SCOPE];
         let method = ["--auth-method", "client_secret_post"];
-        let made = installation.admin(&[&create[..], &method].concat())?;
+        let grants = ["client_credentials", "token-exchange"];
+        let grants = grants.map(|grant| ["--grant-type", grant]);
+        let made = installation.admin(&[&create[..], &method, grants.as_flattened()].concat())?;
         Ok((text(&made, "client_id")?, text(&made, "client_secret")?))
     }
 
@@ -224,7 +226,7 @@ impl Tenant {
 }
 
 /// A text member of what a command printed.
-fn text(value: &serde_json::Value, name: &str) -> Result<String> {
+pub fn text(value: &serde_json::Value, name: &str) -> Result<String> {
     let text = value[name].as_str().map(str::to_owned);
     text.ok_or_else(|| failure(format!("no {name} in {value}")))
 }

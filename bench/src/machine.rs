@@ -1,8 +1,8 @@
 //! Machine tokens: the client_credentials grant (RFC 6749 §4.4), plain and bound to a key
 //! (RFC 9449), beside what it is compared with.
 
-use crate::flow::{RESOURCE, SCOPE, Tenant};
-use crate::http::post;
+use crate::flow::{RESOURCE, SCOPE, Tenant, text};
+use crate::http::{Connection, post};
 use crate::load::{Cycle, Measured, Queue, Repeat, Worker, run};
 use crate::postgres::Postgres;
 use crate::proof::ProofKey;
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Connections, where their number is not what is measured.
-const CONNECTIONS: usize = 16;
+pub const CONNECTIONS: usize = 16;
 /// Numbers of connections that are compared.
 const FEW_TO_MANY: [usize; 4] = [1, 16, 64, 256];
 /// Clients that take turns where one is compared with many.
@@ -23,16 +23,24 @@ const CLIENTS: usize = 10_000;
 /// Proofs that are signed before, and used in, one round.
 const PROOFS: usize = 20_000;
 
+const WITH_PROOF: &str = "SQLite: machine token with a proof";
+const EXCHANGE: &str = "SQLite: exchanged token";
+
 /// A server with a client that may ask for machine tokens.
-struct Stage {
-    server: Process,
+pub struct Stage {
+    pub server: Process,
     client: (String, String),
-    installation: Installation,
+    pub installation: Installation,
 }
 
 impl Stage {
     async fn set(arguments: &Arguments, database: &Database<'_>, clients: usize) -> Result<Self> {
         let installation = Installation::new(&arguments.authserver, database)?;
+        Self::on(installation, clients).await
+    }
+
+    /// On an installation that nobody has used yet, with so many clients.
+    pub async fn on(installation: Installation, clients: usize) -> Result<Self> {
         Tenant::create(&installation)?;
         let client = Tenant::machine_client(&installation)?;
         if clients > 1 {
@@ -46,10 +54,38 @@ impl Stage {
     }
 
     /// A token request of the client, or of the one of this number among many.
-    fn request(&self, number: Option<usize>, headers: &str) -> Vec<u8> {
+    pub fn request(&self, number: Option<usize>, headers: &str) -> Vec<u8> {
         let (id, secret) = &self.client;
         let id = number.map_or_else(|| id.clone(), |number| format!("{id}-{number}"));
         request("/oauth/token", headers, &id, secret)
+    }
+
+    /// Requests that exchange a token of the client's own (RFC 8693 §2.1), one token each.
+    async fn exchanges(&self, count: usize) -> Result<Vec<Vec<u8>>> {
+        let (id, secret) = &self.client;
+        let mut connection = Connection::open(self.server.address).await?;
+        let mut requests = Vec::with_capacity(count);
+        for _ in 0..count {
+            let response = connection.exchange(&self.request(None, "")).await?;
+            let token: serde_json::Value = serde_json::from_slice(response.expect(200)?.body)?;
+            let form = [
+                (
+                    "grant_type",
+                    "urn:ietf:params:oauth:grant-type:token-exchange",
+                ),
+                ("client_id", id),
+                ("client_secret", secret),
+                ("subject_token", &text(&token, "access_token")?),
+                (
+                    "subject_token_type",
+                    "urn:ietf:params:oauth:token-type:access_token",
+                ),
+                ("scope", SCOPE),
+                ("resource", RESOURCE),
+            ];
+            requests.push(post("/oauth/token", "", &form));
+        }
+        Ok(requests)
     }
 
     /// Token requests with a proof each.
@@ -73,7 +109,7 @@ fn request(path: &str, headers: &str, id: &str, secret: &str) -> Vec<u8> {
 }
 
 /// Loads `server` and reports rate and cost as `title`.
-async fn load<W: Worker>(
+pub async fn load<W: Worker>(
     title: &str,
     server: &Process,
     workers: Vec<W>,
@@ -97,7 +133,8 @@ async fn load<W: Worker>(
     Ok(measured)
 }
 
-fn repeat(request: &[u8], connections: usize) -> Vec<Repeat> {
+/// Workers that all send the same.
+pub fn repeat(request: &[u8], connections: usize) -> Vec<Repeat> {
     (0..connections).map(|_| Repeat(request.to_vec())).collect()
 }
 
@@ -111,6 +148,7 @@ pub async fn tokens(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let node = crate::node::start(arguments, RESOURCE, SCOPE).await?;
     let node_request = request("/token", "", crate::node::CLIENT, crate::node::SECRET);
     let key = ProofKey::generate()?;
+    let exchanges = on_sqlite.exchanges(CONNECTIONS).await?;
     let contestants = [
         ("bare server", &bare, on_sqlite.request(None, "")),
         (
@@ -134,18 +172,16 @@ pub async fn tokens(arguments: &Arguments, report: &mut Report) -> Result<()> {
         let workers = (0..CONNECTIONS)
             .map(|_| Queue(requests.split_off(requests.len() - PROOFS / CONNECTIONS)))
             .collect();
-        let title = "SQLite: machine token with a proof";
-        load(title, &on_sqlite.server, workers, arguments, report).await?;
+        load(WITH_PROOF, &on_sqlite.server, workers, arguments, report).await?;
+        let workers = exchanges.iter().cloned().map(Repeat).collect();
+        load(EXCHANGE, &on_sqlite.server, workers, arguments, report).await?;
     }
     let sqlite = contestants[1].0;
     report.compare("SQLite / bare server", sqlite, contestants[0].0);
     report.compare("PostgreSQL / SQLite", contestants[2].0, sqlite);
     report.compare("SQLite / node-oidc-provider", sqlite, contestants[3].0);
-    report.compare(
-        "with a proof / plain",
-        "SQLite: machine token with a proof",
-        sqlite,
-    );
+    report.compare("with a proof / plain", WITH_PROOF, sqlite);
+    report.compare("exchange / plain", EXCHANGE, sqlite);
     Ok(())
 }
 

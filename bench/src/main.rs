@@ -1,5 +1,6 @@
 //! Measures the server; README.md says what and how. `run.sh` builds what this needs.
 
+mod cost;
 mod flow;
 mod http;
 mod load;
@@ -53,7 +54,7 @@ pub struct Arguments {
     /// Seconds of each measurement
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Only these: sqlite, postgres, introspection, idle, bare, machine, connections, rows
+    /// Only these: sqlite, postgres, introspection, idle, bare, machine, cost, connections, rows
     #[arg(value_name = "MEASURE")]
     only: Vec<String>,
     /// Also measure with a million clients and five million issuances (3 GB of disk, minutes)
@@ -113,6 +114,9 @@ async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     }
     if arguments.wants("machine") {
         machine::tokens(arguments, report).await?;
+    }
+    if arguments.wants("cost") {
+        cost::measure(arguments, report).await?;
     }
     if arguments.wants("connections") {
         machine::connections(arguments, report).await?;

@@ -25,6 +25,8 @@ pub struct Installation {
     folder: tempfile::TempDir,
     dsn: Option<String>,
     port: u16,
+    admin_port: u16,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// A child process that is killed when dropped.
@@ -54,7 +56,21 @@ impl Installation {
             folder: tempfile::tempdir()?,
             dsn,
             port: free_port()?,
+            admin_port: free_port()?,
+            variables: Vec::new(),
         })
+    }
+
+    /// The same with environment variables of its own.
+    #[must_use]
+    pub fn with(mut self, variables: Vec<(&'static str, String)>) -> Self {
+        self.variables = variables;
+        self
+    }
+
+    /// Where the admin listener is.
+    pub fn admin_address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.admin_port))
     }
 
     /// The database file.
@@ -67,7 +83,7 @@ impl Installation {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn command(&self) -> Result<Command> {
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
         command
             .env_clear()
@@ -77,10 +93,7 @@ impl Installation {
                 format!("127.0.0.1:{}", self.port),
             )
             .env("AUTHPLANE_SERVER_ISSUER", self.issuer())
-            .env(
-                "AUTHPLANE_ADMIN_ADDRESS",
-                format!("127.0.0.1:{}", free_port()?),
-            )
+            .env("AUTHPLANE_ADMIN_ADDRESS", self.admin_address().to_string())
             .env(
                 "AUTHPLANE_ADMIN_API_KEY",
                 "benchmark-admin-key-benchmark-admin-key",
@@ -92,19 +105,20 @@ impl Installation {
             )
             // All load comes from one address: the limiter works, but never refuses.
             .env("AUTHPLANE_RATE_LIMIT_RPS", "1000000")
-            .env("AUTHPLANE_RATE_LIMIT_BURST", "1000000");
+            .env("AUTHPLANE_RATE_LIMIT_BURST", "1000000")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
         if let Some(dsn) = &self.dsn {
             command
                 .env("AUTHPLANE_STORAGE_DRIVER", "postgres")
                 .env("AUTHPLANE_STORAGE_POSTGRES_DSN", dsn);
         }
-        Ok(command)
+        command
     }
 
     /// Runs an `admin` command and returns what it printed.
     pub fn admin(&self, arguments: &[&str]) -> Result<serde_json::Value> {
         let output = self
-            .command()?
+            .command()
             .arg("admin")
             .args(arguments)
             .arg("--json")
@@ -117,7 +131,7 @@ impl Installation {
 
     /// Starts the server; its log goes to a file, at level info.
     pub async fn start(&self) -> Result<Process> {
-        let mut command = self.command()?;
+        let mut command = self.command();
         let log = std::fs::File::create(self.folder.path().join("log"))?;
         command.arg("serve").stdout(log);
         Process::start(
