@@ -29,4 +29,5 @@ mod redirect_uri;
 mod refresh;
 mod refusals;
 mod register;
+mod reload;
 mod tokens;
