@@ -24,6 +24,7 @@ mod odd_bytes;
 mod operator;
 mod otlp;
 mod outage;
+mod probes;
 mod races;
 mod redirect_uri;
 mod refresh;
