@@ -3,6 +3,7 @@
 use super::database::Database;
 use super::instance::{ADMIN_KEY, Instance};
 use super::{PATIENCE, Request};
+use domain::{Rng as _, SystemRng};
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::ops::Deref;
@@ -129,9 +130,21 @@ fn program(database: &Database) -> Command {
     command
 }
 
-/// Two, taken at the same time, so that they differ.
+/// Two, taken at the same time, so that they differ. They lie below the ports that the system
+/// gives to connections, of which one could otherwise take a port before the server does.
 fn free_addresses() -> [SocketAddr; 2] {
-    let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let listeners = [bind(), bind()];
+    let listeners = [free_listener(), free_listener()];
     listeners.map(|listener| listener.local_addr().expect("its address"))
+}
+
+fn free_listener() -> TcpListener {
+    let mut port = [0; 2];
+    for _ in 0..1000 {
+        SystemRng.fill(&mut port);
+        let port = 10_000 + u16::from_le_bytes(port) % 22_000;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener;
+        }
+    }
+    panic!("no free port");
 }
