@@ -3,10 +3,12 @@
 mod audit;
 mod fronting;
 mod issuances;
+mod tokens;
 
 pub use audit::{AuditEventView, AuditListView};
 pub use fronting::{FrontingLinkView, ResourceFrontingView, TriedFrontingLinkView};
 pub use issuances::{ConsentGrantView, IssuanceListView, IssuanceView, UserGrantsView};
+pub use tokens::{RevokedView, TokenFamilyView};
 
 use domain::{CatalogScope, Client, GrantType, Policy, Resource, UnixMillis, User};
 use engine::admin::ClientWithSecret;

@@ -87,6 +87,15 @@ impl Error {
         Self::new(ErrorCode::Conflict, DenyReason::InvalidRequest, what)
     }
 
+    /// What is to be changed is no longer what the caller has read (RFC 9110 §13.1.1).
+    pub fn precondition_failed() -> Self {
+        Self::new(
+            ErrorCode::PreconditionFailed,
+            DenyReason::InvalidRequest,
+            "it has changed since it was read; read it again, and decide again",
+        )
+    }
+
     /// The request cannot be carried out as it is.
     pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new(
@@ -130,7 +139,6 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict(what) => Self::conflict(format!("{what} already exists")),
-            StoreError::InUse(what) => Self::conflict(what),
             StoreError::Unavailable(_) | StoreError::Contention(_) => Self::new(
                 ErrorCode::TemporarilyUnavailable,
                 DenyReason::TemporarilyUnavailable,

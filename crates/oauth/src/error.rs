@@ -95,6 +95,8 @@ codes! {
     NotFound = "not_found", 404, "Not found";
     /// What is asked for is at odds with what is there.
     Conflict = "conflict", 409, "There is something in the way";
+    /// RFC 9110 §13.1.1
+    PreconditionFailed = "precondition_failed", 412, "It has changed meanwhile";
 }
 
 impl fmt::Display for ErrorCode {
@@ -228,6 +230,9 @@ pub struct ErrorBody {
     /// On `conflict`: what refers to the thing that was to be deleted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependents: Vec<String>,
+    /// The member or parameter that is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }
 
 impl ErrorBody {
@@ -246,6 +251,7 @@ impl ErrorBody {
             cause: None,
             resource: None,
             dependents: Vec::new(),
+            field: None,
         }
     }
 
@@ -269,6 +275,13 @@ impl ErrorBody {
     #[must_use]
     pub fn with_dependents(mut self, dependents: Vec<String>) -> Self {
         self.dependents = dependents;
+        self
+    }
+
+    /// The same with the member or parameter that is at fault.
+    #[must_use]
+    pub fn with_field(mut self, field: Option<&str>) -> Self {
+        self.field = field.map(str::to_owned);
         self
     }
 

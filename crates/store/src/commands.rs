@@ -289,6 +289,52 @@ impl Default for Page {
     }
 }
 
+/// A place in a list by age: the row there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The time that the list goes by.
+    pub at: UnixMillis,
+    /// The row's id.
+    pub id: String,
+}
+
+/// A part of a list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part<T> {
+    /// What was found. It may be less than was asked for, or nothing, though there is more: a
+    /// search looks at so many rows at a time.
+    pub rows: Vec<T>,
+    /// Where the next part begins, unless this is the last: the filter's `behind`.
+    pub next: Option<Cursor>,
+}
+
+impl Deletion {
+    /// Of any version, with all that it holds.
+    pub const FORCED: Self = Self {
+        version: None,
+        force: true,
+    };
+}
+
+impl<T> Part<T> {
+    /// A part of what a walk found: `rows`, one more than the page has when there are more, and
+    /// the `end` of the stretch that was looked at.
+    pub(crate) fn of(
+        mut rows: Vec<T>,
+        page: &Page,
+        place: impl Fn(&T) -> Cursor,
+        end: Option<Cursor>,
+    ) -> Self {
+        let more = rows.len() > page.limit as usize;
+        rows.truncate(page.limit as usize);
+        let next = match rows.last() {
+            Some(last) if more => Some(place(last)),
+            _ => end,
+        };
+        Self { rows, next }
+    }
+}
+
 /// Which clients to list; `None` does not restrict.
 #[derive(Debug, Clone, Default)]
 pub struct ClientFilter {
@@ -296,8 +342,54 @@ pub struct ClientFilter {
     pub status: Option<domain::ClientStatus>,
     /// By source.
     pub source: Option<domain::ClientSource>,
-    /// Id or name contains this text, in any case.
-    pub q: Option<String>,
+    /// Id or name contains this text, whatever the case of its ASCII letters.
+    pub text: Option<String>,
+    /// Behind this place.
+    pub behind: Option<Cursor>,
+}
+
+/// Which users to list; `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    /// By status.
+    pub status: Option<domain::UserStatus>,
+    /// Id, address or name contains this text, whatever the case of its ASCII letters.
+    pub text: Option<String>,
+    /// Behind this place.
+    pub behind: Option<Cursor>,
+}
+
+/// Which families to list; `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct FamilyFilter {
+    /// By user.
+    pub user_id: Option<String>,
+    /// By client.
+    pub client_id: Option<String>,
+    /// Behind this place.
+    pub behind: Option<Cursor>,
+}
+
+/// How it ended that a row was to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is gone, and this ended with it.
+    Yes(RevokeCount),
+    /// It holds this much, and was not to be deleted while it holds anything.
+    InUse(RevokeCount),
+    /// Somebody has changed it since it was read; it is still there.
+    Stale,
+    /// It was not there.
+    Gone,
+}
+
+/// Under which conditions to delete a row.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Deletion {
+    /// Only if this is its version, its `updated_at`.
+    pub version: Option<UnixMillis>,
+    /// Even if it holds something that is alive.
+    pub force: bool,
 }
 
 /// Which issuances to list; `None` does not restrict.

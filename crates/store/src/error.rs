@@ -12,9 +12,6 @@ pub enum StoreError {
     /// A row with that unique value exists.
     #[error("{0} already exists")]
     Conflict(&'static str),
-    /// Other rows refer to this one.
-    #[error("{0}")]
-    InUse(&'static str),
     /// A stored value cannot be read back.
     #[error("the database holds a value that cannot be read: {0}")]
     Corrupt(String),

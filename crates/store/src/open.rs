@@ -58,7 +58,7 @@ fn open_error(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// The schema's history, oldest first. What has been released never changes.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     (
         "foundation",
         include_str!("../migrations/0001_foundation.sql"),
@@ -71,6 +71,7 @@ const MIGRATIONS: [(&str, &str); 3] = [
         "token exchange",
         include_str!("../migrations/0003_token_exchange.sql"),
     ),
+    ("lists", include_str!("../migrations/0004_lists.sql")),
 ];
 
 fn migrator() -> Migrator {

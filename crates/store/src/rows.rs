@@ -240,6 +240,34 @@ impl TryFrom<AuthorizationCodeRow> for AuthorizationCode {
     }
 }
 
+#[derive(sqlx::FromRow)]
+pub(crate) struct TokenFamilyRow {
+    id: String,
+    user_id: String,
+    client_id: String,
+    scope: String,
+    resources: String,
+    auth_time: i64,
+    created_at: i64,
+    revoked_at: Option<i64>,
+}
+
+impl TryFrom<TokenFamilyRow> for TokenFamily {
+    type Error = StoreError;
+    fn try_from(row: TokenFamilyRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id.into(),
+            user_id: row.user_id.into(),
+            client_id: row.client_id.into(),
+            scope: ScopeSet::from_stored(&row.scope),
+            resources: json("resources", &row.resources)?,
+            auth_time: UnixMillis(row.auth_time),
+            created_at: UnixMillis(row.created_at),
+            revoked_at: row.revoked_at.map(UnixMillis),
+        })
+    }
+}
+
 /// A refresh token with its family.
 #[derive(sqlx::FromRow)]
 pub(crate) struct RefreshTokenStateRow {

@@ -5,15 +5,15 @@ use crate::dispatch::{Lend as _, read, spend, write};
 use crate::open::{self, Location};
 use crate::operation::{Access, Operation};
 use crate::{
-    AuditFilter, Authorize, ChainReport, Change, ClientFilter, Exchange, Exchanged,
-    FrontingLinkState, IssuanceFilter, Issue, Issued, NewConsent, Page, PurgeTarget, RedeemCode,
-    Redeemed, ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError,
-    Updated, listen, postgres, sqlite,
+    AuditFilter, Authorize, ChainReport, Change, ClientFilter, Deleted, Deletion, Exchange,
+    Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue, Issued, NewConsent, Page,
+    Part, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog, Result, Revoke, RevokeCount,
+    RotateRefresh, Rotated, StoreError, Updated, UserFilter, listen, postgres, sqlite,
 };
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ClientId, ClientStatus, Clock,
     ConsentGrant, Digest, FrontingLink, Issuance, RefreshTokenState, Resource, Rng, Session,
-    UnixMillis, User, UserId,
+    TokenFamily, UnixMillis, User, UserId,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,8 +172,13 @@ impl Store {
         self.0.caches.clients.get(&self.0.caches, id, fetch).await
     }
 
+    /// The same, as the database has it this very moment.
+    pub async fn client_now(&self, id: &str) -> Result<Option<Client>> {
+        read!(self, ClientRead, clients::find(id))
+    }
+
     /// Clients, newest first.
-    pub async fn clients(&self, filter: &ClientFilter, page: &Page) -> Result<Vec<Client>> {
+    pub async fn clients(&self, filter: &ClientFilter, page: &Page) -> Result<Part<Client>> {
         read!(self, List, clients::list(filter, page))
     }
 
@@ -211,15 +216,25 @@ impl Store {
         )
     }
 
-    /// Deletes a client with its tokens and consents. Says what ended; `None` when it was not
-    /// there.
+    /// Deletes a client with its tokens and consents; see [`Deleted`].
     pub async fn delete_client(
         &self,
         id: String,
+        how: Deletion,
         audit: Vec<AuditEvent>,
-    ) -> Result<Option<RevokeCount>> {
+    ) -> Result<Deleted> {
         let now = self.now();
-        write!(self, ClientWrite, key & id, clients::delete(id, now, audit))
+        write!(
+            self,
+            ClientWrite,
+            key & id,
+            clients::delete(id, how, now, audit)
+        )
+    }
+
+    /// What a client holds that is alive, its own tokens only.
+    pub async fn client_holdings(&self, id: &str) -> Result<RevokeCount> {
+        read!(self, List, holdings::of_client(id, self.now()))
     }
 
     // --- users and sessions ---
@@ -235,9 +250,19 @@ impl Store {
         read!(self, UserRead, accounts::find_by_email(email))
     }
 
+    /// The user with this id, as the database has them this very moment.
+    pub async fn user_now(&self, id: &str) -> Result<Option<User>> {
+        read!(self, UserRead, accounts::find(id))
+    }
+
     /// Users, newest first.
-    pub async fn users(&self, page: &Page) -> Result<Vec<User>> {
-        read!(self, List, accounts::list(page))
+    pub async fn users(&self, filter: &UserFilter, page: &Page) -> Result<Part<User>> {
+        read!(self, List, accounts::list(filter, page))
+    }
+
+    /// What a user holds that is alive.
+    pub async fn user_holdings(&self, id: &str) -> Result<RevokeCount> {
+        read!(self, List, holdings::of_user(id, self.now()))
     }
 
     /// Adds a user.
@@ -257,15 +282,20 @@ impl Store {
         write!(self, UserWrite, key user.id.as_str(), accounts::update(user, end_all, now, audit))
     }
 
-    /// Deletes a user with sessions, tokens and consents. Says what ended; `None` when the user
-    /// was not there.
+    /// Deletes a user with sessions, tokens and consents; see [`Deleted`].
     pub async fn delete_user(
         &self,
         id: String,
+        how: Deletion,
         audit: Vec<AuditEvent>,
-    ) -> Result<Option<RevokeCount>> {
+    ) -> Result<Deleted> {
         let now = self.now();
-        write!(self, UserWrite, key & id, accounts::delete(id, now, audit))
+        write!(
+            self,
+            UserWrite,
+            key & id,
+            accounts::delete(id, how, now, audit)
+        )
     }
 
     /// Opens a session in place of the one the browser held before.
@@ -300,6 +330,11 @@ impl Store {
         self.0.caches.resources.get(&self.0.caches, "", fetch).await
     }
 
+    /// The resource with this id or slug, as the database has it this very moment.
+    pub async fn resource_now(&self, reference: &str) -> Result<Option<Resource>> {
+        read!(self, ResourceRead, resources::find(reference))
+    }
+
     /// Adds a resource.
     pub async fn create_resource(&self, resource: Resource, audit: Vec<AuditEvent>) -> Result<()> {
         write!(self, ResourceWrite, key "resources", resources::create(resource, audit))
@@ -316,19 +351,16 @@ impl Store {
         write!(self, ResourceWrite, key "resources", resources::update(resource, now, audit))
     }
 
-    /// Deletes a resource with the consents for it, all that rests on these and, with `cascade`,
-    /// its fronting links. Says what ended, if it was there.
-    ///
-    /// # Errors
-    /// [`StoreError::InUse`] when there are links and `cascade` is not set.
+    /// Deletes a resource with the consents for it, all that rests on these and its fronting
+    /// links; see [`Deleted`]. Links are what it holds, and are not counted.
     pub async fn delete_resource(
         &self,
         id: String,
-        cascade: bool,
+        how: Deletion,
         audit: Vec<AuditEvent>,
-    ) -> Result<Option<RevokeCount>> {
+    ) -> Result<Deleted> {
         let now = self.now();
-        write!(self, ResourceWrite, key "resources", resources::delete(id, cascade, now, audit))
+        write!(self, ResourceWrite, key "resources", resources::delete(id, how, now, audit))
     }
 
     /// Adds a fronting link if it closes no cycle; without `keep`, only says whether it could.
@@ -412,6 +444,20 @@ impl Store {
     /// Records a token that founds on nothing but the request for it; see [`Issued`].
     pub async fn issue(&self, command: Issue) -> Result<Issued> {
         spend!(self, LedgerCommit, key command.issuance.jti.as_str(), Issue(command))
+    }
+
+    /// Families that are alive, newest first.
+    pub async fn live_families(
+        &self,
+        filter: &FamilyFilter,
+        page: &Page,
+    ) -> Result<Part<TokenFamily>> {
+        read!(self, List, families::list(filter, page, self.now()))
+    }
+
+    /// The family with this id.
+    pub async fn family(&self, id: &str) -> Result<Option<TokenFamily>> {
+        read!(self, List, families::find(id))
     }
 
     /// The refresh token with this digest, and its family.

@@ -1,13 +1,13 @@
 //! `authserver admin client …`
 
-use super::{Result, print_done, print_one, table};
+use super::{Result, all_parts, print_done, print_one, table};
 use crate::views::{ClientView, CreatedClientView};
 use clap::{Args, Subcommand};
 use domain::{AuthMethod, ClientSource, ClientStatus, GrantType};
 use engine::Engine;
 use engine::admin::{ClientChange, NewClient};
 use std::io::Write;
-use store::{ClientFilter, Page};
+use store::{ClientFilter, Deletion, Page};
 
 /// Commands on clients.
 #[derive(Debug, Subcommand)]
@@ -20,8 +20,8 @@ pub enum ClientCommand {
     Get(One),
     /// Change a client
     Update(Update),
-    /// Delete a client with its tokens and consents
-    Delete(One),
+    /// Delete a client
+    Delete(Delete),
     /// Give a client a new secret; the old one dies at once
     RotateSecret(One),
     /// Let a client do nothing until it is reactivated
@@ -96,6 +96,15 @@ pub struct One {
 }
 
 #[derive(Debug, Args)]
+pub struct Delete {
+    #[command(flatten)]
+    one: One,
+    /// Delete it with the tokens and consents that it holds
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Update {
     /// The client_id
     id: String,
@@ -137,6 +146,7 @@ pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl 
                 name: create.name,
                 redirect_uris: create.redirect_uris,
                 grant_types: create.grant_types,
+                response_types: None,
                 token_endpoint_auth_method: create.auth_method,
                 application_type: None,
                 scope: create.scope,
@@ -150,13 +160,21 @@ pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl 
             let filter = ClientFilter {
                 status: list.status,
                 source: list.source,
-                q: list.q,
+                text: list.q,
+                behind: None,
             };
             let page = Page {
                 limit: list.limit,
                 offset: list.offset,
             };
-            let clients = engine.clients(&filter, &page).await?;
+            let clients = all_parts(&page, async |page, behind| {
+                let filter = ClientFilter {
+                    behind,
+                    ..filter.clone()
+                };
+                engine.clients(&filter, &page).await
+            })
+            .await?;
             let views: Vec<_> = clients.iter().map(ClientView::from).collect();
             if list.json {
                 writeln!(out, "{:#}", serde_json::json!(views))?;
@@ -181,7 +199,7 @@ pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl 
         }
         ClientCommand::Get(one) => {
             let client = engine.client(&one.id).await?;
-            print_one(out, one.json, &ClientView::from(&*client))
+            print_one(out, one.json, &ClientView::from(&client))
         }
         ClientCommand::Update(update) => {
             let given = |list: Vec<_>| (!list.is_empty()).then_some(list);
@@ -192,12 +210,17 @@ pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl 
                 scope: update.scope,
                 agent: update.agent,
                 agent_description: update.agent_description,
+                version: None,
             };
             let client = engine.update_client(&update.id, change).await?;
             print_one(out, update.json, &ClientView::from(&client))
         }
-        ClientCommand::Delete(one) => {
-            engine.delete_client(&one.id).await?;
+        ClientCommand::Delete(Delete { one, force }) => {
+            let how = Deletion {
+                version: None,
+                force,
+            };
+            engine.delete_client(&one.id, how).await?;
             print_done(out, one.json, "deleted", &one.id)
         }
         ClientCommand::RotateSecret(one) => {

@@ -14,6 +14,7 @@ use clap::Subcommand;
 use engine::{Engine, Error};
 use serde::Serialize;
 use std::io::{self, Write};
+use store::{Cursor, Page, Part};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -79,6 +80,9 @@ impl From<io::Error> for CliError {
     }
 }
 
+/// Rows that are read at once.
+const PART: u32 = 1000;
+
 type Result<T = (), E = CliError> = std::result::Result<T, E>;
 
 /// Runs a command and prints what it has to say to `out`.
@@ -96,6 +100,30 @@ pub async fn run(command: AdminCommand, engine: &Engine, out: &mut impl Write) -
         AdminCommand::Key(command) => key::run(command, engine, out).await,
         AdminCommand::Dcr(command) => setting::run(command, engine, out).await,
     }
+}
+
+/// As much of a list as a page has room for, over as many parts as it takes.
+async fn all_parts<T>(
+    page: &Page,
+    part: impl AsyncFn(Page, Option<Cursor>) -> engine::Result<Part<T>>,
+) -> Result<Vec<T>> {
+    let (mut rows, mut behind) = (Vec::new(), None);
+    let wanted = page.limit.saturating_add(page.offset) as usize;
+    while rows.len() < wanted {
+        let limit = u32::try_from(wanted - rows.len()).unwrap_or(u32::MAX);
+        let next = Page {
+            limit: limit.min(PART),
+            offset: 0,
+        };
+        let found = part(next, behind).await?;
+        rows.extend(found.rows);
+        behind = found.next;
+        if behind.is_none() {
+            break;
+        }
+    }
+    rows.drain(..rows.len().min(page.offset as usize));
+    Ok(rows)
 }
 
 /// Prints one thing as JSON, or as its fields in lines.

@@ -9,6 +9,7 @@ use engine::{Engine, Error};
 use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
+use store::Deletion;
 
 /// Commands on resources.
 #[derive(Debug, Subcommand)]
@@ -219,12 +220,17 @@ pub(super) async fn run(command: ResourceCommand, engine: &Engine, out: &mut imp
                 scopes: update.catalog.read()?,
                 uri: update.uri,
                 display_name: update.display_name,
+                ..ResourceChange::default()
             };
             let resource = engine.update_resource(&update.resource, change).await?;
             print_one(out, update.json, &ResourceView::from(&resource))
         }
         ResourceCommand::Delete(one) => {
-            engine.delete_resource(&one.resource, one.cascade).await?;
+            let how = Deletion {
+                version: None,
+                force: one.cascade,
+            };
+            engine.delete_resource(&one.resource, how).await?;
             print_done(out, one.json, "deleted", &one.resource)
         }
         ResourceCommand::ExchangeClient(command) => exchange_client(command, engine, out).await,

@@ -1,14 +1,14 @@
 //! `authserver admin user …`
 
-use super::{Result, print_done, print_one, table};
-use crate::views::UserView;
+use super::{Result, all_parts, print_done, print_one, table};
+use crate::views::{RevokedView, UserView};
 use clap::{Args, Subcommand};
 use domain::{UserRole, UserStatus};
 use engine::Engine;
 use engine::admin::{NewUser, UserChange};
 use secrecy::SecretString;
 use std::io::Write;
-use store::Page;
+use store::{Deletion, Page, UserFilter};
 
 /// Commands on users.
 #[derive(Debug, Subcommand)]
@@ -21,8 +21,8 @@ pub enum UserCommand {
     Get(One),
     /// Change a user; a new password ends the user's sessions and tokens
     Update(Update),
-    /// Delete a user with sessions, tokens and consents
-    Delete(One),
+    /// Delete a user
+    Delete(Delete),
     /// Keep a user from signing in, and end sessions and tokens
     Disable(One),
     /// Let a disabled user sign in again
@@ -52,6 +52,12 @@ pub struct Create {
 
 #[derive(Debug, Args)]
 pub struct List {
+    /// Only users of this status: active or disabled
+    #[arg(long)]
+    status: Option<UserStatus>,
+    /// Only users whose id, address or name contains this
+    #[arg(long)]
+    q: Option<String>,
     /// At most so many
     #[arg(long, default_value_t = 100)]
     limit: u32,
@@ -70,6 +76,15 @@ pub struct One {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Delete {
+    #[command(flatten)]
+    one: One,
+    /// Delete the user with the sessions, tokens and consents that they hold
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -116,12 +131,23 @@ pub(super) async fn run(command: UserCommand, engine: &Engine, out: &mut impl Wr
             print_one(out, create.json, &UserView::from(&user))
         }
         UserCommand::List(list) => {
-            let users = engine
-                .users(&Page {
-                    limit: list.limit,
-                    offset: list.offset,
-                })
-                .await?;
+            let filter = UserFilter {
+                status: list.status,
+                text: list.q,
+                behind: None,
+            };
+            let page = Page {
+                limit: list.limit,
+                offset: list.offset,
+            };
+            let users = all_parts(&page, async |page, behind| {
+                let filter = UserFilter {
+                    behind,
+                    ..filter.clone()
+                };
+                engine.users(&filter, &page).await
+            })
+            .await?;
             let views: Vec<_> = users.iter().map(UserView::from).collect();
             if list.json {
                 writeln!(out, "{:#}", serde_json::json!(views))?;
@@ -147,12 +173,17 @@ pub(super) async fn run(command: UserCommand, engine: &Engine, out: &mut impl Wr
                 name: update.name,
                 password: update.password.map(password).transpose()?,
                 role: update.role,
+                version: None,
             };
             let user = engine.update_user(&update.user, change).await?;
             print_one(out, update.json, &UserView::from(&user))
         }
-        UserCommand::Delete(one) => {
-            engine.delete_user(&one.user).await?;
+        UserCommand::Delete(Delete { one, force }) => {
+            let how = Deletion {
+                version: None,
+                force,
+            };
+            engine.delete_user(&one.user, how).await?;
             print_done(out, one.json, "deleted", &one.user)
         }
         UserCommand::Disable(one) => {
@@ -169,9 +200,7 @@ pub(super) async fn run(command: UserCommand, engine: &Engine, out: &mut impl Wr
         }
         UserCommand::ForceLogout(one) => {
             let ended = engine.force_logout(&one.user).await?;
-            let revoked = ended.families + ended.tokens;
-            let view = serde_json::json!({ "revoked": revoked, "sessions": ended.sessions });
-            print_one(out, one.json, &view)
+            print_one(out, one.json, &RevokedView::from(ended))
         }
     }
 }

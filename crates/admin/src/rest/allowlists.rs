@@ -2,7 +2,7 @@
 
 use super::App;
 use super::input::{Body, Path};
-use super::refusal::Answer;
+use super::refusal::{Answer, deleted};
 use axum::extract::State;
 use axum::response::Json;
 use domain::{ExchangePolicy, RuntimePolicy};
@@ -46,10 +46,8 @@ pub(crate) async fn remove_exchange_client(
     State(app): State<App>,
     Path((reference, client_id)): Member,
 ) -> Answer<StatusCode> {
-    app.engine
-        .remove_exchange_client(&reference, &client_id)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    let removed = app.engine.remove_exchange_client(&reference, &client_id);
+    deleted(removed.await.map(drop))
 }
 
 /// `GET /admin/resources/{reference}/policy/runtime/client-ids`
@@ -79,8 +77,6 @@ pub(crate) async fn remove_runtime_client(
     State(app): State<App>,
     Path((reference, client_id)): Member,
 ) -> Answer<StatusCode> {
-    app.engine
-        .remove_runtime_client(&reference, &client_id)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    let removed = app.engine.remove_runtime_client(&reference, &client_id);
+    deleted(removed.await.map(drop))
 }

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::input::{Body, Path};
-use super::refusal::Answer;
+use super::refusal::{Answer, deleted};
 use crate::views::{FrontingLinkView, TriedFrontingLinkView};
 use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
@@ -91,6 +91,5 @@ pub(crate) async fn delete(
     State(app): State<App>,
     Path((source, target)): Ends,
 ) -> Answer<StatusCode> {
-    app.engine.delete_fronting(&source, &target).await?;
-    Ok(StatusCode::NO_CONTENT)
+    deleted(app.engine.delete_fronting(&source, &target).await)
 }

@@ -3,9 +3,11 @@
 use super::refusal::Refused;
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 const NUL: &str = "a NUL character cannot be part of any value";
 
@@ -31,6 +33,24 @@ fn check_encoding(encoded: &str) -> Result<(), Refused> {
     }
 }
 
+/// A member that may be absent, and is not null when it is there.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A member that may be absent, or null for nothing.
+pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
 /// A JSON body, whatever media type it claims to have.
 pub(crate) struct Body<T>(pub T);
 
@@ -45,9 +65,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         if bytes.windows(6).any(|own| own == b"\\u0000") {
             return Err(Refused::unreadable(NUL));
         }
-        let Json(value) =
-            Json::from_bytes(&bytes).map_err(|fault| Refused::unreadable(fault.body_text()))?;
-        Ok(Self(value))
+        match Json::from_bytes(&bytes) {
+            Ok(Json(value)) => Ok(Self(value)),
+            // It is JSON, but not of this shape.
+            Err(JsonRejection::JsonDataError(fault)) => Err(Refused::misshapen(fault.body_text())),
+            Err(fault) => Err(Refused::unreadable(fault.body_text())),
+        }
     }
 }
 

@@ -3,20 +3,25 @@
 mod access;
 mod allowlists;
 mod audit;
+mod clients;
 mod fronting;
 mod grants;
 mod input;
 mod issuances;
 mod keys;
+mod list;
 mod metrics;
 mod refusal;
 mod resources;
 mod settings;
+mod tokens;
+mod users;
+mod version;
 
 use ::config::MetricsProvider;
 use access::{AdminKey, require_key};
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use engine::Engine;
 use secrecy::SecretString;
 pub(crate) use settings::parse_mode;
@@ -49,7 +54,46 @@ pub fn router(engine: Engine, api_key: SecretString, stop: watch::Receiver<bool>
             "/admin/settings/dcr",
             get(settings::get_dcr).patch(settings::set_dcr),
         )
-        .route("/admin/resources/{reference}", delete(resources::delete))
+        .route("/admin/clients", get(clients::list).post(clients::create))
+        .route(
+            "/admin/clients/{id}",
+            get(clients::get)
+                .patch(clients::update)
+                .delete(clients::delete),
+        )
+        .route("/admin/clients/{id}/suspend", patch(clients::suspend))
+        .route("/admin/clients/{id}/reactivate", patch(clients::reactivate))
+        .route("/admin/clients/{id}/revoke", patch(clients::revoke))
+        .route(
+            "/admin/clients/{id}/rotate-secret",
+            post(clients::rotate_secret),
+        )
+        .route("/admin/users", get(users::list).post(users::create))
+        .route(
+            "/admin/users/{user}",
+            get(users::get).patch(users::update).delete(users::delete),
+        )
+        .route("/admin/users/{user}/disable", patch(users::disable))
+        .route("/admin/users/{user}/enable", patch(users::enable))
+        .route(
+            "/admin/users/{user}/tokens",
+            get(tokens::of_user).delete(users::force_logout),
+        )
+        .route("/admin/tokens", get(tokens::list))
+        .route(
+            "/admin/tokens/{id}",
+            get(tokens::get).delete(tokens::revoke),
+        )
+        .route(
+            "/admin/resources",
+            get(resources::list).post(resources::create),
+        )
+        .route(
+            "/admin/resources/{reference}",
+            get(resources::get)
+                .patch(resources::update)
+                .delete(resources::delete),
+        )
         .route(
             "/admin/resources/{reference}/fronting",
             get(resources::fronting),

@@ -30,6 +30,21 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// What was sent is not of the shape that is asked for: 422.
+    pub fn misshapen(what: impl Into<String>) -> Self {
+        Error::invalid_request(what.into()).into()
+    }
+}
+
+/// What a deletion comes to: nobody has to delete what is no longer there (RFC 9110 §9.2.2).
+pub(crate) fn deleted(outcome: Result<(), Error>) -> Answer<StatusCode> {
+    match outcome {
+        Err(error) if error.code != ErrorCode::NotFound => Err(error.into()),
+        _ => Ok(StatusCode::NO_CONTENT),
+    }
+}
+
 impl From<Error> for Refused {
     /// What could be read and yet not be done is 422, unless there is a better word for it.
     fn from(error: Error) -> Self {
@@ -68,7 +83,8 @@ pub(crate) fn refuse(error: &Error, status: u16, exchange: Option<&Exchange>) ->
     let request_id = exchange.map_or("", |exchange| &exchange.context.request_id);
     let body = ErrorBody::new(error.code, &error.description, request_id)
         .with_status(status)
-        .with_dependents(error.dependents.clone());
+        .with_dependents(error.dependents.clone())
+        .with_field(field(&error.description));
     let mut response = match exchange {
         Some(exchange) => web::shell::refusal::answer_error(&body, exchange),
         None => Response::new(body.to_json().into()),
@@ -78,4 +94,42 @@ pub(crate) fn refuse(error: &Error, status: u16, exchange: Option<&Exchange>) ->
         headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
     }
     response
+}
+
+/// The member or parameter that a description begins with, as all do that are about one; or that
+/// a parser names in its own way.
+fn field(description: &str) -> Option<&str> {
+    let is_name = |name: &str| {
+        let letters = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.' | b'-');
+        !name.is_empty() && name.bytes().all(letters)
+    };
+    let before = description.split_once(": ").map(|(name, _)| name);
+    let quoted = || description.split('`').nth(1);
+    before
+        .filter(|name| is_name(name))
+        .or_else(|| quoted().filter(|name| is_name(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_field_that_it_is_about() {
+        for (description, name) in [
+            ("scope: a scope is empty", Some("scope")),
+            (
+                "redirect_uris: http://x: not allowed",
+                Some("redirect_uris"),
+            ),
+            (
+                "Failed to deserialize: unknown field `nmae`, expected",
+                Some("nmae"),
+            ),
+            ("there is no client x: y", None),
+            ("", None),
+        ] {
+            assert_eq!(field(description), name, "{description}");
+        }
+    }
 }

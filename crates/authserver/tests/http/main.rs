@@ -8,6 +8,7 @@
 )]
 
 mod admin_listener;
+mod admin_rest;
 mod audit_trail;
 mod authorize;
 mod browser_session;

@@ -4,7 +4,7 @@ use crate::harness::{App, Browser, Database, Process, Server, USER, on_both, wit
 use crate::races::cli;
 use domain::{AuditAction, AuditEvent, ClientStatus, GrantType, UserStatus};
 use engine::admin::{ClientChange, NewClient, ResourceChange, UserChange};
-use store::{AuditFilter, Page};
+use store::{AuditFilter, Deletion, Page};
 
 on_both!(
     a_resource_is_named_by_a_plain_uri,
@@ -67,8 +67,8 @@ async fn end(server: &Server, act: &str, user: &str, app: &App) {
             .set_client_status(id, ClientStatus::Revoked)
             .await
             .unwrap(),
-        "delete client" => engine.delete_client(id).await.unwrap(),
-        "delete user" => engine.delete_user(user).await.unwrap(),
+        "delete client" => engine.delete_client(id, Deletion::FORCED).await.unwrap(),
+        "delete user" => engine.delete_user(user, Deletion::FORCED).await.unwrap(),
         _ => panic!("{act}"),
     }
 }
@@ -178,7 +178,7 @@ async fn a_client_that_was_deleted_is_not_brought_back_by_a_change(database: Dat
         ..ClientChange::default()
     };
     let (deleted, _) = tokio::join!(
-        one.engine.delete_client(&id),
+        one.engine.delete_client(&id, Deletion::FORCED),
         two.engine.update_client(&id, change)
     );
     deleted.unwrap();

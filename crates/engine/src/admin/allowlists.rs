@@ -112,7 +112,7 @@ impl Engine {
     ) -> Result<Resource> {
         let apply = |resource: &mut Resource| change(list.of(&mut resource.policy));
         let (resource, changed) = self
-            .change_resource(reference, list.action(op), Some(client_id), apply)
+            .change_resource(reference, None, (list.action(op), Some(client_id)), apply)
             .await?;
         if changed {
             self.metrics().allowlist_ops.add(op);

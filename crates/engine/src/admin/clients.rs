@@ -1,18 +1,17 @@
 //! Clients, as operators see them.
 
 use super::ACTOR;
-use super::change::{TRIES, changed_fields, overtaken, replace};
+use super::change::{TRIES, changed_fields, in_use, is_version, overtaken, replace};
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
     ApplicationType, AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus,
-    GrantType, ScopeSet, is_valid_slug,
+    GrantType, ScopeSet, UnixMillis, is_valid_slug,
 };
 use oauth::ErrorCode;
 use oauth::redirect_uri::{RedirectUri, infer_application_type};
 use oauth::registration::MAX_AGENT_DESCRIPTION;
-use std::sync::Arc;
-use store::{ClientFilter, Page, Updated};
+use store::{ClientFilter, Deleted, Deletion, Page, Part, RevokeCount, Updated};
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::RegistrationSource;
 
@@ -27,6 +26,8 @@ pub struct NewClient {
     pub redirect_uris: Vec<String>,
     /// What it may ask for; the default follows from the redirect URIs.
     pub grant_types: Vec<GrantType>,
+    /// `code` with the authorization_code grant, and nothing without; follows when absent.
+    pub response_types: Option<Vec<String>>,
     /// How it authenticates; by default with a secret in the `Authorization` header.
     pub token_endpoint_auth_method: Option<AuthMethod>,
     /// Web or native; inferred when absent.
@@ -52,8 +53,10 @@ pub struct ClientChange {
     pub scope: Option<String>,
     /// Whether it is an agent.
     pub agent: Option<bool>,
-    /// What the agent does.
+    /// What the agent does; empty for nothing.
     pub agent_description: Option<String>,
+    /// Change this version alone, by its `updated_at`.
+    pub version: Option<UnixMillis>,
 }
 
 /// A client together with its secret, the one time that can be seen.
@@ -125,7 +128,7 @@ fn check(client: &Client) -> Result<()> {
             Error::new(
                 ErrorCode::InvalidRedirectUri,
                 DenyReason::InvalidRedirectUri,
-                format!("{uri}: {error}"),
+                format!("redirect_uris: {uri}: {error}"),
             )
         })?;
     }
@@ -143,6 +146,14 @@ fn check(client: &Client) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the authorization endpoint may be asked for (RFC 7591 §2.1).
+fn response_types(grants: &[GrantType]) -> Vec<String> {
+    match grants.contains(&GrantType::AuthorizationCode) {
+        true => vec![String::from("code")],
+        false => Vec::new(),
+    }
 }
 
 /// Which fields differ.
@@ -183,7 +194,12 @@ impl Engine {
                 (Some(secret.expose().to_owned()), Some(hash))
             }
         };
-        let interactive = grant_types.contains(&GrantType::AuthorizationCode);
+        let response_types = response_types(&grant_types);
+        if new.response_types.is_some_and(|own| own != response_types) {
+            return Err(metadata_error(
+                "response_types: give [code] with the authorization_code grant, and [] without",
+            ));
+        }
         let client = Client {
             id: match new.client_id {
                 Some(id) => chosen_id(id)?,
@@ -193,11 +209,7 @@ impl Engine {
             secret_hash,
             application_type: infer_application_type(new.application_type, &new.redirect_uris),
             redirect_uris: new.redirect_uris,
-            response_types: if interactive {
-                vec![String::from("code")]
-            } else {
-                Vec::new()
-            },
+            response_types,
             grant_types,
             token_endpoint_auth_method: method,
             status: ClientStatus::Active,
@@ -228,7 +240,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the database is unavailable.
-    pub async fn clients(&self, filter: &ClientFilter, page: &Page) -> Result<Vec<Client>> {
+    pub async fn clients(&self, filter: &ClientFilter, page: &Page) -> Result<Part<Client>> {
         Ok(self.store().clients(filter, page).await?)
     }
 
@@ -236,20 +248,32 @@ impl Engine {
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn client(&self, id: &str) -> Result<Arc<Client>> {
-        self.store().client(id).await?.ok_or_else(|| not_found(id))
+    pub async fn client(&self, id: &str) -> Result<Client> {
+        let found = self.store().client_now(id).await?;
+        found.ok_or_else(|| not_found(id))
+    }
+
+    /// What a client holds that is alive: it would end with the client.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn client_holdings(&self, id: &str) -> Result<RevokeCount> {
+        Ok(self.store().client_holdings(id).await?)
     }
 
     /// Changes a client.
     ///
     /// # Errors
-    /// `not_found`; as [`Engine::create_client`].
+    /// `not_found`; `precondition_failed` for another version; as [`Engine::create_client`].
     pub async fn update_client(&self, id: &str, change: ClientChange) -> Result<Client> {
         let scope = change.scope.as_deref().map(parse_scope).transpose()?;
         let apply = |client: &mut Client| {
             replace(&mut client.name, change.name.as_ref());
             replace(&mut client.redirect_uris, change.redirect_uris.as_ref());
-            replace(&mut client.grant_types, change.grant_types.as_ref());
+            if let Some(grants) = &change.grant_types {
+                client.response_types = response_types(grants);
+                client.grant_types.clone_from(grants);
+            }
             replace(&mut client.scope, scope.as_ref());
             replace(&mut client.agent, change.agent.as_ref());
             if let Some(description) = &change.agent_description {
@@ -258,7 +282,7 @@ impl Engine {
             }
             check(client)
         };
-        self.change_client(id, AuditAction::ClientUpdated, apply)
+        self.change_client(id, change.version, AuditAction::ClientUpdated, apply)
             .await
     }
 
@@ -266,12 +290,14 @@ impl Engine {
     async fn change_client(
         &self,
         id: &str,
+        version: Option<UnixMillis>,
         action: AuditAction,
         apply: impl Fn(&mut Client) -> Result<()>,
     ) -> Result<Client> {
         for _ in 0..TRIES {
             let before = self.client(id).await?;
-            let mut after = Client::clone(&before);
+            is_version(before.updated_at, version)?;
+            let mut after = before.clone();
             apply(&mut after)?;
             let changed = changed(&before, &after);
             if changed.is_empty() {
@@ -355,7 +381,7 @@ impl Engine {
             Ok(())
         };
         let client = self
-            .change_client(id, AuditAction::ClientSecretRotated, apply)
+            .change_client(id, None, AuditAction::ClientSecretRotated, apply)
             .await?;
         Ok(ClientWithSecret {
             client,
@@ -366,14 +392,20 @@ impl Engine {
     /// Deletes a client with all its tokens and consents.
     ///
     /// # Errors
-    /// `not_found`.
-    pub async fn delete_client(&self, id: &str) -> Result<()> {
+    /// `not_found`; `precondition_failed` for another version; `conflict` when it holds
+    /// anything that is alive and `force` is not set.
+    pub async fn delete_client(&self, id: &str, how: Deletion) -> Result<()> {
         let event = event(AuditAction::ClientDeleted, ACTOR).client(id);
-        let ended = self
+        let ended = match self
             .store()
-            .delete_client(id.to_owned(), vec![event])
+            .delete_client(id.to_owned(), how, vec![event])
             .await?
-            .ok_or_else(|| not_found(id))?;
+        {
+            Deleted::Yes(ended) => ended,
+            Deleted::InUse(held) => return Err(in_use("client", id, held)),
+            Deleted::Stale => return Err(Error::precondition_failed()),
+            Deleted::Gone => return Err(not_found(id)),
+        };
         self.count_ended(ended);
         tracing::info!(
             client_id = id,

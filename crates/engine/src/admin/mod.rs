@@ -7,13 +7,15 @@ mod clients;
 mod fronting;
 mod issuances;
 mod resources;
+mod tokens;
 mod users;
 
 pub use audit::{AuditPage, AuditQuery, SETTLING, parse_audit_actions};
 pub use clients::{ClientChange, ClientWithSecret, NewClient};
 pub use fronting::{Fronting, ScopeMap};
 pub use issuances::{IssuanceList, IssuanceQuery, Since};
-pub use resources::{NewResource, ResourceChange};
+pub use resources::{NewResource, PolicyChange, ResourceChange, ResourceFilter, ResourcePart};
+pub use tokens::{FamilyQuery, IssuedToken};
 pub use users::{NewUser, UserChange};
 
 use store::RevokeCount;

@@ -1,17 +1,20 @@
 //! Resources, as operators see them.
 
 use super::ACTOR;
-use super::change::{TRIES, changed_fields, overtaken, replace};
+use super::change::{TRIES, changed_fields, is_version, overtaken, replace};
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
     AuditAction, BackendKind, CatalogScope, OFFLINE_ACCESS, Policy, Resource, ResourceId, Scope,
-    is_valid_slug,
+    UnixMillis, is_valid_slug,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
-use store::{StoreError, Updated};
+use store::{Deleted, Deletion, Page, Updated};
 use telemetry::metrics::labels::ResourceOp;
+
+/// Entries that a list of a policy may have.
+const MAX_LIST: usize = 1000;
 
 /// A resource to register.
 #[derive(Debug, Clone)]
@@ -33,12 +36,74 @@ pub struct NewResource {
 /// What to change of a resource; `None` stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ResourceChange {
-    /// Its identifier. Tokens already issued keep the old one.
+    /// Its identifier; empty for none. Tokens already issued keep the old one.
     pub uri: Option<String>,
-    /// Name shown on pages.
+    /// Name shown on pages; empty for the slug.
     pub display_name: Option<String>,
     /// Its catalog.
     pub scopes: Option<Vec<CatalogScope>>,
+    /// The parts of its policy.
+    pub policy: PolicyChange,
+    /// Change this version alone, by its `updated_at`.
+    pub version: Option<UnixMillis>,
+}
+
+/// What to change of a policy; `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyChange {
+    /// Clients that may exchange tokens for the resource; empty for all.
+    pub allowed_client_ids: Option<Vec<String>>,
+    /// Clients as which the resource's server runs.
+    pub client_ids: Option<Vec<String>>,
+    /// Where a user may be sent after connecting a provider.
+    pub allowed_return_urls: Option<Vec<String>>,
+}
+
+/// Which resources to list; `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct ResourceFilter {
+    /// By what stands behind them.
+    pub backend_kind: Option<BackendKind>,
+    /// Id, slug, URI or name contains this text, in any case.
+    pub text: Option<String>,
+    /// Slugs behind this one.
+    pub behind: Option<String>,
+}
+
+/// A part of the list of resources.
+#[derive(Debug, Clone)]
+pub struct ResourcePart {
+    /// By slug.
+    pub resources: Vec<Arc<Resource>>,
+    /// Where the next part begins, unless this is the last: the filter's `behind`.
+    pub next: Option<String>,
+}
+
+impl ResourceFilter {
+    fn admits(&self, resource: &Resource) -> bool {
+        let kind = self
+            .backend_kind
+            .is_none_or(|own| own == resource.backend_kind);
+        let behind = self
+            .behind
+            .as_ref()
+            .is_none_or(|slug| resource.slug > *slug);
+        kind && behind && self.text.as_ref().is_none_or(|text| finds(resource, text))
+    }
+}
+
+/// Whether a search for `text` finds the resource.
+fn finds(resource: &Resource, text: &str) -> bool {
+    let text = text.to_lowercase();
+    let uri = resource.uri.as_deref().unwrap_or_default();
+    [
+        resource.id.as_str(),
+        &resource.slug,
+        uri,
+        &resource.display_name,
+    ]
+    .iter()
+    .any(|own| own.to_lowercase().contains(&text))
 }
 
 fn check(resource: &Resource) -> Result<()> {
@@ -66,6 +131,13 @@ fn check(resource: &Resource) -> Result<()> {
             ));
         }
     }
+    let name = resource.display_name.trim();
+    if name.is_empty() || name.chars().count() > 256 {
+        return Err(Error::invalid_request(
+            "display_name: give 1 to 256 characters",
+        ));
+    }
+    check_policy(&resource.policy)?;
     let mut seen = HashSet::new();
     for scope in &resource.scopes {
         Scope::parse(&scope.name)
@@ -81,6 +153,38 @@ fn check(resource: &Resource) -> Result<()> {
                 scope.name
             )));
         }
+    }
+    Ok(())
+}
+
+/// Each entry of a policy's lists is an id or a URL: printable, without blanks.
+fn check_policy(policy: &Policy) -> Result<()> {
+    let lists = [
+        (
+            "policy.exchange.allowed_client_ids",
+            &policy.exchange.allowed_client_ids,
+        ),
+        ("policy.runtime.client_ids", &policy.runtime.client_ids),
+        (
+            "policy.connect.allowed_return_urls",
+            &policy.connect.allowed_return_urls,
+        ),
+    ];
+    for (name, list) in lists {
+        let printable = |entry: &String| entry.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+        let sound = |entry: &String| (1..=2048).contains(&entry.len()) && printable(entry);
+        if list.len() > MAX_LIST || !list.iter().all(sound) {
+            return Err(Error::invalid_request(format!(
+                "{name}: give at most {MAX_LIST} entries of 1 to 2048 printable ASCII characters"
+            )));
+        }
+    }
+    let urls = &policy.connect.allowed_return_urls;
+    let absolute = |url: &String| url::Url::parse(url).is_ok_and(|url| url.has_host());
+    if !urls.iter().all(absolute) {
+        return Err(Error::invalid_request(
+            "policy.connect.allowed_return_urls: give absolute URLs",
+        ));
     }
     Ok(())
 }
@@ -148,35 +252,71 @@ impl Engine {
         Ok(self.store().resources().await?.iter().cloned().collect())
     }
 
+    /// Resources, by slug.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn resource_list(
+        &self,
+        filter: &ResourceFilter,
+        page: &Page,
+    ) -> Result<ResourcePart> {
+        let catalog = self.store().resources().await?;
+        let mut found = catalog
+            .iter()
+            .filter(|resource| filter.admits(resource))
+            .skip(page.offset as usize);
+        let resources: Vec<_> = found.by_ref().take(page.limit as usize).cloned().collect();
+        let last = resources.last().map(|last| last.slug.clone());
+        Ok(ResourcePart {
+            next: last.filter(|_| found.next().is_some()),
+            resources,
+        })
+    }
+
     /// The resource with this id or slug.
     ///
     /// # Errors
     /// `not_found`.
     pub async fn resource(&self, reference: &str) -> Result<Arc<Resource>> {
-        let catalog = self.store().resources().await?;
-        let found = catalog
-            .iter()
-            .find(|resource| resource.slug == reference || resource.id.as_str() == reference);
-        found.cloned().ok_or_else(|| not_found(reference))
+        let found = self.store().resource_now(reference).await?;
+        found.map(Arc::new).ok_or_else(|| not_found(reference))
     }
 
     /// Changes a resource.
     ///
     /// # Errors
-    /// `not_found`; as [`Engine::create_resource`].
+    /// `not_found`; `precondition_failed` for another version; as [`Engine::create_resource`].
     pub async fn update_resource(
         &self,
         reference: &str,
         change: ResourceChange,
     ) -> Result<Resource> {
-        let uri = change.uri.map(Some);
+        let uri = change
+            .uri
+            .map(|uri| Some(uri).filter(|uri| !uri.is_empty()));
         let apply = |resource: &mut Resource| {
             replace(&mut resource.uri, uri.as_ref());
-            replace(&mut resource.display_name, change.display_name.as_ref());
             replace(&mut resource.scopes, change.scopes.as_ref());
+            match change.display_name.as_deref() {
+                Some("") => resource.display_name.clone_from(&resource.slug),
+                Some(name) => name.clone_into(&mut resource.display_name),
+                None => {}
+            }
+            let (own, new) = (&mut resource.policy, &change.policy);
+            replace(
+                &mut own.exchange.allowed_client_ids,
+                new.allowed_client_ids.as_ref(),
+            );
+            replace(&mut own.runtime.client_ids, new.client_ids.as_ref());
+            replace(
+                &mut own.connect.allowed_return_urls,
+                new.allowed_return_urls.as_ref(),
+            );
         };
+        let action = (AuditAction::ResourcePatched, None);
         let (resource, changed) = self
-            .change_resource(reference, AuditAction::ResourcePatched, None, apply)
+            .change_resource(reference, change.version, action, apply)
             .await?;
         if changed {
             self.metrics().resource_server_ops.add(ResourceOp::Update);
@@ -189,12 +329,13 @@ impl Engine {
     pub(super) async fn change_resource(
         &self,
         reference: &str,
-        action: AuditAction,
-        client_id: Option<&str>,
+        version: Option<UnixMillis>,
+        (action, client_id): (AuditAction, Option<&str>),
         apply: impl Fn(&mut Resource),
     ) -> Result<(Resource, bool)> {
         for _ in 0..TRIES {
             let before = self.resource(reference).await?;
+            is_version(before.updated_at, version)?;
             let mut after = Resource::clone(&before);
             apply(&mut after);
             let changed = changed(&before, &after);
@@ -229,27 +370,31 @@ impl Engine {
     }
 
     /// Deletes a resource with the consents for it, the tokens that rest on these and, with
-    /// `cascade`, its fronting links.
+    /// `force`, its fronting links.
     ///
     /// # Errors
-    /// `not_found`; `conflict`, naming the resources at the other end, when there are links and
-    /// `cascade` is not set.
-    pub async fn delete_resource(&self, reference: &str, cascade: bool) -> Result<()> {
+    /// `not_found`; `precondition_failed` for another version; `conflict`, naming the resources
+    /// at the other end, when there are links and `force` is not set.
+    pub async fn delete_resource(&self, reference: &str, how: Deletion) -> Result<()> {
         let resource = self.resource(reference).await?;
         let event = event(AuditAction::ResourceDeleted, ACTOR).resource(&resource.slug);
-        let deleted = self
+        let ended = match self
             .store()
-            .delete_resource(resource.id.to_string(), cascade, vec![event])
-            .await;
-        if matches!(deleted, Err(StoreError::InUse(_))) {
-            let dependents = self.fronting_neighbours(&resource).await?;
-            return Err(Error::conflict(format!(
-                "fronting links join {reference} with {}; delete them first, or with it (cascade)",
-                dependents.join(", ")
-            ))
-            .with_dependents(dependents));
-        }
-        let ended = deleted?.ok_or_else(|| not_found(reference))?;
+            .delete_resource(resource.id.to_string(), how, vec![event])
+            .await?
+        {
+            Deleted::Yes(ended) => ended,
+            Deleted::InUse(_) => {
+                let dependents = self.fronting_neighbours(&resource).await?;
+                return Err(Error::conflict(format!(
+                    "fronting links join {reference} with {}; delete them first, or with it (cascade)",
+                    dependents.join(", ")
+                ))
+                .with_dependents(dependents));
+            }
+            Deleted::Stale => return Err(Error::precondition_failed()),
+            Deleted::Gone => return Err(not_found(reference)),
+        };
         self.metrics().resource_server_ops.add(ResourceOp::Delete);
         self.count_ended(ended);
         tracing::info!(resource = %resource.slug, families = ended.families, tokens = ended.tokens, "resource deleted");

@@ -1,14 +1,14 @@
 //! Users, as operators see them.
 
 use super::ACTOR;
-use super::change::{TRIES, changed_fields, overtaken, replace};
+use super::change::{TRIES, changed_fields, in_use, is_version, overtaken, replace};
 use crate::observe::event;
 use crate::password::{MAX_LENGTH, MIN_LENGTH};
 use crate::{Engine, Error, Result};
-use domain::{AuditAction, User, UserId, UserRole, UserStatus, normalize_email};
+use domain::{AuditAction, UnixMillis, User, UserId, UserRole, UserStatus, normalize_email};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
-use store::{Page, Revoke, RevokeCount, Updated};
+use store::{Deleted, Deletion, Page, Part, Revoke, RevokeCount, Updated, UserFilter};
 
 /// A user to create.
 #[derive(Debug, Clone)]
@@ -34,11 +34,20 @@ pub struct UserChange {
     pub password: Option<SecretString>,
     /// Role.
     pub role: Option<UserRole>,
+    /// Change this version alone, by its `updated_at`.
+    pub version: Option<UnixMillis>,
 }
 
 fn parse_email(email: &str) -> Result<String> {
     normalize_email(email)
         .ok_or_else(|| Error::invalid_request("email: that is not an e-mail address"))
+}
+
+fn check_name(name: &str) -> Result<()> {
+    match name.chars().count() {
+        0..=256 => Ok(()),
+        _ => Err(Error::invalid_request("name: give at most 256 characters")),
+    }
 }
 
 fn not_found(who: &str) -> Error {
@@ -74,6 +83,7 @@ impl Engine {
     /// # Errors
     /// `invalid_request`, naming the field.
     pub async fn create_user(&self, new: NewUser) -> Result<User> {
+        check_name(&new.name)?;
         let now = self.now();
         let user = User {
             id: UserId::generate(self.clock(), self.rng()),
@@ -95,8 +105,17 @@ impl Engine {
     ///
     /// # Errors
     /// When the database is unavailable.
-    pub async fn users(&self, page: &Page) -> Result<Vec<User>> {
-        Ok(self.store().users(page).await?)
+    pub async fn users(&self, filter: &UserFilter, page: &Page) -> Result<Part<User>> {
+        Ok(self.store().users(filter, page).await?)
+    }
+
+    /// What a user holds that is alive: it would end with the user.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn user_holdings(&self, who: &str) -> Result<RevokeCount> {
+        let user = self.user(who).await?;
+        Ok(self.store().user_holdings(user.id.as_str()).await?)
     }
 
     /// The user with this id or address.
@@ -104,8 +123,8 @@ impl Engine {
     /// # Errors
     /// `not_found`.
     pub async fn user(&self, who: &str) -> Result<User> {
-        if let Some(user) = self.store().user(who).await? {
-            return Ok(User::clone(&user));
+        if let Some(user) = self.store().user_now(who).await? {
+            return Ok(user);
         }
         let by_email = match normalize_email(who) {
             Some(email) => self.store().user_by_email(&email).await?,
@@ -117,9 +136,11 @@ impl Engine {
     /// Changes a user.
     ///
     /// # Errors
-    /// `not_found`; `invalid_request`, naming the field.
+    /// `not_found`; `precondition_failed` for another version; `invalid_request`, naming the
+    /// field.
     pub async fn update_user(&self, who: &str, change: UserChange) -> Result<User> {
         let email = change.email.as_deref().map(parse_email).transpose()?;
+        change.name.as_deref().map(check_name).transpose()?;
         let password_hash = match &change.password {
             Some(password) => Some(Some(self.hash_password(password).await?)),
             None => None,
@@ -131,7 +152,8 @@ impl Engine {
             replace(&mut user.password_hash, password_hash.as_ref());
         };
         let end_all = password_hash.is_some();
-        self.change_user(who, AuditAction::UserUpdated, end_all, apply)
+        let version = change.version;
+        self.change_user(who, version, AuditAction::UserUpdated, end_all, apply)
             .await
     }
 
@@ -145,7 +167,7 @@ impl Engine {
             UserStatus::Disabled => AuditAction::UserDisabled,
         };
         let end_all = status == UserStatus::Disabled;
-        self.change_user(who, action, end_all, |user| user.status = status)
+        self.change_user(who, None, action, end_all, |user| user.status = status)
             .await
     }
 
@@ -154,12 +176,14 @@ impl Engine {
     async fn change_user(
         &self,
         who: &str,
+        version: Option<UnixMillis>,
         action: AuditAction,
         end_all: bool,
         apply: impl Fn(&mut User),
     ) -> Result<User> {
         for _ in 0..TRIES {
             let before = self.user(who).await?;
+            is_version(before.updated_at, version)?;
             let mut after = before.clone();
             apply(&mut after);
             let changed = changed(&before, &after);
@@ -208,15 +232,21 @@ impl Engine {
     /// Deletes a user with all sessions, tokens and consents.
     ///
     /// # Errors
-    /// `not_found`.
-    pub async fn delete_user(&self, who: &str) -> Result<()> {
+    /// `not_found`; `precondition_failed` for another version; `conflict` when the user holds
+    /// anything that is alive and `force` is not set.
+    pub async fn delete_user(&self, who: &str, how: Deletion) -> Result<()> {
         let user = self.user(who).await?;
         let event = event(AuditAction::UserDeleted, ACTOR).user(user.id.as_str());
-        let ended = self
+        let ended = match self
             .store()
-            .delete_user(user.id.to_string(), vec![event])
+            .delete_user(user.id.to_string(), how, vec![event])
             .await?
-            .ok_or_else(|| not_found(who))?;
+        {
+            Deleted::Yes(ended) => ended,
+            Deleted::InUse(held) => return Err(in_use("user", who, held)),
+            Deleted::Stale => return Err(Error::precondition_failed()),
+            Deleted::Gone => return Err(not_found(who)),
+        };
         self.count_ended(ended);
         tracing::info!(sub = %user.id, sessions = ended.sessions, families = ended.families, tokens = ended.tokens, "user deleted");
         Ok(())

@@ -1,11 +1,17 @@
 //! Users and their browser sessions.
 
 use super::ledger::Tx;
+use super::walk::Walk;
 use super::{Conn, versions};
 use crate::rows::{SessionRow, UserRow};
-use crate::{Change, Page, Result, RevokeCount, StoreError, Updated};
+use crate::{
+    Change, Cursor, Deleted, Deletion, Page, Part, Result, RevokeCount, StoreError, Updated,
+    UserFilter,
+};
 use domain::{AuditEvent, Digest, Session, UnixMillis, User};
 
+/// Where a search looks.
+const SEARCHED: &[&str] = &["email", "name", "id"];
 const END_SESSION: &str = "DELETE FROM sessions WHERE token_digest = $1";
 
 fn email_taken(error: sqlx::Error) -> StoreError {
@@ -35,16 +41,24 @@ pub(crate) async fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option
     row.map(User::try_from).transpose()
 }
 
-pub(crate) async fn list(conn: &mut Conn, page: &Page) -> Result<Vec<User>> {
-    let rows: Vec<UserRow> = sqlx::query_as(
-        "SELECT id, email, name, password_hash, role, status, created_at, updated_at FROM users \
-         ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2",
-    )
-    .bind(i64::from(page.limit))
-    .bind(i64::from(page.offset))
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter().map(User::try_from).collect()
+pub(crate) async fn list(conn: &mut Conn, filter: &UserFilter, page: &Page) -> Result<Part<User>> {
+    let walk = Walk {
+        columns: "id, email, name, password_hash, role, status, created_at, updated_at",
+        table: "users",
+        age: Some("created_at"),
+        within: filter.status.map(|own| ("status", own.as_str())),
+        also: None,
+        alive_at: None,
+        text: filter.text.as_deref().map(|text| (text, SEARCHED)),
+        behind: filter.behind.as_ref(),
+    };
+    let (rows, end): (Vec<UserRow>, _) = walk.rows(conn, page).await?;
+    let rows: Result<_> = rows.into_iter().map(User::try_from).collect();
+    let place = |user: &User| Cursor {
+        at: user.created_at,
+        id: user.id.to_string(),
+    };
+    Ok(Part::of(rows?, page, place, end))
 }
 
 pub(crate) async fn create(tx: &mut Tx, user: &User, audit: &[AuditEvent]) -> Result<()> {
@@ -109,21 +123,37 @@ pub(crate) async fn update(
     Ok(Updated::Yes { updated_at, ended })
 }
 
-/// Deletes a user with all they hold. Says what ended; `None` when the user was not there.
+/// Deletes a user with all they hold.
 pub(crate) async fn delete(
     tx: &mut Tx,
     id: &str,
+    how: Deletion,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<Option<RevokeCount>> {
-    if tx.run("DELETE FROM users WHERE id = $1", id).await? == 0 {
-        return Ok(None);
+) -> Result<Deleted> {
+    if !how.force {
+        tx.flush_tokens().await?;
+        let held = super::holdings::of_user(&mut tx.conn, id, now).await?;
+        if held.any() {
+            return Ok(Deleted::InUse(held));
+        }
+    }
+    let missed = versions::take(
+        tx,
+        "DELETE FROM users WHERE id = $1 AND ($2 < 0 OR updated_at = $2)",
+        "SELECT 1 FROM users WHERE id = $1",
+        id,
+        how.version,
+        Change::User(id.to_owned()),
+    );
+    if let Some(missed) = missed.await? {
+        return Ok(missed);
     }
     let ended = super::revocations::revoke_user(tx, id, now).await?;
     tx.run("DELETE FROM consent_grants WHERE user_id = $1", id)
         .await?;
     tx.pending_audit(audit);
-    Ok(Some(ended))
+    Ok(Deleted::Yes(ended))
 }
 
 /// Opens a session; `replaces` is the one the browser held before, which ends (no fixation).

@@ -1,6 +1,7 @@
 //! The audit trail: adding to it, reading it, and checking its chains.
 
 use super::ledger::Tx;
+use super::walk::containing;
 use super::{Conn, Db};
 use crate::rows::{AuditRow, LinkRow};
 use crate::verify::ChainCheck;
@@ -90,10 +91,10 @@ fn push_rows(
         query
             .push(
                 " AND lower(detail || ' ' || coalesce(resource, '') || ' ' || \
-                 coalesce(client_id, '') || ' ' || actor_id) LIKE ",
+                 coalesce(client_id, '') || ' ' || actor_id) LIKE lower(",
             )
             .push_bind(containing(text))
-            .push(" ESCAPE '!'");
+            .push(") ESCAPE '!'");
     }
     if let Some(id) = &filter.behind {
         query
@@ -112,19 +113,6 @@ fn push_order(query: &mut QueryBuilder<Db>, order: AuditOrder) {
         AuditOrder::NewestFirst => " ORDER BY id DESC",
         AuditOrder::OldestFirst => " ORDER BY id",
     });
-}
-
-/// A pattern for texts that contain this one, in lower case.
-fn containing(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in text.chars() {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter.to_ascii_lowercase());
-    }
-    pattern.push('%');
-    pattern
 }
 
 pub(crate) async fn verify_chain(conn: &mut Conn) -> Result<ChainReport> {

@@ -1,16 +1,22 @@
 //! Clients.
 
 use super::ledger::Tx;
+use super::walk::Walk;
 use super::{Conn, Db, versions};
 use crate::rows::{ClientRow, to_json};
-use crate::{Change, ClientFilter, Page, Result, RevokeCount, StoreError, Updated};
+use crate::{
+    Change, ClientFilter, Cursor, Deleted, Deletion, Page, Part, Result, RevokeCount, StoreError,
+    Updated,
+};
 use domain::{AuditEvent, Client, ClientStatus, UnixMillis};
+use sqlx::Database;
 use sqlx::query::Query;
-use sqlx::{Database, QueryBuilder};
 
 const COLUMNS: &str = "id, name, secret_hash, redirect_uris, grant_types, response_types, \
      token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
      agent_description, issued_at, updated_at";
+/// Where a search looks.
+const SEARCHED: &[&str] = &["name", "id"];
 
 pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Client>> {
     let row: Option<ClientRow> = sqlx::query_as(
@@ -28,36 +34,26 @@ pub(crate) async fn list(
     conn: &mut Conn,
     filter: &ClientFilter,
     page: &Page,
-) -> Result<Vec<Client>> {
-    let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM clients WHERE 1 = 1"));
-    if let Some(status) = filter.status {
-        query.push(" AND status = ").push_bind(status.as_str());
-    }
-    if let Some(source) = filter.source {
-        query.push(" AND source = ").push_bind(source.as_str());
-    }
-    if let Some(text) = &filter.q {
-        let mut pattern = String::from("%");
-        for c in text.chars() {
-            if matches!(c, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(c);
-        }
-        pattern.push('%');
-        query
-            .push(" AND (lower(name) LIKE lower(")
-            .push_bind(pattern.clone())
-            .push(") ESCAPE '\\' OR lower(id) LIKE lower(")
-            .push_bind(pattern)
-            .push(") ESCAPE '\\')");
-    }
-    query
-        .push(" ORDER BY issued_at DESC, id DESC LIMIT ")
-        .push_bind(i64::from(page.limit));
-    query.push(" OFFSET ").push_bind(i64::from(page.offset));
-    let rows: Vec<ClientRow> = query.build_query_as().fetch_all(conn).await?;
-    rows.into_iter().map(Client::try_from).collect()
+) -> Result<Part<Client>> {
+    let status = filter.status.map(|own| ("status", own.as_str()));
+    let source = filter.source.map(|own| ("source", own.as_str()));
+    let walk = Walk {
+        columns: COLUMNS,
+        table: "clients",
+        age: Some("issued_at"),
+        within: status.or(source),
+        also: source.filter(|_| status.is_some()),
+        alive_at: None,
+        text: filter.text.as_deref().map(|text| (text, SEARCHED)),
+        behind: filter.behind.as_ref(),
+    };
+    let (rows, end): (Vec<ClientRow>, _) = walk.rows(conn, page).await?;
+    let rows: Result<_> = rows.into_iter().map(Client::try_from).collect();
+    let place = |client: &Client| Cursor {
+        at: client.issued_at,
+        id: client.id.to_string(),
+    };
+    Ok(Part::of(rows?, page, place, end))
 }
 
 pub(crate) async fn count_active(conn: &mut Conn) -> Result<i64> {
@@ -179,19 +175,35 @@ pub(crate) async fn set_status(
     Ok(Some(ended))
 }
 
-/// Deletes a client with all it holds. Says what ended with it; `None` when it was not there.
+/// Deletes a client with all it holds.
 pub(crate) async fn delete(
     tx: &mut Tx,
     id: &str,
+    how: Deletion,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<Option<RevokeCount>> {
-    if tx.run("DELETE FROM clients WHERE id = $1", id).await? == 0 {
-        return Ok(None);
+) -> Result<Deleted> {
+    if !how.force {
+        tx.flush_tokens().await?;
+        let held = super::holdings::of_client(&mut tx.conn, id, now).await?;
+        if held.any() {
+            return Ok(Deleted::InUse(held));
+        }
+    }
+    let missed = versions::take(
+        tx,
+        "DELETE FROM clients WHERE id = $1 AND ($2 < 0 OR updated_at = $2)",
+        "SELECT 1 FROM clients WHERE id = $1",
+        id,
+        how.version,
+        Change::Client(id.to_owned()),
+    );
+    if let Some(missed) = missed.await? {
+        return Ok(missed);
     }
     let ended = super::revocations::revoke_client(tx, id, now).await?;
     tx.run("DELETE FROM consent_grants WHERE client_id = $1", id)
         .await?;
     tx.pending_audit(audit);
-    Ok(Some(ended))
+    Ok(Deleted::Yes(ended))
 }

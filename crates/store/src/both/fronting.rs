@@ -103,22 +103,24 @@ pub(crate) async fn delete(
     Ok(found)
 }
 
-/// Removes the links of a resource, in either direction. Without `cascade` says only whether
-/// there are any.
-pub(crate) async fn release(tx: &mut Tx, resource_id: &str, cascade: bool) -> Result<bool> {
+/// Whether there are links from or to a resource; there will be no others until the transaction
+/// ends.
+pub(crate) async fn refer_to(tx: &mut Tx, resource_id: &str) -> Result<bool> {
     dialect::hold_fronting_links(&mut tx.conn).await?;
-    if cascade {
-        sqlx::query("DELETE FROM fronting_links WHERE source_id = $1 OR target_id = $1")
-            .bind(resource_id)
-            .execute(&mut *tx.conn)
-            .await?;
-        return Ok(true);
-    }
     let links: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM fronting_links WHERE source_id = $1 OR target_id = $1",
     )
     .bind(resource_id)
     .fetch_one(&mut *tx.conn)
     .await?;
-    Ok(links == 0)
+    Ok(links > 0)
+}
+
+/// Removes the links of a resource, in either direction.
+pub(crate) async fn release(tx: &mut Tx, resource_id: &str) -> Result<()> {
+    sqlx::query("DELETE FROM fronting_links WHERE source_id = $1 OR target_id = $1")
+        .bind(resource_id)
+        .execute(&mut *tx.conn)
+        .await?;
+    Ok(())
 }

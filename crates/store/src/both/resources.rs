@@ -3,7 +3,7 @@
 use super::ledger::Tx;
 use super::{Conn, consents, fronting, versions};
 use crate::rows::{ResourceRow, to_json};
-use crate::{Change, Result, RevokeCount, StoreError, Updated};
+use crate::{Change, Deleted, Deletion, Result, RevokeCount, StoreError, Updated};
 use domain::{AuditEvent, FrontingLink, Resource, UnixMillis};
 
 fn taken(error: sqlx::Error) -> StoreError {
@@ -23,6 +23,18 @@ pub(crate) async fn all(conn: &mut Conn) -> Result<(Vec<Resource>, Vec<FrontingL
     .await?;
     let resources: Result<_> = rows.into_iter().map(Resource::try_from).collect();
     Ok((resources?, fronting::all(conn).await?))
+}
+
+/// The resource with this id, or else with this slug.
+pub(crate) async fn find(conn: &mut Conn, reference: &str) -> Result<Option<Resource>> {
+    let row: Option<ResourceRow> = sqlx::query_as(
+        "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at FROM resources \
+         WHERE id = $1 OR slug = $1 ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1",
+    )
+    .bind(reference)
+    .fetch_optional(conn)
+    .await?;
+    row.map(Resource::try_from).transpose()
 }
 
 pub(crate) async fn create(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent]) -> Result<()> {
@@ -84,27 +96,37 @@ pub(crate) async fn update(
     })
 }
 
-/// Deletes a resource with the consents for it and, with `cascade`, the fronting links from
-/// and to it. Without, a resource with links stays. All that rests on the consents ends: a
-/// resource that is registered later under the same name is another. Says what ended, if the
-/// resource was there.
+/// Deletes a resource with the consents for it and its fronting links. Without `force`, a
+/// resource with links stays. All that rests on the consents ends: a resource that is
+/// registered later under the same name is another.
 pub(crate) async fn delete(
     tx: &mut Tx,
     id: &str,
-    cascade: bool,
+    how: Deletion,
     now: UnixMillis,
     audit: &[AuditEvent],
-) -> Result<Option<RevokeCount>> {
-    if !fronting::release(tx, id, cascade).await? {
-        return Err(StoreError::InUse("fronting links refer to the resource"));
+) -> Result<Deleted> {
+    if fronting::refer_to(tx, id).await? && !how.force {
+        return Ok(Deleted::InUse(RevokeCount::default()));
     }
+    // What rests on the consents is found by way of the resource, which therefore goes last.
+    let missed = versions::take(
+        tx,
+        "UPDATE resources SET updated_at = updated_at WHERE id = $1 AND ($2 < 0 OR updated_at = $2)",
+        "SELECT 1 FROM resources WHERE id = $1",
+        id,
+        how.version,
+        Change::Resources,
+    );
+    if let Some(missed) = missed.await? {
+        return Ok(missed);
+    }
+    fronting::release(tx, id).await?;
     let ended = consents::revoke_all_for(tx, id, now).await?;
-    let deleted = tx.run("DELETE FROM resources WHERE id = $1", id).await? == 1;
-    if deleted {
-        tx.run("DELETE FROM consent_grants WHERE resource_id = $1", id)
-            .await?;
-        tx.pending_audit(audit);
-        tx.changed(Change::Resources);
-    }
-    Ok(deleted.then_some(ended))
+    tx.run("DELETE FROM consent_grants WHERE resource_id = $1", id)
+        .await?;
+    tx.run("DELETE FROM resources WHERE id = $1", id).await?;
+    tx.pending_audit(audit);
+    tx.changed(Change::Resources);
+    Ok(Deleted::Yes(ended))
 }

@@ -3,8 +3,11 @@
 //! came first has done.
 
 use super::ledger::Tx;
-use crate::{Change, Result, Updated};
+use crate::{Change, Deleted, Result, Updated};
 use domain::UnixMillis;
+
+/// No version: the statement of [`take`] then takes any.
+const ANY: i64 = -1;
 
 /// The version after the one that was `read`: the time, or a little later if the row has had
 /// that one already.
@@ -29,4 +32,30 @@ pub(crate) async fn missed(
         Some(_) => Updated::Stale,
         None => Updated::Gone,
     })
+}
+
+/// Takes the row of this id, if it has this version or may have any: `statement`, of the id and
+/// the version, deletes it or holds it until the transaction ends. The rest is as in [`missed`].
+/// `None` when it is taken.
+pub(crate) async fn take(
+    tx: &mut Tx,
+    statement: &'static str,
+    there: &'static str,
+    id: &str,
+    version: Option<UnixMillis>,
+    row: Change,
+) -> Result<Option<Deleted>> {
+    let taken = sqlx::query(statement)
+        .bind(id)
+        .bind(version.map_or(ANY, |version| version.0))
+        .execute(&mut *tx.conn)
+        .await?
+        .rows_affected();
+    if taken == 1 {
+        return Ok(None);
+    }
+    Ok(Some(match missed(tx, there, id, row).await? {
+        Updated::Gone => Deleted::Gone,
+        Updated::Stale | Updated::Yes { .. } => Deleted::Stale,
+    }))
 }

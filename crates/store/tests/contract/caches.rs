@@ -5,7 +5,7 @@ use crate::on_both;
 use crate::samples::{client, founded, resource, rich_client, user};
 use domain::{ClientStatus, UserStatus};
 use std::time::Duration;
-use store::{Revoke, Store};
+use store::{Deletion, Revoke, Store};
 
 on_both!(
     a_suspended_client_is_seen_everywhere_within_a_second,
@@ -55,7 +55,9 @@ async fn a_suspended_client_is_seen_everywhere_within_a_second(db: Database) {
         })
         .await;
     }
-    a.delete_client(id.into(), vec![]).await.unwrap();
+    a.delete_client(id.into(), Deletion::FORCED, vec![])
+        .await
+        .unwrap();
     within(ONE_SECOND, "deletion", async || {
         b.client(id).await.unwrap().is_none()
     })
@@ -74,7 +76,9 @@ async fn a_disabled_user_is_seen_everywhere_within_a_second(db: Database) {
         b.user(&id).await.unwrap().unwrap().status == UserStatus::Disabled
     })
     .await;
-    a.delete_user(id.clone(), vec![]).await.unwrap();
+    a.delete_user(id.clone(), Deletion::FORCED, vec![])
+        .await
+        .unwrap();
     within(ONE_SECOND, "deletion", async || {
         b.user(&id).await.unwrap().is_none()
     })
@@ -103,7 +107,7 @@ async fn resources_are_seen_everywhere_within_a_second(db: Database) {
             == "changed"
     })
     .await;
-    a.delete_resource(resource.id.to_string(), false, vec![])
+    a.delete_resource(resource.id.to_string(), Deletion::FORCED, vec![])
         .await
         .unwrap();
     within(ONE_SECOND, "deletion", async || {

@@ -5,7 +5,10 @@ use crate::on_both;
 use crate::samples::{ODD, client, event, founded, id, rich_client, session, user};
 use domain::{AuditAction, ClientSource, ClientStatus, UnixMillis};
 use std::time::Duration;
-use store::{AuditFilter, ClientFilter, Page, RevokeCount, StoreError, Updated};
+use store::{
+    AuditFilter, ClientFilter, Cursor, Deleted, Deletion, Page, Part, RevokeCount, Store,
+    StoreError, Updated,
+};
 
 on_both!(
     clients_read_back_as_written,
@@ -17,6 +20,8 @@ on_both!(
     deleting_a_client_ends_what_it_holds,
     clients_are_listed_newest_first_and_in_pages,
     a_search_finds_text_in_names_and_ids_in_any_case,
+    parts_of_a_list_follow_each_other_without_gap_or_repetition,
+    a_search_goes_through_a_long_list_a_stretch_at_a_time,
 );
 
 async fn clients_read_back_as_written(db: Database) {
@@ -131,9 +136,11 @@ async fn deleting_a_client_ends_what_it_holds(db: Database) {
         .unwrap();
     let audit = vec![event(AuditAction::ClientDeleted)];
     let id = gone.id.to_string();
-    let delete = || store.delete_client(id.clone(), audit.clone());
-    assert_eq!(delete().await.unwrap(), ended(1));
-    assert_eq!(delete().await.unwrap(), None);
+    let delete = || store.delete_client(id.clone(), Deletion::FORCED, audit.clone());
+    let refused = store.delete_client(id.clone(), Deletion::default(), audit.clone());
+    assert_eq!(refused.await.unwrap(), Deleted::InUse(ended(1).unwrap()));
+    assert_eq!(delete().await.unwrap(), Deleted::Yes(ended(1).unwrap()));
+    assert_eq!(delete().await.unwrap(), Deleted::Gone);
     assert!(store.client(&id).await.unwrap().is_none());
     for (held, revoked) in held.iter().zip([Some(NOW), None]) {
         let token = store.issuance(held.issuance.jti.as_str()).await.unwrap();
@@ -169,29 +176,31 @@ async fn clients_are_listed_newest_first_and_in_pages(db: Database) {
     }
     let everything = ClientFilter::default();
     let all = store.clients(&everything, &Page::default()).await.unwrap();
-    assert_eq!(all, newest_first);
+    assert_eq!(all.next, None);
+    assert_eq!(all.rows, newest_first);
     let page = Page {
         limit: 2,
         offset: 2,
     };
     let some = store.clients(&everything, &page).await.unwrap();
-    assert_eq!(some, newest_first[2..4]);
+    assert_eq!(some.rows, newest_first[2..4]);
     let by_source = ClientFilter {
         source: Some(ClientSource::Admin),
         ..ClientFilter::default()
     };
     let found = store.clients(&by_source, &Page::default()).await.unwrap();
-    assert_eq!(found, newest_first[3..4]);
+    assert_eq!(found.rows, newest_first[3..4]);
     let by_both = ClientFilter {
         status: Some(ClientStatus::Suspended),
         source: Some(ClientSource::Admin),
-        q: None,
+        ..ClientFilter::default()
     };
     assert!(
         store
             .clients(&by_both, &Page::default())
             .await
             .unwrap()
+            .rows
             .is_empty()
     );
     assert_eq!(store.count_active_clients().await.unwrap(), 4);
@@ -209,11 +218,12 @@ async fn a_search_finds_text_in_names_and_ids_in_any_case(db: Database) {
     }
     let search = async |text: &str| {
         let filter = ClientFilter {
-            q: Some(text.into()),
+            text: Some(text.into()),
             ..ClientFilter::default()
         };
         let found = store.clients(&filter, &Page::default()).await.unwrap();
         found
+            .rows
             .into_iter()
             .map(|client| client.id)
             .collect::<Vec<_>>()
@@ -225,4 +235,91 @@ async fn a_search_finds_text_in_names_and_ids_in_any_case(db: Database) {
     assert_eq!(search("O'Hara \"x\"; -- \\ %").await, [with_url.id.clone()]);
     assert!(search("my-client").await.is_empty());
     assert!(search("' OR '1'='1").await.is_empty());
+}
+
+/// All parts of a list, one after the other.
+async fn parts(store: &Store, filter: ClientFilter, limit: u32) -> Vec<Part<domain::Client>> {
+    let (mut parts, mut behind) = (vec![], None);
+    loop {
+        let filter = ClientFilter {
+            behind: behind.take(),
+            ..filter.clone()
+        };
+        let page = Page { limit, offset: 0 };
+        let part = store.clients(&filter, &page).await.unwrap();
+        behind.clone_from(&part.next);
+        parts.push(part);
+        if behind.is_none() {
+            return parts;
+        }
+    }
+}
+
+async fn parts_of_a_list_follow_each_other_without_gap_or_repetition(db: Database) {
+    let store = db.open().await;
+    let mut ids = vec![];
+    for number in 0..7_u64 {
+        let mut client = client();
+        // Several of each moment.
+        client.issued_at = NOW.minus(Duration::from_secs(number / 3));
+        client.source = [ClientSource::Dcr, ClientSource::Cimd][usize::from(number % 2 == 0)];
+        store.create_client(client.clone(), vec![]).await.unwrap();
+        ids.push((client.issued_at.0, client.id.to_string(), client.source));
+    }
+    ids.sort();
+    ids.reverse();
+    for (source, status) in [
+        (None, None),
+        (None, Some(ClientStatus::Active)),
+        (Some(ClientSource::Cimd), None),
+        (Some(ClientSource::Dcr), Some(ClientStatus::Active)),
+    ] {
+        let filter = ClientFilter {
+            status,
+            source,
+            ..ClientFilter::default()
+        };
+        let parts = parts(&store, filter, 2).await;
+        assert!(parts.iter().all(|part| part.rows.len() <= 2));
+        let found = parts.iter().flat_map(|part| &part.rows);
+        let found: Vec<_> = found.map(|client| client.id.to_string()).collect();
+        let admitted = |own: &ClientSource| source.is_none_or(|source| source == *own);
+        let expected = ids.iter().filter(|(_, _, own)| admitted(own));
+        let expected: Vec<_> = expected.map(|(_, id, _)| id.clone()).collect();
+        assert_eq!(found, expected);
+    }
+    let last = Cursor {
+        at: UnixMillis(0),
+        id: "none".into(),
+    };
+    let behind_all = ClientFilter {
+        behind: Some(last),
+        ..ClientFilter::default()
+    };
+    let nothing = store.clients(&behind_all, &Page::default()).await.unwrap();
+    assert_eq!((nothing.rows.len(), nothing.next), (0, None));
+}
+
+async fn a_search_goes_through_a_long_list_a_stretch_at_a_time(db: Database) {
+    let store = db.open().await;
+    let mut needle = client();
+    needle.issued_at = UnixMillis(1);
+    needle.name = "Needle".into();
+    store.create_client(needle.clone(), vec![]).await.unwrap();
+    // Ids and times that none of the samples has.
+    db.execute(
+        "INSERT INTO clients (id, name, redirect_uris, grant_types, response_types, \
+         token_endpoint_auth_method, application_type, status, source, scope, agent, issued_at, updated_at) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) \
+         SELECT 'hay-' || i, 'Hay', '[]', '[]', '[]', 'none', 'web', 'active', 'dcr', '', 0, 1000 + i, 1000 FROM n",
+    )
+    .await;
+    let filter = ClientFilter {
+        text: Some("needle".into()),
+        ..ClientFilter::default()
+    };
+    let parts = parts(&store, filter, 10).await;
+    let found: Vec<_> = parts.iter().map(|part| part.rows.len()).collect();
+    assert_eq!(found, [0, 0, 1]);
+    assert_eq!(parts[2].rows, [needle]);
 }

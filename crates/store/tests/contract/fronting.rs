@@ -5,7 +5,7 @@ use crate::on_both;
 use crate::samples::{event, resource};
 use domain::{AuditAction, FrontingLink, Resource};
 use std::collections::BTreeMap;
-use store::{FrontingLinkState, Store, StoreError};
+use store::{Deleted, Deletion, FrontingLinkState, Store};
 
 on_both!(
     a_link_is_kept_once_and_known_to_every_instance,
@@ -120,8 +120,9 @@ async fn a_resource_with_links_goes_only_with_them(db: Database) {
             .await
             .unwrap();
     }
-    let delete = |cascade| store.delete_resource(b.id.to_string(), cascade, vec![]);
-    assert!(matches!(delete(false).await, Err(StoreError::InUse(_))));
+    let delete = |how| store.delete_resource(b.id.to_string(), how, vec![]);
+    let kept = delete(Deletion::default()).await.unwrap();
+    assert!(matches!(kept, Deleted::InUse(_)));
     assert!(
         store
             .resources()
@@ -130,8 +131,9 @@ async fn a_resource_with_links_goes_only_with_them(db: Database) {
             .by_id(b.id.as_str())
             .is_some()
     );
-    assert!(delete(true).await.unwrap().is_some());
+    let gone = delete(Deletion::FORCED).await.unwrap();
+    assert!(matches!(gone, Deleted::Yes(_)));
     assert_eq!(db.count("fronting_links").await, 0);
-    let outcome = store.delete_resource(a.id.to_string(), false, vec![]).await;
-    assert!(outcome.unwrap().is_some());
+    let unlinked = store.delete_resource(a.id.to_string(), Deletion::default(), vec![]);
+    assert!(matches!(unlinked.await.unwrap(), Deleted::Yes(_)));
 }

@@ -4,7 +4,7 @@ use crate::database::Database;
 use crate::on_both;
 use crate::samples::{authorize, code, event, resource, rich_resource, scopes};
 use domain::{AuditAction, UnixMillis};
-use store::{NewConsent, RevokeCount, StoreError, Updated};
+use store::{Deleted, Deletion, NewConsent, RevokeCount, StoreError, Updated};
 
 on_both!(
     resources_read_back_as_written_and_by_every_name,
@@ -99,9 +99,9 @@ async fn deleting_a_resource_forgets_the_consents_for_it(db: Database) {
         });
     }
     store.authorize(command).await.unwrap();
-    let delete = || store.delete_resource(gone.id.to_string(), false, vec![]);
-    assert!(delete().await.unwrap().is_some());
-    assert!(delete().await.unwrap().is_none());
+    let delete = || store.delete_resource(gone.id.to_string(), Deletion::default(), vec![]);
+    assert!(matches!(delete().await.unwrap(), Deleted::Yes(_)));
+    assert_eq!(delete().await.unwrap(), Deleted::Gone);
     let catalog = store.resources().await.unwrap();
     assert!(catalog.named(&gone.slug).is_none());
     assert!(catalog.named(&stays.slug).is_some());

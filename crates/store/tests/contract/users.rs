@@ -5,7 +5,7 @@ use crate::on_both;
 use crate::samples::{digest, event, founded, rich_user, session, user};
 use domain::{AuditAction, UnixMillis, UserStatus};
 use std::time::Duration;
-use store::{Page, RevokeCount, StoreError, Updated};
+use store::{Deleted, Deletion, Page, RevokeCount, StoreError, Updated, UserFilter};
 
 on_both!(
     users_read_back_as_written,
@@ -69,13 +69,17 @@ async fn users_are_listed_newest_first_and_in_pages(db: Database) {
         store.create_user(user.clone(), vec![]).await.unwrap();
         newest_first.push(user);
     }
-    let all = store.users(&Page::default()).await.unwrap();
-    assert_eq!(all, newest_first);
+    let all = store
+        .users(&UserFilter::default(), &Page::default())
+        .await
+        .unwrap();
+    assert_eq!(all.rows, newest_first);
     let page = Page {
         limit: 2,
         offset: 1,
     };
-    assert_eq!(store.users(&page).await.unwrap(), newest_first[1..3]);
+    let some = store.users(&UserFilter::default(), &page).await.unwrap();
+    assert_eq!(some.rows, newest_first[1..3]);
 }
 
 async fn updating_a_user_writes_every_field(db: Database) {
@@ -147,9 +151,11 @@ async fn deleting_a_user_ends_everything_of_theirs(db: Database) {
         .unwrap();
     let founded = founded(&store, &id, "c").await;
     let audit = vec![event(AuditAction::UserDeleted)];
-    let delete = || store.delete_user(id.clone(), audit.clone());
-    assert_eq!(delete().await.unwrap(), Some(EVERYTHING));
-    assert_eq!(delete().await.unwrap(), None);
+    let delete = || store.delete_user(id.clone(), Deletion::FORCED, audit.clone());
+    let refused = store.delete_user(id.clone(), Deletion::default(), audit.clone());
+    assert_eq!(refused.await.unwrap(), Deleted::InUse(EVERYTHING));
+    assert_eq!(delete().await.unwrap(), Deleted::Yes(EVERYTHING));
+    assert_eq!(delete().await.unwrap(), Deleted::Gone);
     assert!(store.user(&id).await.unwrap().is_none());
     assert_eq!(store.session(&session.token).await.unwrap(), None);
     let token = store.issuance(founded.issuance.jti.as_str()).await.unwrap();

@@ -5,13 +5,14 @@ use crate::on_both;
 use crate::races::at_once;
 use crate::samples::{client, event, resource, user};
 use domain::{AuditAction, ClientStatus, Resource, UnixMillis, UserStatus};
-use store::{RevokeCount, Store, Updated};
+use store::{Deleted, Deletion, RevokeCount, Store, Updated};
 
 on_both!(
     of_two_changes_to_one_version_the_second_is_stale,
     versions_grow_while_the_clock_stands_still,
     a_change_does_not_bring_back_what_was_deleted,
     a_change_of_status_makes_changes_from_before_stale,
+    only_the_version_that_is_meant_is_deleted,
     of_racing_changes_each_is_kept_when_the_stale_are_made_again,
 );
 
@@ -79,9 +80,18 @@ async fn a_change_does_not_bring_back_what_was_deleted(db: Database) {
         user.id.to_string(),
         resource.id.to_string(),
     );
-    store.delete_client(ids.0, vec![]).await.unwrap();
-    store.delete_user(ids.1, vec![]).await.unwrap();
-    store.delete_resource(ids.2, false, vec![]).await.unwrap();
+    store
+        .delete_client(ids.0, Deletion::FORCED, vec![])
+        .await
+        .unwrap();
+    store
+        .delete_user(ids.1, Deletion::FORCED, vec![])
+        .await
+        .unwrap();
+    store
+        .delete_resource(ids.2, Deletion::FORCED, vec![])
+        .await
+        .unwrap();
     let audit = || vec![event(AuditAction::ClientUpdated)];
     let outcomes = [
         store.update_client(client, audit()).await.unwrap(),
@@ -112,6 +122,35 @@ async fn a_change_of_status_makes_changes_from_before_stale(db: Database) {
     let stale = store.update_user(before, false, vec![]).await.unwrap();
     assert_eq!(stale, Updated::Stale);
     assert_eq!(db.count("users WHERE status = 'disabled'").await, 1);
+}
+
+async fn only_the_version_that_is_meant_is_deleted(db: Database) {
+    let store = db.open().await;
+    let (client, user, resource) = (client(), user(), resource());
+    store.create_client(client.clone(), vec![]).await.unwrap();
+    store.create_user(user.clone(), vec![]).await.unwrap();
+    store
+        .create_resource(resource.clone(), vec![])
+        .await
+        .unwrap();
+    for (version, outcome) in [
+        (NOW.0 - 1, Deleted::Stale),
+        (NOW.0, Deleted::Yes(RevokeCount::default())),
+        (NOW.0, Deleted::Gone),
+    ] {
+        let how = Deletion {
+            version: Some(UnixMillis(version)),
+            force: true,
+        };
+        let (client, user) = (client.id.to_string(), user.id.to_string());
+        let resource = resource.id.to_string();
+        let outcomes = [
+            store.delete_client(client, how, vec![]).await.unwrap(),
+            store.delete_user(user, how, vec![]).await.unwrap(),
+            store.delete_resource(resource, how, vec![]).await.unwrap(),
+        ];
+        assert_eq!(outcomes, [outcome; 3]);
+    }
 }
 
 async fn of_racing_changes_each_is_kept_when_the_stale_are_made_again(db: Database) {

@@ -151,7 +151,10 @@ async fn the_form_needs_its_token(database: Database) {
 async fn what_is_gone_cannot_be_agreed_to(database: Database) {
     let (mut stage, url) = ready(&database).await;
     let engine = &stage.server.engine;
-    engine.delete_resource("archive", false).await.unwrap();
+    engine
+        .delete_resource("archive", store::Deletion::default())
+        .await
+        .unwrap();
     let reply = stage.browser.get(local(&url)).await.expect(400);
     assert!(reply.body.contains("no longer registered"), "{reply:?}");
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use std::collections::HashSet;
-use store::Page;
+use store::{Deletion, Page};
 
 on_both!(
     a_consent_ends_everything_exchanged_under_it_on_every_instance,
@@ -168,7 +168,10 @@ async fn a_consent_ends_its_families_by_whatever_name_the_resource_went(database
 async fn nothing_of_a_deleted_resource_works_for_one_of_the_same_name(database: Database) {
     let (stage, tool, tokens) = chain(&database).await;
     let engine = &stage.server.engine;
-    engine.delete_resource("notes", true).await.unwrap();
+    engine
+        .delete_resource("notes", Deletion::FORCED)
+        .await
+        .unwrap();
     let scopes = ["notes/read", "notes/write"];
     resource(&stage.server, ("notes", RESOURCE), &scopes, &[], &[]).await;
     assert_eq!(

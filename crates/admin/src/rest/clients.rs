@@ -1,0 +1,211 @@
+//! Clients.
+
+use super::App;
+use super::input::{Body, Path, Query, nullable, present};
+use super::list::{page, read_cursor, write_cursor};
+use super::refusal::{Answer, deleted};
+use super::version::{IfMatch, versioned};
+use crate::views::{ClientView, CreatedClientView};
+use axum::extract::State;
+use axum::response::{IntoResponse, Json, Response};
+use domain::{ApplicationType, AuthMethod, ClientSource, ClientStatus, GrantType};
+use engine::Error;
+use engine::admin::{ClientChange, NewClient};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use store::{ClientFilter, Deletion};
+
+/// Which clients.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    status: Option<ClientStatus>,
+    source: Option<ClientSource>,
+    q: Option<String>,
+    limit: Option<u32>,
+    offset: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// A part of the list.
+#[derive(Serialize)]
+pub(crate) struct ClientList {
+    clients: Vec<ClientView>,
+    next_cursor: Option<String>,
+}
+
+/// A client to create.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientRequest {
+    client_id: Option<String>,
+    client_name: String,
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+    #[serde(default)]
+    grant_types: Vec<GrantType>,
+    response_types: Option<Vec<String>>,
+    token_endpoint_auth_method: Option<AuthMethod>,
+    application_type: Option<ApplicationType>,
+    #[serde(default)]
+    scope: String,
+    #[serde(default)]
+    agent: bool,
+    agent_description: Option<String>,
+}
+
+/// What to change; what is absent stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientPatch {
+    #[serde(default, alias = "name", deserialize_with = "present")]
+    client_name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    redirect_uris: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    grant_types: Option<Vec<GrantType>>,
+    #[serde(default, deserialize_with = "present")]
+    scope: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    agent: Option<bool>,
+    #[serde(default, deserialize_with = "nullable")]
+    agent_description: Option<Option<String>>,
+}
+
+/// How to delete.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HowToDelete {
+    #[serde(default)]
+    pub(super) force: bool,
+}
+
+/// A status, set.
+#[derive(Serialize)]
+pub(crate) struct StatusView {
+    status: &'static str,
+}
+
+/// `GET /admin/clients`
+pub(crate) async fn list(
+    State(app): State<App>,
+    Query(asked): Query<Filter>,
+) -> Answer<Json<ClientList>> {
+    let page = page(asked.limit, asked.offset)?;
+    let filter = ClientFilter {
+        status: asked.status,
+        source: asked.source,
+        text: asked.q.filter(|text| !text.is_empty()),
+        behind: read_cursor(asked.cursor)?,
+    };
+    let found = app.engine.clients(&filter, &page).await?;
+    Ok(Json(ClientList {
+        clients: found.rows.iter().map(ClientView::from).collect(),
+        next_cursor: found.next.as_ref().map(write_cursor),
+    }))
+}
+
+/// `POST /admin/clients`
+pub(crate) async fn create(
+    State(app): State<App>,
+    Body(new): Body<ClientRequest>,
+) -> Answer<Response> {
+    let new = NewClient {
+        client_id: new.client_id,
+        name: new.client_name,
+        redirect_uris: new.redirect_uris,
+        grant_types: new.grant_types,
+        response_types: new.response_types,
+        token_endpoint_auth_method: new.token_endpoint_auth_method,
+        application_type: new.application_type,
+        scope: new.scope,
+        agent: new.agent,
+        agent_description: new.agent_description,
+    };
+    let created = app.engine.create_client(new).await?;
+    let view = CreatedClientView::from(&created);
+    let at = created.client.updated_at;
+    Ok(versioned(StatusCode::CREATED, &view, at))
+}
+
+/// `GET /admin/clients/{id}`
+pub(crate) async fn get(State(app): State<App>, Path(id): Path<String>) -> Answer<Response> {
+    let client = app.engine.client(&id).await?;
+    let view = ClientView::from(&client);
+    Ok(versioned(StatusCode::OK, &view, client.updated_at))
+}
+
+/// `PATCH /admin/clients/{id}`
+pub(crate) async fn update(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+    Body(patch): Body<ClientPatch>,
+) -> Answer<Response> {
+    let change = ClientChange {
+        name: patch.client_name,
+        redirect_uris: patch.redirect_uris,
+        grant_types: patch.grant_types,
+        scope: patch.scope,
+        agent: patch.agent,
+        agent_description: patch.agent_description.map(Option::unwrap_or_default),
+        version,
+    };
+    let client = app.engine.update_client(&id, change).await?;
+    let view = ClientView::from(&client);
+    Ok(versioned(StatusCode::OK, &view, client.updated_at))
+}
+
+/// `DELETE /admin/clients/{id}`
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+    Query(how): Query<HowToDelete>,
+) -> Answer<StatusCode> {
+    let how = Deletion {
+        version,
+        force: how.force,
+    };
+    deleted(app.engine.delete_client(&id, how).await)
+}
+
+/// `PATCH /admin/clients/{id}/suspend`
+pub(crate) async fn suspend(state: State<App>, id: Path<String>) -> Answer<Json<StatusView>> {
+    set_status(state, id, ClientStatus::Suspended).await
+}
+
+/// `PATCH /admin/clients/{id}/reactivate`
+pub(crate) async fn reactivate(state: State<App>, id: Path<String>) -> Answer<Json<StatusView>> {
+    set_status(state, id, ClientStatus::Active).await
+}
+
+/// `PATCH /admin/clients/{id}/revoke`
+pub(crate) async fn revoke(state: State<App>, id: Path<String>) -> Answer<Json<StatusView>> {
+    set_status(state, id, ClientStatus::Revoked).await
+}
+
+async fn set_status(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    status: ClientStatus,
+) -> Answer<Json<StatusView>> {
+    let done = app.engine.set_client_status(&id, status).await;
+    done.map_err(|error| match error.code {
+        // Revocation is for good: what stands in the way is the client, not the request.
+        oauth::ErrorCode::InvalidRequest => Error::conflict(error.description),
+        _ => error,
+    })?;
+    Ok(Json(StatusView {
+        status: status.as_str(),
+    }))
+}
+
+/// `POST /admin/clients/{id}/rotate-secret`
+pub(crate) async fn rotate_secret(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    let rotated = app.engine.rotate_client_secret(&id).await?;
+    Ok(Json(CreatedClientView::from(&rotated)).into_response())
+}

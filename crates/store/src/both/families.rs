@@ -1,0 +1,48 @@
+//! Families of refresh tokens, as operators look at them.
+
+use super::Conn;
+use super::walk::Walk;
+use crate::rows::TokenFamilyRow;
+use crate::{Cursor, FamilyFilter, Page, Part, Result};
+use domain::{TokenFamily, UnixMillis};
+
+const COLUMNS: &str = "id, user_id, client_id, scope, resources, auth_time, created_at, revoked_at";
+
+/// Families that are alive, newest first.
+pub(crate) async fn list(
+    conn: &mut Conn,
+    filter: &FamilyFilter,
+    page: &Page,
+    now: UnixMillis,
+) -> Result<Part<TokenFamily>> {
+    let user = filter.user_id.as_deref().map(|id| ("user_id", id));
+    let client = filter.client_id.as_deref().map(|id| ("client_id", id));
+    let walk = Walk {
+        columns: COLUMNS,
+        table: "token_families",
+        age: None,
+        within: user.or(client),
+        also: client.filter(|_| user.is_some()),
+        alive_at: Some(now),
+        text: None,
+        behind: filter.behind.as_ref(),
+    };
+    let (rows, end): (Vec<TokenFamilyRow>, _) = walk.rows(conn, page).await?;
+    let rows: Result<_> = rows.into_iter().map(TokenFamily::try_from).collect();
+    let place = |family: &TokenFamily| Cursor {
+        at: family.created_at,
+        id: family.id.to_string(),
+    };
+    Ok(Part::of(rows?, page, place, end))
+}
+
+pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<TokenFamily>> {
+    let row: Option<TokenFamilyRow> = sqlx::query_as(
+        "SELECT id, user_id, client_id, scope, resources, auth_time, created_at, revoked_at \
+         FROM token_families WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    row.map(TokenFamily::try_from).transpose()
+}

@@ -1,0 +1,142 @@
+//! Lists by age, newest first, that cost the same however many rows there are.
+//!
+//! A list is a walk along an index. Conditions that no index serves are put to the rows of a
+//! bounded stretch of it: a walk may end with fewer rows than were asked for and say where the
+//! next has to begin.
+
+use super::{Conn, Db};
+use crate::{Cursor, Page, Result};
+use domain::UnixMillis;
+use sqlx::QueryBuilder;
+
+/// A stretch has so many rows: more would take too long to look at, fewer would find too little.
+const STRETCH: i64 = 10_000;
+
+/// Which rows of a table.
+pub(crate) struct Walk<'q> {
+    /// What is read of each.
+    pub columns: &'static str,
+    /// Where.
+    pub table: &'static str,
+    /// The column with the time that the list goes by; with `id` it has an index. Without, the
+    /// list goes by `id`, which then begins with the time.
+    pub age: Option<&'static str>,
+    /// A column and its value, with an index of their own that goes on with age and id.
+    pub within: Option<(&'static str, &'q str)>,
+    /// Another column and its value.
+    pub also: Option<(&'static str, &'q str)>,
+    /// Rows that have neither been revoked nor expired by this time.
+    pub alive_at: Option<UnixMillis>,
+    /// Text that one of the columns has to contain.
+    pub text: Option<(&'q str, &'static [&'static str])>,
+    /// Behind this place.
+    pub behind: Option<&'q Cursor>,
+}
+
+impl Walk<'_> {
+    /// The rows of a page, and one more if there is one; and where the stretch ended that was
+    /// looked at, if there is anything behind it.
+    pub async fn rows<R>(&self, conn: &mut Conn, page: &Page) -> Result<(Vec<R>, Option<Cursor>)>
+    where
+        R: for<'r> sqlx::FromRow<'r, <Db as sqlx::Database>::Row> + Send + Unpin,
+    {
+        let end = match self.is_bounded() {
+            true => self.end_of_stretch(conn).await?,
+            false => None,
+        };
+        let mut query = QueryBuilder::<Db>::new("SELECT ");
+        query.push(self.columns);
+        self.push_range(&mut query);
+        if let Some(end) = &end {
+            self.push_place(&mut query, ">=", end);
+        }
+        if let Some((column, value)) = self.also {
+            query
+                .push(format!(" AND {column} = "))
+                .push_bind(value.to_owned());
+        }
+        if let Some(time) = self.alive_at {
+            query.push(" AND revoked_at IS NULL AND expires_at > ");
+            query.push_bind(time.0);
+        }
+        if let Some((text, columns)) = self.text {
+            for (index, column) in columns.iter().enumerate() {
+                let before = if index == 0 { " AND (" } else { " OR " };
+                query.push(format!("{before}lower({column}) LIKE lower("));
+                query.push_bind(containing(text)).push(") ESCAPE '!'");
+            }
+            query.push(")");
+        }
+        self.push_order(&mut query);
+        query.push(" LIMIT ").push_bind(i64::from(page.limit) + 1);
+        query.push(" OFFSET ").push_bind(i64::from(page.offset));
+        Ok((query.build_query_as().fetch_all(conn).await?, end))
+    }
+
+    /// Whether there are conditions that no index serves.
+    fn is_bounded(&self) -> bool {
+        self.also.is_some() || self.text.is_some() || self.alive_at.is_some()
+    }
+
+    /// The last row of the stretch, unless the table ends before.
+    async fn end_of_stretch(&self, conn: &mut Conn) -> Result<Option<Cursor>> {
+        let age = self.age.unwrap_or("created_at");
+        let mut query = QueryBuilder::<Db>::new(format!("SELECT {age}, id"));
+        self.push_range(&mut query);
+        self.push_order(&mut query);
+        query.push(" LIMIT 1 OFFSET ").push_bind(STRETCH - 1);
+        let row: Option<(i64, String)> = query.build_query_as().fetch_optional(conn).await?;
+        Ok(row.map(|(at, id)| Cursor {
+            at: UnixMillis(at),
+            id,
+        }))
+    }
+
+    fn push_range(&self, query: &mut QueryBuilder<Db>) {
+        query.push(format!(" FROM {} WHERE 1 = 1", self.table));
+        if let Some((column, value)) = self.within {
+            query
+                .push(format!(" AND {column} = "))
+                .push_bind(value.to_owned());
+        }
+        if let Some(place) = self.behind {
+            self.push_place(query, "<", place);
+        }
+    }
+
+    /// The condition that a row is on this side of a place.
+    fn push_place(&self, query: &mut QueryBuilder<Db>, side: &str, place: &Cursor) {
+        match self.age {
+            Some(age) => {
+                query.push(format!(" AND ({age}, id) {side} ("));
+                query.push_bind(place.at.0).push(", ");
+                query.push_bind(place.id.clone()).push(")");
+            }
+            None => {
+                query.push(format!(" AND id {side} "));
+                query.push_bind(place.id.clone());
+            }
+        }
+    }
+
+    fn push_order(&self, query: &mut QueryBuilder<Db>) {
+        query.push(" ORDER BY ");
+        if let Some(age) = self.age {
+            query.push(format!("{age} DESC, "));
+        }
+        query.push("id DESC");
+    }
+}
+
+/// A pattern for texts that contain this one.
+pub(crate) fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
