@@ -19,18 +19,19 @@ macro_rules! read {
         let operation = Operation::begin($store.kind(), Access::Query, DbOp::$op);
         let answer = match &$store.0.backend {
             Backend::Sqlite(backend) => {
-                read!(sqlite, backend, $patience, $module::$function($($argument),*))
+                read!(sqlite, backend, operation, $patience, $module::$function($($argument),*))
             }
             Backend::Postgres(backend) => {
-                read!(postgres, backend, $patience, $module::$function($($argument),*))
+                read!(postgres, backend, operation, $patience, $module::$function($($argument),*))
             }
         };
         operation.end(&$store.0.metrics, answer)
     }};
-    ($database:ident, $backend:ident, $patience:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
+    ($database:ident, $backend:ident, $operation:ident, $patience:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
         match $backend.reader().await {
             Ok(mut conn) => {
-                let answer = $database::both::$module::$function(&mut conn $(, $argument)*);
+                let notes = $operation.notes();
+                let answer = notes.of($database::both::$module::$function(&mut conn $(, $argument)*));
                 match $database::dialect::$patience(answer).await {
                     Some(answer) => answer,
                     None => {
@@ -53,14 +54,14 @@ macro_rules! write {
         let key: String = $key.to_owned();
         let arguments = Arc::new(($($argument,)*));
         let answer = match &$store.0.backend {
-            Backend::Sqlite(backend) => backend.lane(&key).run(move |tx| {
+            Backend::Sqlite(backend) => backend.lane(&key).run(operation.notes(), move |tx| {
                 let arguments = Arc::clone(&arguments);
                 Box::pin(async move {
                     let ($($argument,)*) = &*arguments;
                     sqlite::both::$module::$function(tx $(, $argument.lend())*).await
                 })
             }).await,
-            Backend::Postgres(backend) => backend.lane(&key).run(move |tx| {
+            Backend::Postgres(backend) => backend.lane(&key).run(operation.notes(), move |tx| {
                 let arguments = Arc::clone(&arguments);
                 Box::pin(async move {
                     let ($($argument,)*) = &*arguments;
@@ -82,11 +83,17 @@ macro_rules! spend {
         let answer = match &$store.0.backend {
             Backend::Sqlite(backend) => {
                 let job = sqlite::both::lane::Job::$job;
-                backend.lane(&key).ask($request, job).await
+                backend
+                    .lane(&key)
+                    .ask(operation.notes(), $request, job)
+                    .await
             }
             Backend::Postgres(backend) => {
                 let job = postgres::both::lane::Job::$job;
-                backend.lane(&key).ask($request, job).await
+                backend
+                    .lane(&key)
+                    .ask(operation.notes(), $request, job)
+                    .await
             }
         };
         operation.end(&$store.0.metrics, answer)

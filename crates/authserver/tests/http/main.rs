@@ -9,6 +9,7 @@
 
 mod admin_listener;
 mod admin_rest;
+mod audit_actions;
 mod audit_trail;
 mod authorize;
 mod browser_session;

@@ -14,6 +14,7 @@ on_both!(
     a_request_is_one_trace_that_goes_on_from_its_caller,
     every_grant_and_page_has_its_spans,
     a_document_is_fetched_and_a_proof_checked_within_the_trace,
+    statements_of_changes_are_told_without_their_values,
     the_sample_rate_holds_for_traces_begun_here_alone,
     logs_and_metrics_go_to_the_collector_too,
     a_collector_that_is_not_there_delays_nothing_and_comes_back,
@@ -109,6 +110,9 @@ async fn a_request_is_one_trace_that_goes_on_from_its_caller(database: Database)
         attribute(&query.attributes, "db.operation.name").as_deref(),
         Some("refresh_rotate")
     );
+    let text = attribute(&query.attributes, "db.query.text").expect("the statement");
+    assert!(text.starts_with("SELECT t.digest"), "{text}");
+    assert!(text.contains("WHERE t.digest = $1"), "{text}");
     assert_eq!(query.kind(), SpanKind::Client);
     for span in &spans {
         assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
@@ -229,6 +233,35 @@ async fn a_document_is_fetched_and_a_proof_checked_within_the_trace(database: Da
     let checked = spans(&collector, TRACE, "POST /oauth/token").await;
     let proof = named(&checked, "dpop.verify");
     assert_eq!(proof.status.as_ref().map(|own| own.code), Some(2));
+}
+
+async fn statements_of_changes_are_told_without_their_values(database: Database) {
+    let app = furnish(&database);
+    let collector = Collector::start();
+    let server = traced(&database, &collector, &[]).await;
+    let mut browser = Browser::signed_in(&server).await;
+    let tokens = app.tokens(&mut browser).await;
+    let refresh = app
+        .refreshing(&tokens.refresh)
+        .header("traceparent", parent_header("01"));
+    server.send(&refresh).await.expect(200);
+    let spans = spans(&collector, TRACE, "POST /oauth/token").await;
+    let texts: Vec<_> = spans
+        .iter()
+        .filter_map(|span| attribute(&span.attributes, "db.query.text"))
+        .collect();
+    for statement in [
+        "UPDATE refresh_tokens SET spent_at = $",
+        "INSERT INTO issuances (jti, ",
+        "INSERT INTO audit_events (id, ",
+    ] {
+        let told = texts.iter().any(|text| text.contains(statement));
+        assert!(told, "{statement}: {texts:?}");
+    }
+    for text in &texts {
+        assert!(!text.contains(&app.client_id), "{text}");
+        assert!(!text.contains('\''), "{text}");
+    }
 }
 
 async fn the_sample_rate_holds_for_traces_begun_here_alone(database: Database) {

@@ -1,6 +1,7 @@
 //! Users and their browser sessions.
 
 use super::ledger::Tx;
+use super::statement;
 use super::walk::Walk;
 use super::{Conn, versions};
 use crate::rows::{SessionRow, UserRow};
@@ -22,7 +23,7 @@ fn email_taken(error: sqlx::Error) -> StoreError {
 }
 
 pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<User>> {
-    let row: Option<UserRow> = sqlx::query_as(
+    let row: Option<UserRow> = statement::query_as(
         "SELECT id, email, name, password_hash, role, status, created_at, updated_at FROM users WHERE id = $1",
     )
     .bind(id)
@@ -32,7 +33,7 @@ pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<User>> {
 }
 
 pub(crate) async fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>> {
-    let row: Option<UserRow> = sqlx::query_as(
+    let row: Option<UserRow> = statement::query_as(
         "SELECT id, email, name, password_hash, role, status, created_at, updated_at FROM users WHERE email = $1",
     )
     .bind(email)
@@ -62,7 +63,7 @@ pub(crate) async fn list(conn: &mut Conn, filter: &UserFilter, page: &Page) -> R
 }
 
 pub(crate) async fn create(tx: &mut Tx, user: &User, audit: &[AuditEvent]) -> Result<()> {
-    sqlx::query(
+    statement::query(
         "INSERT INTO users (id, email, name, password_hash, role, status, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
@@ -93,7 +94,7 @@ pub(crate) async fn update(
 ) -> Result<Updated> {
     let (id, change) = (user.id.as_str(), Change::User(user.id.to_string()));
     let updated_at = versions::next(user.updated_at, now);
-    let written = sqlx::query(
+    let written = statement::query(
         "UPDATE users SET email = $2, name = $3, password_hash = $4, role = $5, status = $6, updated_at = $7 \
          WHERE id = $1 AND updated_at = $8",
     )
@@ -166,7 +167,7 @@ pub(crate) async fn open_session(
     if let Some(old) = replaces {
         tx.run(END_SESSION, &old.to_hex()).await?;
     }
-    sqlx::query(
+    statement::query(
         "INSERT INTO sessions (token_digest, id, user_id, authenticated_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(session.token.to_hex())
@@ -185,7 +186,7 @@ pub(crate) async fn find_session(
     token: &Digest,
     now: UnixMillis,
 ) -> Result<Option<Session>> {
-    let row: Option<SessionRow> = sqlx::query_as(
+    let row: Option<SessionRow> = statement::query_as(
         "SELECT token_digest, id, user_id, authenticated_at, expires_at FROM sessions \
          WHERE token_digest = $1 AND expires_at > $2",
     )

@@ -1,6 +1,7 @@
 //! The audit trail: adding to it, reading it, and checking its chains.
 
 use super::ledger::Tx;
+use super::statement;
 use super::walk::containing;
 use super::{Conn, Db};
 use crate::rows::{AuditRow, LinkRow};
@@ -44,7 +45,10 @@ pub(crate) async fn list(
             }
         }
     }
-    let mut rows: Vec<AuditRow> = query.build_query_as().fetch_all(conn).await?;
+    let mut rows: Vec<AuditRow> = statement::built(&mut query)
+        .build_query_as()
+        .fetch_all(conn)
+        .await?;
     rows.drain(..rows.len().min(page.offset as usize));
     rows.into_iter().map(AuditRecord::try_from).collect()
 }
@@ -116,7 +120,7 @@ fn push_order(query: &mut QueryBuilder<Db>, order: AuditOrder) {
 }
 
 pub(crate) async fn verify_chain(conn: &mut Conn) -> Result<ChainReport> {
-    let mut rows = sqlx::query_as::<_, LinkRow>(
+    let mut rows = statement::query_as::<LinkRow>(
         "SELECT id, action, actor_id, user_id, client_id, resource, ip, detail, trace_id, request_id, created_at, \
          writer, seq, hash FROM audit_events ORDER BY id",
     )

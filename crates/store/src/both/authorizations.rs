@@ -2,6 +2,7 @@
 
 use super::lane::Asked;
 use super::ledger::Tx;
+use super::statement;
 use super::{Conn, consents, dialect, proofs};
 use crate::rows::{AuthorizationCodeRow, RefreshTokenStateRow, to_json};
 use crate::{Authorize, RedeemCode, Redeemed, Result, RotateRefresh, Rotated};
@@ -13,7 +14,7 @@ pub(crate) async fn authorize(tx: &mut Tx, command: &Authorize) -> Result<()> {
     for consent in &command.consents {
         consents::remember(tx, &code.user_id, &code.client_id, consent, code.created_at).await?;
     }
-    sqlx::query(
+    statement::query(
         "INSERT INTO authorization_codes (digest, client_id, user_id, redirect_uri, \
          code_challenge, scope, resources, auth_time, family_id, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
@@ -40,7 +41,7 @@ pub(crate) async fn find_code(
     conn: &mut Conn,
     digest: &Digest,
 ) -> Result<Option<(AuthorizationCode, bool)>> {
-    let row: Option<AuthorizationCodeRow> = sqlx::query_as(
+    let row: Option<AuthorizationCodeRow> = statement::query_as(
         "SELECT digest, client_id, user_id, redirect_uri, code_challenge, scope, resources, \
          auth_time, family_id, created_at, expires_at, spent_at FROM authorization_codes WHERE digest = $1",
     )
@@ -62,7 +63,7 @@ pub(crate) async fn redeem(
     let Some(now) = group.iter().map(|asked| asked.request.now.0).max() else {
         return Ok(());
     };
-    let spent: Vec<String> = sqlx::query_scalar(concat!(
+    let spent: Vec<String> = statement::query_scalar(concat!(
         "UPDATE authorization_codes SET spent_at = $2 WHERE ",
         dialect::is_listed!("digest"),
         " AND spent_at IS NULL AND expires_at > $2 RETURNING digest"
@@ -103,7 +104,7 @@ pub(crate) async fn find_refresh(
     conn: &mut Conn,
     digest: &Digest,
 ) -> Result<Option<RefreshTokenState>> {
-    let row: Option<RefreshTokenStateRow> = sqlx::query_as(
+    let row: Option<RefreshTokenStateRow> = statement::query_as(
         "SELECT t.digest, t.family_id, t.dpop_jkt, t.created_at, t.expires_at, t.spent_at, \
          f.user_id, f.client_id, f.scope, f.resources, f.auth_time, f.created_at AS founded_at, f.revoked_at \
          FROM refresh_tokens t JOIN token_families f ON f.id = t.family_id WHERE t.digest = $1",
@@ -132,7 +133,7 @@ pub(crate) async fn rotate(
     // The families' rows are taken first: a revocation either comes before and is seen here,
     // or waits, and then sees the tokens added here. A token that is no good leaves them alone.
     let digests = group.iter().map(|asked| asked.request.digest.to_hex());
-    let alive: Vec<String> = sqlx::query_scalar(concat!(
+    let alive: Vec<String> = statement::query_scalar(concat!(
         "UPDATE token_families SET expires_at = $3 WHERE revoked_at IS NULL AND id IN \
          (SELECT family_id FROM refresh_tokens WHERE ",
         dialect::is_listed!("digest"),
@@ -147,7 +148,7 @@ pub(crate) async fn rotate(
     let good = group
         .iter()
         .filter(|asked| alive.contains(asked.request.family_id.as_str()));
-    let spent: Vec<String> = sqlx::query_scalar(concat!(
+    let spent: Vec<String> = statement::query_scalar(concat!(
         "UPDATE refresh_tokens SET spent_at = $2 WHERE ",
         dialect::is_listed!("digest"),
         " AND spent_at IS NULL AND expires_at > $2 RETURNING digest"
@@ -183,7 +184,7 @@ pub(crate) async fn rotate(
 
 /// Families that can still be refreshed.
 pub(crate) async fn count_active_families(conn: &mut Conn, now: UnixMillis) -> Result<i64> {
-    Ok(sqlx::query_scalar(
+    Ok(statement::query_scalar(
         "SELECT COUNT(*) FROM token_families WHERE expires_at > $1 AND revoked_at IS NULL",
     )
     .bind(now.0)

@@ -1,6 +1,7 @@
 //! Clients.
 
 use super::ledger::Tx;
+use super::statement;
 use super::walk::Walk;
 use super::{Conn, Db, versions};
 use crate::rows::{ClientRow, to_json};
@@ -19,7 +20,7 @@ const COLUMNS: &str = "id, name, secret_hash, redirect_uris, grant_types, respon
 const SEARCHED: &[&str] = &["name", "id"];
 
 pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Client>> {
-    let row: Option<ClientRow> = sqlx::query_as(
+    let row: Option<ClientRow> = statement::query_as(
         "SELECT id, name, secret_hash, redirect_uris, grant_types, response_types, \
          token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
          agent_description, issued_at, updated_at FROM clients WHERE id = $1",
@@ -58,7 +59,7 @@ pub(crate) async fn list(
 
 pub(crate) async fn count_active(conn: &mut Conn) -> Result<i64> {
     Ok(
-        sqlx::query_scalar("SELECT COUNT(*) FROM clients WHERE status = 'active'")
+        statement::query_scalar("SELECT COUNT(*) FROM clients WHERE status = 'active'")
             .fetch_one(conn)
             .await?,
     )
@@ -69,7 +70,7 @@ fn with_fields<'q>(
     client: &'q Client,
     statement: &'static str,
 ) -> Query<'q, Db, <Db as Database>::Arguments> {
-    sqlx::query(statement)
+    statement::query(statement)
         .bind(client.id.as_str())
         .bind(&client.name)
         .bind(&client.secret_hash)
@@ -151,7 +152,7 @@ pub(crate) async fn set_status(
     now: UnixMillis,
     audit: &[AuditEvent],
 ) -> Result<Option<RevokeCount>> {
-    let changed = sqlx::query(
+    let changed = statement::query(
         "UPDATE clients SET status = $2, \
          updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END \
          WHERE id = $1 AND status <> $2 AND status <> 'revoked'",

@@ -2,6 +2,7 @@
 
 use super::ledger::Tx;
 use super::revocations::{execute, execute_all, revoke_descendants};
+use super::statement;
 use super::{Conn, dialect};
 use crate::rows::ConsentGrantRow;
 use crate::{Change, NewConsent, Page, Result, RevokeCount};
@@ -13,7 +14,7 @@ pub(crate) async fn find(
     client_id: &str,
     resource_id: &str,
 ) -> Result<Option<ConsentGrant>> {
-    let row: Option<ConsentGrantRow> = sqlx::query_as(
+    let row: Option<ConsentGrantRow> = statement::query_as(
         "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
          FROM consent_grants WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
     )
@@ -26,7 +27,7 @@ pub(crate) async fn find(
 }
 
 pub(crate) async fn find_by_id(conn: &mut Conn, id: &str) -> Result<Option<ConsentGrant>> {
-    let row: Option<ConsentGrantRow> = sqlx::query_as(
+    let row: Option<ConsentGrantRow> = statement::query_as(
         "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
          FROM consent_grants WHERE id = $1",
     )
@@ -42,7 +43,7 @@ pub(crate) async fn of_user(
     user_id: &str,
     page: &Page,
 ) -> Result<Vec<ConsentGrant>> {
-    let rows: Vec<ConsentGrantRow> = sqlx::query_as(
+    let rows: Vec<ConsentGrantRow> = statement::query_as(
         "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
          FROM consent_grants WHERE user_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3",
     )
@@ -82,7 +83,7 @@ pub(crate) async fn remember(
         consent.resource_id.as_str(),
     );
     // Takes the row first, new or not: others who widen it wait, and then start from this.
-    let (before, revoked_at): (String, Option<i64>) = sqlx::query_as(
+    let (before, revoked_at): (String, Option<i64>) = statement::query_as(
         "INSERT INTO consent_grants (id, user_id, client_id, resource_id, scopes, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $6) \
          ON CONFLICT (user_id, client_id, resource_id) DO UPDATE SET updated_at = excluded.updated_at \
@@ -100,7 +101,7 @@ pub(crate) async fn remember(
         None => ScopeSet::from_stored(&before),
         Some(_) => ScopeSet::default(),
     };
-    sqlx::query(
+    statement::query(
         "UPDATE consent_grants SET scopes = $4, revoked_at = NULL \
          WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
     )
@@ -119,7 +120,7 @@ pub(crate) async fn revoke(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<Rev
     tx.flush_tokens().await?;
     // The consent first: an exchange that rests on it either holds it, and is then seen below,
     // or waits and finds it gone.
-    let revoked: Option<(String, String, String)> = sqlx::query_as(
+    let revoked: Option<(String, String, String)> = statement::query_as(
         "UPDATE consent_grants SET revoked_at = $2, updated_at = $2 WHERE id = $1 AND revoked_at IS NULL \
          RETURNING user_id, client_id, resource_id",
     )
@@ -199,7 +200,7 @@ impl Reach {
 
     /// The keys of those rows of the client and user whose list of resources is covered.
     async fn holders(&self, tx: &mut Tx, statement: &'static str) -> Result<Vec<String>> {
-        let rows: Vec<(String, String)> = sqlx::query_as(statement)
+        let rows: Vec<(String, String)> = statement::query_as(statement)
             .bind(&self.user)
             .bind(&self.client)
             .fetch_all(&mut *tx.conn)
@@ -219,7 +220,7 @@ impl Reach {
         families: &[String],
         now: UnixMillis,
     ) -> Result<Vec<String>> {
-        let rows: Vec<TokenRow> = sqlx::query_as(
+        let rows: Vec<TokenRow> = statement::query_as(
             "SELECT jti, COALESCE(consent_resource_id, resource_id), audience, family_id FROM issuances \
              WHERE subject_user_id = $1 AND COALESCE(consent_client_id, client_id) = $2 AND expires_at > $3",
         )
@@ -245,7 +246,7 @@ impl Reach {
 /// slug, which was its audience as long as it had no URI.
 async fn names_of(conn: &mut Conn, resource_id: &str) -> Result<Vec<String>> {
     let found: Option<(String, Option<String>)> =
-        sqlx::query_as("SELECT slug, uri FROM resources WHERE id = $1")
+        statement::query_as("SELECT slug, uri FROM resources WHERE id = $1")
             .bind(resource_id)
             .fetch_optional(conn)
             .await?;
@@ -266,7 +267,7 @@ pub(crate) async fn revoke_all_for(
     resource_id: &str,
     now: UnixMillis,
 ) -> Result<RevokeCount> {
-    let standing: Vec<String> = sqlx::query_scalar(
+    let standing: Vec<String> = statement::query_scalar(
         "SELECT id FROM consent_grants WHERE resource_id = $1 AND revoked_at IS NULL",
     )
     .bind(resource_id)
@@ -283,7 +284,7 @@ pub(crate) async fn revoke_all_for(
 }
 
 async fn delete_codes(tx: &mut Tx, digests: Vec<String>) -> Result<()> {
-    sqlx::query(concat!(
+    statement::query(concat!(
         "DELETE FROM authorization_codes WHERE ",
         dialect::is_listed!("digest")
     ))

@@ -6,6 +6,7 @@
 
 use super::lane::Asked;
 use super::ledger::Tx;
+use super::statement;
 use super::{dialect, proofs};
 use crate::{Exchange, Exchanged, Result};
 use domain::ScopeSet;
@@ -56,7 +57,7 @@ pub(crate) async fn exchange(
     let consents = if needed.is_empty() {
         HashMap::new()
     } else {
-        let held: Vec<(String, String)> = sqlx::query_as(concat!(
+        let held: Vec<(String, String)> = statement::query_as(concat!(
             "SELECT id, scopes FROM consent_grants WHERE ",
             dialect::is_listed!("id"),
             dialect::and_hold!(" AND revoked_at IS NULL ORDER BY id")
@@ -94,7 +95,7 @@ async fn standing(
     statement: &'static str,
     keys: &HashSet<&str>,
 ) -> Result<HashSet<String>> {
-    let found: Vec<String> = sqlx::query_scalar(statement)
+    let found: Vec<String> = statement::query_scalar(statement)
         .bind(dialect::list(keys.iter().map(ToString::to_string)))
         .fetch_all(&mut *tx.conn)
         .await?;

@@ -1,6 +1,7 @@
 //! Families of refresh tokens, as operators look at them.
 
 use super::Conn;
+use super::statement;
 use super::walk::Walk;
 use crate::rows::TokenFamilyRow;
 use crate::{Cursor, FamilyFilter, Page, Part, Result};
@@ -37,7 +38,7 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<TokenFamily>> {
-    let row: Option<TokenFamilyRow> = sqlx::query_as(
+    let row: Option<TokenFamilyRow> = statement::query_as(
         "SELECT id, user_id, client_id, scope, resources, auth_time, created_at, revoked_at \
          FROM token_families WHERE id = $1",
     )

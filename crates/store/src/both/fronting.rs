@@ -1,13 +1,14 @@
 //! Fronting links: which resource may obtain tokens for which.
 
 use super::ledger::Tx;
+use super::statement;
 use super::{Conn, dialect};
 use crate::rows::{FrontingLinkRow, to_json};
 use crate::{Change, FrontingLinkState, Result};
 use domain::{AuditEvent, FrontingLink};
 
 pub(crate) async fn all(conn: &mut Conn) -> Result<Vec<FrontingLink>> {
-    let rows: Vec<FrontingLinkRow> = sqlx::query_as(
+    let rows: Vec<FrontingLinkRow> = statement::query_as(
         "SELECT source_id, target_id, scope_map, created_at, created_by, updated_at FROM fronting_links \
          ORDER BY source_id, target_id",
     )
@@ -35,7 +36,7 @@ pub(crate) async fn create(
         return Ok(FrontingLinkState::Cycle);
     }
     // The resources may have been deleted since they were looked up.
-    let ends: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM resources WHERE id IN ($1, $2)")
+    let ends: i64 = statement::query_scalar("SELECT COUNT(*) FROM resources WHERE id IN ($1, $2)")
         .bind(link.source_id.as_str())
         .bind(link.target_id.as_str())
         .fetch_one(&mut *tx.conn)
@@ -44,7 +45,7 @@ pub(crate) async fn create(
         return Ok(FrontingLinkState::NoResource);
     }
     if keep {
-        sqlx::query(
+        statement::query(
             "INSERT INTO fronting_links (source_id, target_id, scope_map, created_at, created_by, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $6)",
         )
@@ -64,7 +65,7 @@ pub(crate) async fn create(
 
 /// Writes the scope map of a link. Says whether the link was there.
 pub(crate) async fn update(tx: &mut Tx, link: &FrontingLink, audit: &[AuditEvent]) -> Result<bool> {
-    let found = sqlx::query(
+    let found = statement::query(
         "UPDATE fronting_links SET scope_map = $3, updated_at = $4 WHERE source_id = $1 AND target_id = $2",
     )
     .bind(link.source_id.as_str())
@@ -89,13 +90,14 @@ pub(crate) async fn delete(
     target_id: &str,
     audit: &[AuditEvent],
 ) -> Result<bool> {
-    let found = sqlx::query("DELETE FROM fronting_links WHERE source_id = $1 AND target_id = $2")
-        .bind(source_id)
-        .bind(target_id)
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected()
-        == 1;
+    let found =
+        statement::query("DELETE FROM fronting_links WHERE source_id = $1 AND target_id = $2")
+            .bind(source_id)
+            .bind(target_id)
+            .execute(&mut *tx.conn)
+            .await?
+            .rows_affected()
+            == 1;
     if found {
         tx.pending_audit(audit);
         tx.changed(Change::Resources);
@@ -107,7 +109,7 @@ pub(crate) async fn delete(
 /// ends.
 pub(crate) async fn refer_to(tx: &mut Tx, resource_id: &str) -> Result<bool> {
     dialect::hold_fronting_links(&mut tx.conn).await?;
-    let links: i64 = sqlx::query_scalar(
+    let links: i64 = statement::query_scalar(
         "SELECT COUNT(*) FROM fronting_links WHERE source_id = $1 OR target_id = $1",
     )
     .bind(resource_id)
@@ -118,7 +120,7 @@ pub(crate) async fn refer_to(tx: &mut Tx, resource_id: &str) -> Result<bool> {
 
 /// Removes the links of a resource, in either direction.
 pub(crate) async fn release(tx: &mut Tx, resource_id: &str) -> Result<()> {
-    sqlx::query("DELETE FROM fronting_links WHERE source_id = $1 OR target_id = $1")
+    statement::query("DELETE FROM fronting_links WHERE source_id = $1 OR target_id = $1")
         .bind(resource_id)
         .execute(&mut *tx.conn)
         .await?;

@@ -1,6 +1,7 @@
 //! What clients and users hold that is alive, and would end with them.
 
 use super::Conn;
+use super::statement;
 use crate::{Result, RevokeCount};
 use domain::UnixMillis;
 
@@ -24,7 +25,7 @@ pub(crate) async fn of_user(conn: &mut Conn, id: &str, now: UnixMillis) -> Resul
 
 /// How many rows a statement counts, of what `id` names, at the time `now`.
 async fn count(conn: &mut Conn, statement: &'static str, id: &str, now: UnixMillis) -> Result<u64> {
-    let rows: i64 = sqlx::query_scalar(statement)
+    let rows: i64 = statement::query_scalar(statement)
         .bind(id)
         .bind(now.0)
         .fetch_one(conn)

@@ -12,6 +12,7 @@ use super::Db;
 use super::ledger::Tx;
 use super::worker::Worker;
 use crate::cache::Caches;
+use crate::operation::Notes;
 use crate::{
     Exchange, Exchanged, Issue, Issued, RedeemCode, Redeemed, Result, RotateRefresh, Rotated,
     StoreError,
@@ -40,6 +41,17 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    /// Where the statements of its transaction are taken down.
+    pub fn notes(&self) -> &Notes {
+        match self {
+            Self::Call(call) => call.notes(),
+            Self::Issue(asked) => &asked.notes,
+            Self::Redeem(asked) => &asked.notes,
+            Self::Rotate(asked) => &asked.notes,
+            Self::Exchange(asked) => &asked.notes,
+        }
+    }
+
     /// Tells the caller how the transaction ended.
     pub fn finish(self, outcome: Result<()>) {
         match self {
@@ -54,6 +66,7 @@ impl Job {
 
 /// A job that is run by itself.
 pub(crate) trait Call: Send {
+    fn notes(&self) -> &Notes;
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<()>>;
     fn finish(self: Box<Self>, outcome: Result<()>);
 }
@@ -62,10 +75,16 @@ pub(crate) trait Call: Send {
 pub(crate) struct Asked<C, T> {
     pub request: C,
     pub answer: Option<T>,
+    notes: Notes,
     reply: oneshot::Sender<Result<T>>,
 }
 
 impl<C, T> Asked<C, T> {
+    /// Where the statements of its transaction are taken down.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
     fn finish(self, outcome: Result<()>) {
         let Self { answer, reply, .. } = self;
         let answer = outcome.and_then(|()| {
@@ -81,6 +100,10 @@ where
     F: for<'a> FnMut(&'a mut Tx) -> BoxFuture<'a, Result<T>> + Send,
     T: Send,
 {
+    fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.answer = Some((self.request)(tx).await?);
@@ -113,21 +136,28 @@ impl Lane {
     }
 
     /// Runs `body` in a transaction and returns once that is durable.
-    pub async fn run<T, F>(&self, body: F) -> Result<T>
+    pub async fn run<T, F>(&self, notes: Notes, body: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'a> FnMut(&'a mut Tx) -> BoxFuture<'a, Result<T>> + Send + 'static,
     {
-        self.ask(body, |asked| Job::Call(Box::new(asked))).await
+        self.ask(notes, body, |asked| Job::Call(Box::new(asked)))
+            .await
     }
 
     /// Has `request` done as the job that `job` makes of it, and returns once that is durable.
-    pub async fn ask<C, T>(&self, request: C, job: impl FnOnce(Asked<C, T>) -> Job) -> Result<T> {
+    pub async fn ask<C, T>(
+        &self,
+        notes: Notes,
+        request: C,
+        job: impl FnOnce(Asked<C, T>) -> Job,
+    ) -> Result<T> {
         let closed = || StoreError::Unavailable("the store is shutting down".into());
         let (reply, answer) = oneshot::channel();
         let job = job(Asked {
             request,
             answer: None,
+            notes,
             reply,
         });
         self.queue.send(job).await.map_err(|_| closed())?;

@@ -1,5 +1,6 @@
 //! Rows that are only ever added, gathered while jobs run and inserted many at a time.
 
+use super::statement;
 use super::{Conn, Db};
 use crate::chain::{Chain, Link};
 use crate::rows::to_json;
@@ -70,7 +71,7 @@ impl Tx {
 
     /// Runs a statement about what `key` names. Returns how many rows it met.
     pub async fn run(&mut self, statement: &'static str, key: &str) -> Result<u64> {
-        let query = sqlx::query(statement).bind(key);
+        let query = statement::query(statement).bind(key);
         Ok(query.execute(&mut *self.conn).await?.rows_affected())
     }
 
@@ -87,7 +88,10 @@ impl Tx {
         for part in issuances.chunks(LARGEST_INSERT) {
             let mut insert = QueryBuilder::new("");
             insert_issuances(&mut insert, part.iter());
-            insert.build().execute(&mut *self.conn).await?;
+            statement::built(&mut insert)
+                .build()
+                .execute(&mut *self.conn)
+                .await?;
         }
         families.clear();
         refresh_tokens.clear();
@@ -112,7 +116,10 @@ impl Tx {
         for part in links.chunks(LARGEST_INSERT) {
             let mut insert = QueryBuilder::new("");
             insert_audit(&mut insert, part);
-            insert.build().execute(&mut *self.conn).await?;
+            statement::built(&mut insert)
+                .build()
+                .execute(&mut *self.conn)
+                .await?;
         }
         Ok(())
     }
@@ -135,7 +142,10 @@ async fn insert_families(conn: &mut Conn, rows: &[(TokenFamily, UnixMillis)]) ->
                 .push_bind(expires_at.0)
                 .push_bind(family.revoked_at.map(|at| at.0));
         });
-        insert.build().execute(&mut *conn).await?;
+        statement::built(&mut insert)
+            .build()
+            .execute(&mut *conn)
+            .await?;
     }
     Ok(())
 }
@@ -153,7 +163,10 @@ async fn insert_refresh_tokens(conn: &mut Conn, rows: &[RefreshToken]) -> Result
                 .push_bind(token.expires_at.0)
                 .push_bind(token.spent_at.map(|at| at.0));
         });
-        insert.build().execute(&mut *conn).await?;
+        statement::built(&mut insert)
+            .build()
+            .execute(&mut *conn)
+            .await?;
     }
     Ok(())
 }

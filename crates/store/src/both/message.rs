@@ -36,6 +36,11 @@ impl Message {
         self.inserts += 1;
     }
 
+    /// Its statements, without their values.
+    pub fn text(&self) -> String {
+        self.query.sql().as_str().to_owned()
+    }
+
     /// Has the message carried out, and returns once that is durable.
     pub async fn send(mut self, conn: &mut Conn) -> Result<(), Failure> {
         self.query.push(dialect::END_INSERTS);

@@ -21,6 +21,7 @@ pub(crate) mod proofs;
 pub(crate) mod records;
 pub(crate) mod resources;
 pub(crate) mod revocations;
+pub(crate) mod statement;
 pub(crate) mod versions;
 pub(crate) mod walk;
 pub(crate) mod worker;

@@ -2,6 +2,7 @@
 
 use super::lane::Asked;
 use super::ledger::Tx;
+use super::statement;
 use super::{Db, dialect};
 use crate::{ProofUse, Result};
 use domain::Digest;
@@ -42,7 +43,10 @@ pub(crate) async fn use_all<'g, C, T: Copy>(
         let mut query = QueryBuilder::new("");
         insert(&mut query, &uses);
         query.push(" ON CONFLICT (proof) DO NOTHING RETURNING proof");
-        let used: Vec<String> = query.build_query_scalar().fetch_all(&mut *tx.conn).await?;
+        let used: Vec<String> = statement::built(&mut query)
+            .build_query_scalar()
+            .fetch_all(&mut *tx.conn)
+            .await?;
         fresh.extend(used.iter().filter_map(|proof| Digest::from_hex(proof)));
     }
     let mut those = Vec::with_capacity(group.len());

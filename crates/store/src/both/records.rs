@@ -1,6 +1,7 @@
 //! Issuances and settings: what is read back of the permanent record.
 
 use super::ledger::Tx;
+use super::statement;
 use super::{Conn, Db};
 use crate::rows::IssuanceRow;
 use crate::{Change, IssuanceFilter, Page, Result};
@@ -8,7 +9,7 @@ use domain::{AuditEvent, Issuance, UnixMillis};
 use sqlx::QueryBuilder;
 
 pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<Issuance>> {
-    let row: Option<IssuanceRow> = sqlx::query_as(
+    let row: Option<IssuanceRow> = statement::query_as(
         "SELECT jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
          consent_client_id, consent_resource_id, obtained_by, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
          FROM issuances WHERE jti = $1",
@@ -44,13 +45,16 @@ pub(crate) async fn list_issuances(
         .push(" ORDER BY jti DESC LIMIT ")
         .push_bind(i64::from(page.limit));
     query.push(" OFFSET ").push_bind(i64::from(page.offset));
-    let rows: Vec<IssuanceRow> = query.build_query_as().fetch_all(conn).await?;
+    let rows: Vec<IssuanceRow> = statement::built(&mut query)
+        .build_query_as()
+        .fetch_all(conn)
+        .await?;
     rows.into_iter().map(Issuance::try_from).collect()
 }
 
 pub(crate) async fn find_setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {
     Ok(
-        sqlx::query_scalar("SELECT value FROM settings WHERE name = $1")
+        statement::query_scalar("SELECT value FROM settings WHERE name = $1")
             .bind(name)
             .fetch_optional(conn)
             .await?,
@@ -64,7 +68,7 @@ pub(crate) async fn put_setting(
     now: UnixMillis,
     audit: &[AuditEvent],
 ) -> Result<()> {
-    sqlx::query(
+    statement::query(
         "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) \
          ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
     )
@@ -79,6 +83,6 @@ pub(crate) async fn put_setting(
 }
 
 pub(crate) async fn ping(conn: &mut Conn) -> Result<()> {
-    sqlx::query("SELECT 1").execute(conn).await?;
+    statement::query("SELECT 1").execute(conn).await?;
     Ok(())
 }

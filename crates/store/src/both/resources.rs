@@ -1,6 +1,7 @@
 //! Resources.
 
 use super::ledger::Tx;
+use super::statement;
 use super::{Conn, consents, fronting, versions};
 use crate::rows::{ResourceRow, to_json};
 use crate::{Change, Deleted, Deletion, Result, RevokeCount, StoreError, Updated};
@@ -15,7 +16,7 @@ fn taken(error: sqlx::Error) -> StoreError {
 
 /// All resources, by slug, and the links between them.
 pub(crate) async fn all(conn: &mut Conn) -> Result<(Vec<Resource>, Vec<FrontingLink>)> {
-    let rows: Vec<ResourceRow> = sqlx::query_as(
+    let rows: Vec<ResourceRow> = statement::query_as(
         "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at FROM resources \
          ORDER BY slug",
     )
@@ -27,7 +28,7 @@ pub(crate) async fn all(conn: &mut Conn) -> Result<(Vec<Resource>, Vec<FrontingL
 
 /// The resource with this id, or else with this slug.
 pub(crate) async fn find(conn: &mut Conn, reference: &str) -> Result<Option<Resource>> {
-    let row: Option<ResourceRow> = sqlx::query_as(
+    let row: Option<ResourceRow> = statement::query_as(
         "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at FROM resources \
          WHERE id = $1 OR slug = $1 ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1",
     )
@@ -38,7 +39,7 @@ pub(crate) async fn find(conn: &mut Conn, reference: &str) -> Result<Option<Reso
 }
 
 pub(crate) async fn create(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent]) -> Result<()> {
-    sqlx::query(
+    statement::query(
         "INSERT INTO resources (id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
@@ -67,7 +68,7 @@ pub(crate) async fn update(
     audit: &[AuditEvent],
 ) -> Result<Updated> {
     let updated_at = versions::next(resource.updated_at, now);
-    let written = sqlx::query(
+    let written = statement::query(
         "UPDATE resources SET slug = $2, uri = $3, backend_kind = $4, display_name = $5, scopes = $6, policy = $7, \
          updated_at = $8 WHERE id = $1 AND updated_at = $9",
     )

@@ -1,6 +1,7 @@
 //! What ends tokens, and what is removed once it has ended.
 
 use super::ledger::Tx;
+use super::statement;
 use super::{Db, dialect};
 use crate::{Change, PurgeTarget, Result, Revoke, RevokeCount};
 use domain::{AuditEvent, UnixMillis};
@@ -40,7 +41,7 @@ pub(super) async fn execute<'q, K>(
 where
     K: sqlx::Encode<'q, Db> + sqlx::Type<Db> + Send + 'q,
 {
-    Ok(sqlx::query(statement)
+    Ok(statement::query(statement)
         .bind(key)
         .bind(now.0)
         .execute(&mut *tx.conn)
@@ -255,7 +256,7 @@ async fn delete_step(
     statement: &'static str,
     before: UnixMillis,
 ) -> Result<(u64, bool)> {
-    let removed = sqlx::query(statement)
+    let removed = statement::query(statement)
         .bind(before.0)
         .bind(PURGE_STEP)
         .execute(&mut *tx.conn)

@@ -3,6 +3,7 @@
 //! came first has done.
 
 use super::ledger::Tx;
+use super::statement;
 use crate::{Change, Deleted, Result, Updated};
 use domain::UnixMillis;
 
@@ -24,7 +25,7 @@ pub(crate) async fn missed(
 ) -> Result<Updated> {
     // The caller may have read from a cache that has not heard of the change yet; now it has.
     tx.changed(row);
-    let found = sqlx::query(there)
+    let found = statement::query(there)
         .bind(id)
         .fetch_optional(&mut *tx.conn)
         .await?;
@@ -45,7 +46,7 @@ pub(crate) async fn take(
     version: Option<UnixMillis>,
     row: Change,
 ) -> Result<Option<Deleted>> {
-    let taken = sqlx::query(statement)
+    let taken = statement::query(statement)
         .bind(id)
         .bind(version.map_or(ANY, |version| version.0))
         .execute(&mut *tx.conn)

@@ -4,6 +4,7 @@
 //! bounded stretch of it: a walk may end with fewer rows than were asked for and say where the
 //! next has to begin.
 
+use super::statement;
 use super::{Conn, Db};
 use crate::{Cursor, Page, Result};
 use domain::UnixMillis;
@@ -70,7 +71,13 @@ impl Walk<'_> {
         self.push_order(&mut query);
         query.push(" LIMIT ").push_bind(i64::from(page.limit) + 1);
         query.push(" OFFSET ").push_bind(i64::from(page.offset));
-        Ok((query.build_query_as().fetch_all(conn).await?, end))
+        Ok((
+            statement::built(&mut query)
+                .build_query_as()
+                .fetch_all(conn)
+                .await?,
+            end,
+        ))
     }
 
     /// Whether there are conditions that no index serves.
@@ -85,7 +92,10 @@ impl Walk<'_> {
         self.push_range(&mut query);
         self.push_order(&mut query);
         query.push(" LIMIT 1 OFFSET ").push_bind(STRETCH - 1);
-        let row: Option<(i64, String)> = query.build_query_as().fetch_optional(conn).await?;
+        let row: Option<(i64, String)> = statement::built(&mut query)
+            .build_query_as()
+            .fetch_optional(conn)
+            .await?;
         Ok(row.map(|(at, id)| Cursor {
             at: UnixMillis(at),
             id,

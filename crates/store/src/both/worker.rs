@@ -10,6 +10,7 @@ use super::ledger::{Pending, Tx};
 use super::{Db, authorizations, dialect, exchanges, issue};
 use crate::cache::Caches;
 use crate::chain::Chain;
+use crate::operation::noting;
 use crate::{Change, Issued, Result, StoreError};
 use domain::{Clock, Rng};
 use sqlx::Pool;
@@ -136,6 +137,9 @@ impl Worker {
         let mut tx = self.connection().await.ok()?;
         let mut chain = self.chain.clone();
         let message = issue::message(&issues, &mut chain, &*self.clock, &*self.rng);
+        for asked in issues.iter().filter(|asked| asked.notes().are_wanted()) {
+            asked.notes().take_down(&message.text());
+        }
         let (error, answered) = match dialect::in_time(message.send(&mut tx.conn)).await {
             Some(Ok(())) => {
                 self.chain = chain;
@@ -208,6 +212,7 @@ impl Worker {
         tx.pending.clear();
         let mut chain = self.chain.clone();
         let mut stage = Stage::Begin;
+        let group_is_noted = group.iter().any(|job| job.notes().are_wanted());
         let work = async {
             self.patiently(&mut tx, dialect::BEGIN).await?;
             stage = Stage::Work;
@@ -217,7 +222,17 @@ impl Worker {
             stage = Stage::Commit;
             self.patiently(&mut tx, "COMMIT").await
         };
-        let (error, answered) = match dialect::in_time(work).await {
+        let outcome = match group_is_noted {
+            true => {
+                let (outcome, made) = noting(dialect::in_time(work)).await;
+                for job in group.iter() {
+                    job.notes().take_down(&made);
+                }
+                outcome
+            }
+            false => dialect::in_time(work).await,
+        };
+        let (error, answered) = match outcome {
             Some(Ok(())) => {
                 self.chain = chain;
                 for change in tx.pending.changes.drain(..) {

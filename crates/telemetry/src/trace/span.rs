@@ -80,6 +80,12 @@ impl Span {
         }
     }
 
+    /// Whether there is anything to add to: the present request is recorded.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Says that the work failed.
     pub fn fail(&mut self, what: impl Display) {
         if let Some(open) = &mut self.0 {

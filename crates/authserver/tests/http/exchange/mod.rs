@@ -16,20 +16,20 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// The type of every token here (RFC 8693 §3).
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// The resource `archive`, with the scopes notes/read and notes/purge.
-const ARCHIVE: &str = "https://archive.example/mcp";
+pub(crate) const ARCHIVE: &str = "https://archive.example/mcp";
 
 /// A server; an app with a token of the user for notes, and a browser to sign in with; an agent
 /// that may exchange tokens.
-struct Stage {
-    server: Server,
-    browser: Browser,
-    app: App,
-    agent: App,
+pub(crate) struct Stage {
+    pub server: Server,
+    pub browser: Browser,
+    pub app: App,
+    pub agent: App,
     tokens: Tokens,
 }
 
 impl Stage {
-    async fn set(database: &Database) -> Self {
+    pub async fn set(database: &Database) -> Self {
         Self::with(database, &[]).await
     }
 
@@ -50,7 +50,7 @@ impl Stage {
     }
 
     /// Adds the archive; these may exchange for it, and these run it.
-    async fn archive(&self, allowed: &[&App], runtime: &[&App]) {
+    pub async fn archive(&self, allowed: &[&App], runtime: &[&App]) {
         let scopes = ["notes/read", "notes/purge"];
         resource(
             &self.server,
@@ -63,7 +63,7 @@ impl Stage {
     }
 
     /// Lets the user agree that the app may use the archive.
-    async fn agree(&mut self, scope: &str) {
+    pub async fn agree(&mut self, scope: &str) {
         let request = |request: crate::harness::Authorize| {
             request.with("resource", ARCHIVE).with("scope", scope)
         };
@@ -71,7 +71,7 @@ impl Stage {
     }
 
     /// The agent exchanges the app's token for one of the archive.
-    async fn delegate(&self) -> Reply {
+    pub async fn delegate(&self) -> Reply {
         exchange(
             &self.server,
             &self.agent,
@@ -83,7 +83,7 @@ impl Stage {
 }
 
 /// A client with a secret that may do everything.
-async fn machine(server: &Server, name: &str, agent: bool) -> App {
+pub(crate) async fn machine(server: &Server, name: &str, agent: bool) -> App {
     let client = NewClient {
         name: name.into(),
         redirect_uris: vec![crate::harness::REDIRECT.into()],
@@ -134,7 +134,7 @@ async fn resource(
 }
 
 /// `caller` exchanges `subject`, with these parameters besides.
-async fn exchange(
+pub(crate) async fn exchange(
     server: &Server,
     caller: &App,
     subject: &str,
