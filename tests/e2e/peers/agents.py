@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,16 @@ class Agent:
 class AgentServer:
     """The running process; with a next one, it hands its callers' requests on."""
 
-    def __init__(self, agent: Agent, scope: str, output: Path, next_resource: str = "") -> None:
-        env: Mapping[str, str] = {
+    def __init__(
+        self,
+        agent: Agent,
+        scope: str,
+        output: Path,
+        next_resource: str = "",
+        launcher: Sequence[str | Path] = (sys.executable,),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        whole: Mapping[str, str] = {
             "AUTHPLANE_ISSUER": agent.client.server.issuer,
             "AUTHPLANE_CLIENT_ID": agent.client.client_id,
             "AUTHPLANE_CLIENT_SECRET": agent.client.client_secret,
@@ -47,9 +55,10 @@ class AgentServer:
             "MCP_SCOPES": scope,
             "NEXT_RESOURCE": next_resource,
             "PYTHONUNBUFFERED": "1",
+            **(env or {}),
         }
         self.resource = agent.resource
-        self.process = Process([sys.executable, PROGRAM], output / f"{agent.slug}.log", env)
+        self.process = Process([*launcher, PROGRAM], output / f"{agent.slug}.log", whole)
 
     def wait_ready(self) -> None:
         self.process.wait_ready(answers(self.resource, 401, "POST"), timeout=40)

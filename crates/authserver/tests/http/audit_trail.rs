@@ -13,6 +13,7 @@ on_both!(
     what_cannot_be_read_is_named,
     pages_follow_each_other,
     an_export_has_every_event_once,
+    an_export_is_whole_while_others_write,
     a_tail_shows_what_any_instance_records,
     a_tail_ends_with_its_server,
     a_chain_that_was_touched_is_named,
@@ -188,6 +189,34 @@ async fn an_export_has_every_event_once(database: Database) {
     let none = export("text/csv", "?kind=user_logout").await;
     assert!(none.starts_with("id,action,actor_id,"), "{none}");
     assert_eq!(none.lines().count(), 1);
+}
+
+async fn an_export_is_whole_while_others_write(database: Database) {
+    let server = Server::start(&database).await;
+    let there: Vec<_> = (0..3000).map(login).collect();
+    for part in there.chunks(500) {
+        record(&server, part.to_vec()).await;
+    }
+    let request = ask("?kind=user_login").header("accept", "application/x-ndjson");
+    let mut stream = Stream::open(server.admin, &request).await;
+    stream.until("user-2999").await;
+    for number in 3000..3100 {
+        record(&server, vec![login(number)]).await;
+    }
+    let body = stream.body().await;
+    let mut actors: Vec<_> = body
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .map(|event| event["actor_id"].as_str().expect("an actor").to_owned())
+        .filter(|actor| actor.strip_prefix("user-").is_some_and(|own| own.len() < 5))
+        .collect();
+    let found = actors.len();
+    actors.sort();
+    actors.dedup();
+    assert_eq!(actors.len(), found, "none twice");
+    for event in &there {
+        assert!(actors.contains(&event.actor_id), "{}", event.actor_id);
+    }
 }
 
 async fn a_tail_shows_what_any_instance_records(database: Database) {
