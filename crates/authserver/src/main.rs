@@ -3,6 +3,7 @@
 //! This crate is the wiring: command line, configuration, and the order in which the parts
 //! are put together. What they do is in the crates of the workspace.
 
+mod admin_key;
 mod audit;
 mod command;
 mod configuration;

@@ -3,7 +3,7 @@
 //! Everything it makes is under `./data`. Run again, it finds what it made before.
 
 use crate::failure::{Failure, Result};
-use crate::{serve, wiring};
+use crate::{admin_key, serve, wiring};
 use config::{ExposeSecret as _, Loaded};
 use domain::{BackendKind, CatalogScope, OpaqueToken, Policy, SystemRng, UserRole};
 use engine::Engine;
@@ -40,7 +40,7 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
         demo_resource(&engine).await?;
         password
     };
-    let (key, _) = serve::admin_key(&config)?;
+    let key = admin_key::current(&config)?;
     let issuer = config.server.issuer.as_str().to_owned();
     let admin = config.admin.address.port;
     serve::serve(loaded, file, move || {

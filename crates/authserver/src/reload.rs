@@ -1,8 +1,10 @@
-//! SIGHUP: keys, certificate and log level are read again, without touching a request. What cannot
+//! SIGHUP: keys, certificate, log level and admin keys are read again, without touching a request. What cannot
 //! be read is reported, and what was in use stays in use.
 
 use crate::failure::{Failure, Result};
-use crate::{configuration, wiring};
+use crate::{admin_key, configuration, wiring};
+use ::config::Config;
+use admin::rest::AdminKeys;
 use engine::Engine;
 use std::path::{Path, PathBuf};
 use telemetry::LogHandle;
@@ -12,29 +14,57 @@ use web::serve::Certificate;
 /// What the audit record says of something that could not be read.
 const UNREADABLE: &str = "unreadable";
 
-/// Reloads at each SIGHUP, for ever.
+/// What is read again besides the signing keys, as far as it is there.
+pub(crate) struct Reloaded {
+    /// Of the public listener.
+    pub certificate: Option<Certificate>,
+    /// Whose level is set.
+    pub log: Option<LogHandle>,
+    /// Of the admin listener.
+    pub admin: Option<AdminKeys>,
+}
+
+/// Reloads at each SIGHUP, for ever. `file` is the configuration.
 ///
 /// # Errors
 /// When the signal cannot be listened for.
 pub(crate) fn on_hangup(
     engine: Engine,
-    certificate: Option<Certificate>,
+    what: Reloaded,
     file: Option<PathBuf>,
-    log: Option<LogHandle>,
 ) -> Result<impl Future<Output = ()> + use<>> {
     let mut hangup = signal(SignalKind::hangup()).map_err(Failure::new)?;
     Ok(async move {
         while hangup.recv().await.is_some() {
             tracing::info!("reloading after SIGHUP");
             let mut found = vec![("keys", keys(&engine).await)];
-            found.extend(certificate.iter().map(|own| ("certificate", reloaded(own))));
             found.extend(
-                log.iter()
-                    .map(|log| ("log_level", log_level(log, file.as_deref()))),
+                what.certificate
+                    .iter()
+                    .map(|own| ("certificate", reloaded(own))),
+            );
+            let config = configuration(file.as_deref());
+            found.extend(
+                what.log
+                    .iter()
+                    .map(|log| ("log_level", log_level(log, config.as_ref()))),
+            );
+            found.extend(
+                what.admin
+                    .iter()
+                    .map(|keys| ("admin_key", admin_keys(keys, config.as_ref()))),
             );
             engine.record_reload(&found).await;
         }
     })
+}
+
+fn configuration(file: Option<&Path>) -> Option<Config> {
+    let loaded = configuration::load(file);
+    let told = |failure: &Failure| {
+        tracing::error!(%failure, "the configuration is not usable; log level and admin keys stay");
+    };
+    loaded.inspect_err(told).ok().map(|loaded| loaded.config)
 }
 
 async fn keys(engine: &Engine) -> &'static str {
@@ -64,16 +94,30 @@ fn reloaded(certificate: &Certificate) -> &'static str {
     }
 }
 
-fn log_level(log: &LogHandle, file: Option<&Path>) -> &'static str {
-    match configuration::load(file) {
-        Ok(loaded) => {
-            let level = loaded.config.observability.logging.level;
-            log.set_level(wiring::level(level));
-            tracing::info!(log_level = level.as_str(), "log level set");
-            level.as_str()
-        }
+fn log_level(log: &LogHandle, config: Option<&Config>) -> &'static str {
+    let Some(config) = config else {
+        return UNREADABLE;
+    };
+    let level = config.observability.logging.level;
+    log.set_level(wiring::level(level));
+    tracing::info!(log_level = level.as_str(), "log level set");
+    level.as_str()
+}
+
+fn admin_keys(keys: &AdminKeys, config: Option<&Config>) -> &'static str {
+    let Some(config) = config else {
+        return UNREADABLE;
+    };
+    match admin_key::current(config) {
+        Ok(key) => match keys.replace(&key, config.admin.api_key_previous.as_ref()) {
+            true => {
+                tracing::info!("admin keys replaced");
+                "changed"
+            }
+            false => "unchanged",
+        },
         Err(failure) => {
-            tracing::error!(%failure, "the configuration is not usable; the log level stays");
+            tracing::error!(%failure, "the admin key could not be read again; the old one stays in use");
             UNREADABLE
         }
     }

@@ -1,12 +1,12 @@
 //! `authserver serve`: from configuration to two listeners, and back to nothing.
 
 use crate::failure::{Failure, Result};
-use crate::reload;
 use crate::wiring::{self, Console};
-use config::{Config, ExposeSecret as _, Loaded, Secret};
+use crate::{admin_key, reload};
+use admin::rest::AdminKeys;
+use config::{Config, Loaded};
 use domain::{Rng, SystemRng};
 use engine::Engine;
-use keys::secrets;
 use std::path::Path;
 use std::sync::Arc;
 use telemetry::trace::Tracer;
@@ -14,9 +14,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use web::serve::{Listener, ServeOptions, TlsFiles};
 use web::shell::ShellState;
-
-/// The name of the file that holds the admin key made up on localhost.
-const ADMIN_KEY: &str = "admin-api.key";
 
 /// Runs the server until it is told to stop. `ready` is called once it can be reached.
 ///
@@ -31,16 +28,12 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
     // Before anything is opened: a second server on the same ports fails here.
     let public = bind(&config.server.address, tls_files(&config).as_ref())?;
     let admin = match config.admin.enabled {
-        true => Some((bind(&config.admin.address, None)?, admin_key(&config)?)),
+        true => Some((
+            bind(&config.admin.address, None)?,
+            admin_key::keys(&config)?,
+        )),
         false => None,
     };
-    let admin = admin.map(|(listener, (key, just_made))| {
-        if just_made {
-            // Said once, on the terminal of whoever started the server; never in the log.
-            eprintln!("admin API key for this machine: {}", key.expose_secret());
-        }
-        (listener, key)
-    });
     let stop = Stop::new()?;
     let engine = wiring::open_engine(config, console.metrics.clone()).await?;
     engine
@@ -51,9 +44,12 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
     let maintenance = tokio::spawn(engine.clone().maintain());
     let hangup = tokio::spawn(reload::on_hangup(
         engine.clone(),
-        public.certificate().cloned(),
+        reload::Reloaded {
+            certificate: public.certificate().cloned(),
+            log: console.log,
+            admin: admin.as_ref().map(|(_, keys)| keys.clone()),
+        },
         file.map(Path::to_owned),
-        console.log,
     )?);
     let listeners = run(&engine, public, admin, console.tracer, &stop);
     tracing::info!(
@@ -79,7 +75,7 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
 async fn run(
     engine: &Engine,
     public: Listener,
-    admin: Option<(Listener, Secret)>,
+    admin: Option<(Listener, AdminKeys)>,
     tracer: Option<Tracer>,
     stop: &Stop,
 ) {
@@ -94,13 +90,15 @@ async fn run(
     let service = web::shell::wrap(web::routes::router(engine.clone()), shell);
     let public = web::serve::serve(public, service, options(config), stop.wait());
     let admin = async {
-        let Some((listener, key)) = admin else { return };
+        let Some((listener, keys)) = admin else {
+            return;
+        };
         let shell = ShellState {
             tracer,
             ..ShellState::admin(config, engine.metrics().clone(), Arc::clone(&rng))
         };
         let service = web::shell::wrap(
-            admin::rest::router(engine.clone(), key, stop.0.clone()),
+            admin::rest::router(engine.clone(), keys, stop.0.clone()),
             shell,
         );
         web::serve::serve(listener, service, options(config), stop.wait()).await;
@@ -128,22 +126,6 @@ fn tls_files(config: &Config) -> Option<TlsFiles> {
         tls.cert_file.as_ref()?,
         tls.key_file.as_ref()?,
     ))
-}
-
-/// The configured admin key; on localhost, where none is required, one that is kept beside
-/// the signing keys, and whether it was made just now.
-pub(crate) fn admin_key(config: &Config) -> Result<(Secret, bool)> {
-    if let Some(key) = &config.admin.api_key {
-        return Ok((key.clone(), false));
-    }
-    let path = config.signing.key_path.join(ADMIN_KEY);
-    let known = path.exists();
-    secrets::load_or_create(&config.signing.key_path, ADMIN_KEY, &SystemRng)
-        .map_err(Failure::new)?;
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-    let key = Secret::from(text.trim());
-    Ok((key, !known))
 }
 
 /// Told by SIGTERM or SIGINT.

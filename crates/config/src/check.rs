@@ -31,6 +31,7 @@ pub(crate) fn check(config: &Config, source: &Source<'_>) -> Vec<Problem> {
     rules.server();
     rules.storage();
     rules.collectors();
+    rules.admin();
     rules.dcr();
     rules.cookies();
     rules.resources();
@@ -187,6 +188,15 @@ impl Rules<'_> {
         );
     }
 
+    fn admin(&mut self) {
+        let admin = &self.config.admin;
+        self.demand(
+            admin.api_key.is_none() || admin.api_key_file.is_none(),
+            &["admin.api_key_file", "admin.api_key"],
+            "and admin.api_key are both set; allowed: one of the two",
+        );
+    }
+
     fn dcr(&mut self) {
         let dcr = &self.config.dcr;
         self.demand(
@@ -280,7 +290,9 @@ impl Rules<'_> {
              such as the output of `openssl rand -base64 48`",
         );
         self.demand(
-            config.admin.api_key.is_some() || !config.admin.enabled,
+            config.admin.api_key.is_some()
+                || config.admin.api_key_file.is_some()
+                || !config.admin.enabled,
             &["admin.api_key", "admin.enabled", issuer],
             "is missing; required off localhost (AUTHPLANE_ADMIN_API_KEY); allowed: at least 16 \
              characters, such as the output of `openssl rand -hex 32`",

@@ -34,11 +34,11 @@ pub use problem::{Problem, Problems};
 pub use reference::reference;
 pub use schema::{Allowed, Key, Kind, SectionSpec};
 pub use section::{
-    Admin, Agents, BackendKind, Cimd, ClientCredentials, Config, ConnectPolicy, Dcr, DcrMode, Dpop,
-    ExchangePolicy, KeyStore, LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider,
-    OAuth, Observability, Policy, Postgres, RateLimit, ResourceSeed, RuntimePolicy, SameSite,
-    ScopeSeed, Server, Session, Signing, Sqlite, Storage, StorageDriver, Tls, TokenExchange,
-    Tracing,
+    ADMIN_KEY_FORM, Admin, Agents, BackendKind, Cimd, ClientCredentials, Config, ConnectPolicy,
+    Dcr, DcrMode, Dpop, ExchangePolicy, KeyStore, LogFormat, LogLevel, LogOutputs, Logging,
+    Metrics, MetricsProvider, OAuth, Observability, Policy, Postgres, RateLimit, ResourceSeed,
+    RuntimePolicy, SameSite, ScopeSeed, Server, Session, Signing, Sqlite, Storage, StorageDriver,
+    Tls, TokenExchange, Tracing, is_admin_key,
 };
 pub use show::Format;
 pub use value::{

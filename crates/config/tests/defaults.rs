@@ -14,7 +14,7 @@ fn keys() -> Vec<&'static Key> {
 }
 
 /// The specification's table: key, default as shown, variable.
-const TABLE: [(&str, &str, &str); 63] = [
+const TABLE: [(&str, &str, &str); 65] = [
     (
         "client_secret_pepper",
         "-",
@@ -181,6 +181,12 @@ const TABLE: [(&str, &str, &str); 63] = [
     ("admin.enabled", "true", "AUTHPLANE_ADMIN_ENABLED"),
     ("admin.address", ":9001", "AUTHPLANE_ADMIN_ADDRESS"),
     ("admin.api_key", "-", "AUTHPLANE_ADMIN_API_KEY"),
+    ("admin.api_key_file", "-", "AUTHPLANE_ADMIN_API_KEY_FILE"),
+    (
+        "admin.api_key_previous",
+        "-",
+        "AUTHPLANE_ADMIN_API_KEY_PREVIOUS",
+    ),
     (
         "oauth.require_scope",
         "true",

@@ -78,6 +78,13 @@ fn off_localhost_everything_that_lacks_is_told_at_once() {
 }
 
 #[test]
+fn the_admin_key_is_given_or_in_a_file_not_both() {
+    let both = public(("AUTHPLANE_ADMIN_API_KEY_FILE", "/run/secrets/admin"));
+    let problems = both.expect_err("refused").to_string();
+    assert!(problems.contains("admin.api_key_file"), "{problems}");
+}
+
+#[test]
 fn without_the_admin_listener_no_key_is_needed() {
     let told = keys(load(&[
         ("AUTHPLANE_SERVER_ISSUER", "https://auth.example.com"),
@@ -228,6 +235,11 @@ fn values_that_do_not_fit_are_refused_anywhere() {
             "AUTHPLANE_ADMIN_API_KEY",
             "8f1d0c7b e2a94356",
             "admin.api_key",
+        ),
+        (
+            "AUTHPLANE_ADMIN_API_KEY_PREVIOUS",
+            "changeme-changeme",
+            "admin.api_key_previous",
         ),
         (
             "AUTHPLANE_RATE_LIMIT_RPS",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,11 +15,21 @@ from pathlib import Path
 import httpx
 
 
+GIVEN: set[int] = set()
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nothing listens on: each once, and none that a connection could get before
+    the server that it is for has taken it."""
+    while True:
+        port = random.randint(10_000, 32_000)
+        if port in GIVEN:
+            continue
+        GIVEN.add(port)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(url: str, status: int, method: str = "GET") -> Callable[[], bool]:

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::refusal::refuse;
+use arc_swap::ArcSwap;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -13,6 +14,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use oauth::ErrorCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use telemetry::metrics::DenyReason;
 use web::shell::{AddressLimiter, Exchange};
@@ -22,18 +24,54 @@ const PATIENCE: (u32, u32) = (1, 5);
 /// How long an address that has used up our patience waits for each refusal.
 const PENALTY: Duration = Duration::from_secs(1);
 
-/// The configured key, ready to compare with.
-pub(crate) struct AdminKey {
-    digest: Digest,
+/// The keys that open the admin surface, ready to compare with; they can be replaced while it is
+/// in use. Cheap to clone.
+#[derive(Clone)]
+pub struct AdminKeys(Arc<Held>);
+
+struct Held {
+    keys: ArcSwap<Pair>,
+    /// Whether it has been said that the previous key is still in use.
+    told: AtomicBool,
     failures: Option<AddressLimiter>,
 }
 
-impl AdminKey {
-    pub fn new(key: SecretString) -> Self {
+#[derive(PartialEq, Eq)]
+struct Pair {
+    current: Digest,
+    previous: Option<Digest>,
+}
+
+impl Pair {
+    fn of(current: &SecretString, previous: Option<&SecretString>) -> Self {
+        let digest = |key: &SecretString| Digest::of(key.expose_secret().as_bytes());
         Self {
-            digest: Digest::of(key.expose_secret().as_bytes()),
-            failures: AddressLimiter::new(PATIENCE.0, PATIENCE.1),
+            current: digest(current),
+            previous: previous.map(digest),
         }
+    }
+}
+
+impl AdminKeys {
+    /// The key, and another that is accepted as well while the key is being replaced.
+    #[must_use]
+    pub fn new(current: &SecretString, previous: Option<&SecretString>) -> Self {
+        Self(Arc::new(Held {
+            keys: ArcSwap::from_pointee(Pair::of(current, previous)),
+            told: AtomicBool::new(false),
+            failures: AddressLimiter::new(PATIENCE.0, PATIENCE.1),
+        }))
+    }
+
+    /// Puts others in their place. Says whether they are others.
+    pub fn replace(&self, current: &SecretString, previous: Option<&SecretString>) -> bool {
+        let pair = Pair::of(current, previous);
+        let differ = **self.0.keys.load() != pair;
+        if differ {
+            self.0.keys.store(Arc::new(pair));
+            self.0.told.store(false, Ordering::Relaxed);
+        }
+        differ
     }
 
     /// Slows an address down that keeps sending wrong keys. The right key is never slowed.
@@ -41,14 +79,24 @@ impl AdminKey {
         let exhausted = |limiter: &AddressLimiter| {
             exchange.is_some_and(|exchange| limiter.check(exchange.client).is_err())
         };
-        if self.failures.as_ref().is_some_and(exhausted) {
+        if self.0.failures.as_ref().is_some_and(exhausted) {
             tokio::time::sleep(PENALTY).await;
         }
     }
 
-    /// Compares digests, so that neither content nor length shows in the time it takes.
+    /// Compares digests, so that neither content nor length shows in the time it takes; and both
+    /// keys, so that it does not show which of them it was.
     fn is(&self, presented: &[u8]) -> bool {
-        verify_slices_are_equal(Digest::of(presented).as_bytes(), self.digest.as_bytes()).is_ok()
+        let keys = self.0.keys.load();
+        let presented = Digest::of(presented);
+        let equals =
+            |own: &Digest| verify_slices_are_equal(presented.as_bytes(), own.as_bytes()).is_ok();
+        let current = equals(&keys.current);
+        let previous = keys.previous.as_ref().is_some_and(equals);
+        if previous && !current && !self.0.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("the previous admin key is still in use; said once until keys change");
+        }
+        current | previous
     }
 
     /// `Authorization: Bearer <key>`.

@@ -19,29 +19,28 @@ mod users;
 mod version;
 
 use ::config::MetricsProvider;
-use access::{AdminKey, require_key};
+pub use access::AdminKeys;
+use access::require_key;
 use axum::Router;
 use axum::routing::{delete, get, patch, post};
 use engine::Engine;
-use secrecy::SecretString;
 pub(crate) use settings::parse_mode;
-use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What every handler can reach.
 #[derive(Clone)]
 pub(crate) struct App {
     engine: Engine,
-    key: Arc<AdminKey>,
+    key: AdminKeys,
     tails: audit::Tails,
 }
 
-/// All routes of the admin listener, behind `api_key`. Answers without end end when `stop`
+/// All routes of the admin listener, behind its keys. Answers without end end when `stop`
 /// becomes true.
-pub fn router(engine: Engine, api_key: SecretString, stop: watch::Receiver<bool>) -> Router {
+pub fn router(engine: Engine, keys: AdminKeys, stop: watch::Receiver<bool>) -> Router {
     let app = App {
         tails: audit::Tails::until(stop),
-        key: Arc::new(AdminKey::new(api_key)),
+        key: keys,
         engine,
     };
     let api = Router::new()

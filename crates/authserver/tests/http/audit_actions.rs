@@ -70,7 +70,7 @@ async fn users_and_their_apps(stage: &mut Stage) {
     let other = server.public_app().await;
     let request = other.authorize(&Pkce::fresh());
     let page = browser.send(request.request()).await;
-    let page = browser.get(&page.location().to_owned()).await.expect(200);
+    let page = browser.get(page.location()).await.expect(200);
     browser.decide(&page, "deny").await;
     let wrong = request.with("scope", "no/such");
     browser.send(wrong.request()).await;

@@ -243,8 +243,14 @@ async fn a_reload_is_recorded_with_what_it_found(database: Database) {
     let path = config.display().to_string();
     let server = Process::start(&database, &[("AUTHPLANE_CONFIG", &path)]).await;
     for (count, (written, said)) in [
-        ("debug", "cause=sighup keys=unchanged log_level=debug"),
-        ("loud", "cause=sighup keys=unchanged log_level=unreadable"),
+        (
+            "debug",
+            "cause=sighup keys=unchanged log_level=debug admin_key=unchanged",
+        ),
+        (
+            "loud",
+            "cause=sighup keys=unchanged log_level=unreadable admin_key=unreadable",
+        ),
     ]
     .into_iter()
     .enumerate()

@@ -1,12 +1,17 @@
 //! SIGHUP and key rotation while the server is at work.
 
-use crate::harness::{Browser, Database, PATIENCE, Process, Tokens, on_both, run_cli, within};
+use crate::harness::{
+    Browser, Database, PATIENCE, Process, Request, Tokens, on_both, run_cli, within,
+};
 use crate::races::furnish;
 use domain::AuditAction;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use store::{AuditFilter, Page};
 
-on_both!(no_request_fails_while_keys_are_rotated_and_read_again);
+on_both!(
+    no_request_fails_while_keys_are_rotated_and_read_again,
+    admin_keys_are_replaced_without_a_restart,
+);
 
 const ROUNDS: usize = 8;
 
@@ -54,4 +59,76 @@ async fn no_request_fails_while_keys_are_rotated_and_read_again(database: Databa
     tokio::join!(work(a), work(b), work(c), work(d), disturb);
     let keys = server.get("/.well-known/jwks.json").await.json();
     assert_eq!(keys["keys"].as_array().unwrap().len(), ROUNDS + 1);
+}
+
+const FIRST: &str = "7c1f0e5ad2b94863-first";
+const SECOND: &str = "3b8d92e6f07a4c15-second";
+
+async fn admin_keys_are_replaced_without_a_restart(database: Database) {
+    let folder = database.folder();
+    let (config, key) = (folder.path().join("keys.yaml"), folder.path().join("key"));
+    let configure = |previous: &str| {
+        let file = key.display();
+        let text = format!("admin:\n  api_key_file: {file}\n{previous}");
+        std::fs::write(&config, text).expect("written");
+    };
+    std::fs::write(&key, format!("{FIRST}\n")).expect("written");
+    configure("");
+    let path = config.display().to_string();
+    let variables = [
+        ("AUTHPLANE_CONFIG", path.as_str()),
+        ("AUTHPLANE_ADMIN_API_KEY", ""),
+    ];
+    let server = Process::start(&database, &variables).await;
+    let opens = async |key: &str| {
+        let request = Request::new("POST", "/admin/auth/verify").bearer(key);
+        server.send_admin(&request).await.status == 200
+    };
+    assert!(opens(FIRST).await);
+    assert!(!opens(SECOND).await);
+
+    // What is weak, or not there, changes nothing.
+    for bad in ["changeme-changeme\n", "short\n", ""] {
+        std::fs::write(&key, bad).expect("written");
+        reload(&database, &server, "admin_key=unreadable").await;
+        assert!(opens(FIRST).await, "{bad:?}");
+    }
+    // Both are good while keys are handed out, and then the new one alone.
+    std::fs::write(&key, SECOND).expect("written");
+    configure(&format!("  api_key_previous: {FIRST}\n"));
+    reload(&database, &server, "admin_key=changed").await;
+    assert!(opens(FIRST).await);
+    assert!(opens(SECOND).await);
+    configure("");
+    reload(&database, &server, "admin_key=changed").await;
+    assert!(!opens(FIRST).await);
+    assert!(opens(SECOND).await);
+    reload(&database, &server, "admin_key=unchanged").await;
+    let log = server.log();
+    assert_eq!(
+        log.matches("the previous admin key is still in use")
+            .count(),
+        1
+    );
+    for key in [FIRST, SECOND] {
+        assert!(!log.contains(key));
+    }
+}
+
+/// Has the server reload, and holds that it `found` this.
+async fn reload(database: &Database, server: &Process, found: &str) {
+    let filter = AuditFilter {
+        actions: vec![AuditAction::KeyReloaded],
+        ..AuditFilter::default()
+    };
+    let store = database.look().await;
+    let reloads = async || store.audit(&filter, &Page::default()).await.expect("rows");
+    let before = reloads().await.len();
+    server.hang_up();
+    within(PATIENCE, "the reload", async || {
+        reloads().await.len() > before
+    })
+    .await;
+    let newest = reloads().await.swap_remove(0).event.detail;
+    assert!(newest.contains(found), "{newest}");
 }

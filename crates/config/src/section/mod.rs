@@ -18,7 +18,7 @@ mod signing;
 mod storage;
 mod token_exchange;
 
-pub use admin::Admin;
+pub use admin::{ADMIN_KEY_FORM, Admin, is_admin_key};
 pub use agents::Agents;
 pub use cimd::Cimd;
 pub use client_credentials::ClientCredentials;

@@ -227,7 +227,8 @@ fn serve(engine: &Engine) -> Instance {
     let public = web::shell::wrap(web::routes::router(engine.clone()), shell);
     let shell = ShellState::admin(config, engine.metrics().clone(), rng);
     let running = tokio::sync::watch::channel(false).1;
-    let router = admin::rest::router(engine.clone(), ADMIN_KEY.into(), running);
+    let keys = admin::rest::AdminKeys::new(&ADMIN_KEY.into(), None);
+    let router = admin::rest::router(engine.clone(), keys, running);
     let admin = web::shell::wrap(router, shell);
     let (public_listener, admin_listener) = (listener(), listener());
     let instance = Instance {
