@@ -3,11 +3,13 @@
 mod audit;
 mod fronting;
 mod issuances;
+mod system;
 mod tokens;
 
 pub use audit::{AuditEventView, AuditListView};
 pub use fronting::{FrontingLinkView, ResourceFrontingView, TriedFrontingLinkView};
 pub use issuances::{ConsentGrantView, IssuanceListView, IssuanceView, UserGrantsView};
+pub use system::{DatabaseView, KeysView, StatsView, SystemStatusView};
 pub use tokens::{RevokedView, TokenFamilyView};
 
 use domain::{CatalogScope, Client, GrantType, Policy, Resource, UnixMillis, User};

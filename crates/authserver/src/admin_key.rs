@@ -26,7 +26,7 @@ pub(crate) fn keys(config: &Config) -> Result<AdminKeys> {
 /// one that is kept beside the signing keys.
 ///
 /// # Errors
-/// As [`keys`].
+/// As [`keys()`].
 pub(crate) fn current(config: &Config) -> Result<Secret> {
     if let Some(key) = &config.admin.api_key {
         return Ok(key.clone());

@@ -3,8 +3,8 @@
 use crate::failure::{Failure, Result};
 use crate::wiring::{self, Console};
 use crate::{admin_key, reload};
-use admin::rest::AdminKeys;
-use config::{Config, Loaded};
+use admin::rest::Setup;
+use config::{Config, Format, Loaded};
 use domain::{Rng, SystemRng};
 use engine::Engine;
 use std::path::Path;
@@ -24,17 +24,22 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    let shown = loaded.show(Format::Json);
     let config = loaded.config;
     // Before anything is opened: a second server on the same ports fails here.
     let public = bind(&config.server.address, tls_files(&config).as_ref())?;
+    let stop = Stop::new()?;
     let admin = match config.admin.enabled {
         true => Some((
             bind(&config.admin.address, None)?,
-            admin_key::keys(&config)?,
+            Setup {
+                keys: admin_key::keys(&config)?,
+                config: shown,
+                stop: stop.0.clone(),
+            },
         )),
         false => None,
     };
-    let stop = Stop::new()?;
     let engine = wiring::open_engine(config, console.metrics.clone()).await?;
     engine
         .follow_configured_algorithm()
@@ -47,7 +52,7 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
         reload::Reloaded {
             certificate: public.certificate().cloned(),
             log: console.log,
-            admin: admin.as_ref().map(|(_, keys)| keys.clone()),
+            admin: admin.as_ref().map(|(_, setup)| setup.keys.clone()),
         },
         file.map(Path::to_owned),
     )?);
@@ -75,7 +80,7 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
 async fn run(
     engine: &Engine,
     public: Listener,
-    admin: Option<(Listener, AdminKeys)>,
+    admin: Option<(Listener, Setup)>,
     tracer: Option<Tracer>,
     stop: &Stop,
 ) {
@@ -90,17 +95,14 @@ async fn run(
     let service = web::shell::wrap(web::routes::router(engine.clone()), shell);
     let public = web::serve::serve(public, service, options(config), stop.wait());
     let admin = async {
-        let Some((listener, keys)) = admin else {
+        let Some((listener, setup)) = admin else {
             return;
         };
         let shell = ShellState {
             tracer,
             ..ShellState::admin(config, engine.metrics().clone(), Arc::clone(&rng))
         };
-        let service = web::shell::wrap(
-            admin::rest::router(engine.clone(), keys, stop.0.clone()),
-            shell,
-        );
+        let service = web::shell::wrap(admin::rest::router(engine.clone(), setup), shell);
         web::serve::serve(listener, service, options(config), stop.wait()).await;
     };
     tokio::join!(public, admin);

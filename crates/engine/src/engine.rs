@@ -1,5 +1,6 @@
 //! The engine itself: what all use cases share.
 
+use crate::admin::LastCounts;
 use crate::client_secret::ClientSecrets;
 use crate::csrf::FormTokens;
 use crate::health::HealthProbe;
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub passwords: Passwords,
     pub lockout: Lockout,
     pub health: HealthProbe,
+    pub counts: LastCounts,
     pub metadata: MetadataCache,
     pub introspections: IntrospectionCache,
 }
@@ -67,6 +69,7 @@ impl Engine {
             passwords: Passwords::new(),
             lockout,
             health: HealthProbe::default(),
+            counts: LastCounts::default(),
             metadata: MetadataCache::default(),
             introspections: IntrospectionCache::new(),
             token_endpoint,

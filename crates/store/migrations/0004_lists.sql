@@ -16,3 +16,7 @@ CREATE INDEX token_families_by_client ON token_families (client_id, id);
 -- What a client holds, when it is to be deleted.
 
 CREATE INDEX consent_grants_by_client ON consent_grants (client_id);
+
+-- How many tokens have been revoked.
+
+CREATE INDEX issuances_revoked ON issuances (jti) WHERE revoked_at IS NOT NULL;

@@ -335,6 +335,19 @@ impl<T> Part<T> {
     }
 }
 
+/// How much there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Clients, whatever their status.
+    pub clients: u64,
+    /// Users, whatever their status.
+    pub users: u64,
+    /// Access tokens, of those issued since a certain time, that are alive.
+    pub alive_tokens: u64,
+    /// Access tokens that were revoked.
+    pub revoked_tokens: u64,
+}
+
 /// Which clients to list; `None` does not restrict.
 #[derive(Debug, Clone, Default)]
 pub struct ClientFilter {

@@ -25,8 +25,8 @@ mod verify;
 pub use cache::ResourceCatalog;
 pub use change::Change;
 pub use commands::{
-    AuditFilter, AuditOrder, Authorize, ClientFilter, ConsentBasis, Cursor, Deleted, Deletion,
-    Exchange, Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue, Issued,
+    AuditFilter, AuditOrder, Authorize, ClientFilter, ConsentBasis, Counts, Cursor, Deleted,
+    Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue, Issued,
     NewConsent, Page, Part, ProofUse, PurgeTarget, RedeemCode, Redeemed, Revoke, RevokeCount,
     RotateRefresh, Rotated, Updated, UserFilter,
 };

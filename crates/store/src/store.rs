@@ -5,7 +5,7 @@ use crate::dispatch::{Lend as _, read, spend, write};
 use crate::open::{self, Location};
 use crate::operation::{Access, Operation};
 use crate::{
-    AuditFilter, Authorize, ChainReport, Change, ClientFilter, Deleted, Deletion, Exchange,
+    AuditFilter, Authorize, ChainReport, Change, ClientFilter, Counts, Deleted, Deletion, Exchange,
     Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue, Issued, NewConsent, Page,
     Part, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog, Result, Revoke, RevokeCount,
     RotateRefresh, Rotated, StoreError, Updated, UserFilter, listen, postgres, sqlite,
@@ -473,6 +473,11 @@ impl Store {
     /// Records a token that was exchanged for another; see [`Exchanged`].
     pub async fn exchange(&self, command: Exchange) -> Result<Exchanged> {
         spend!(self, TokenExchange, key command.issuance.jti.as_str(), Exchange(command))
+    }
+
+    /// How many families can still be refreshed.
+    pub async fn counts(&self, since: UnixMillis) -> Result<Counts> {
+        read!(at leisure self, List, records::counts(since, self.now()))
     }
 
     /// How many families can still be refreshed.

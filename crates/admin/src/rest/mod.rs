@@ -14,6 +14,7 @@ mod metrics;
 mod refusal;
 mod resources;
 mod settings;
+mod system;
 mod tokens;
 mod users;
 mod version;
@@ -23,8 +24,10 @@ pub use access::AdminKeys;
 use access::require_key;
 use axum::Router;
 use axum::routing::{delete, get, patch, post};
+use domain::UnixMillis;
 use engine::Engine;
 pub(crate) use settings::parse_mode;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What every handler can reach.
@@ -33,18 +36,35 @@ pub(crate) struct App {
     engine: Engine,
     key: AdminKeys,
     tails: audit::Tails,
+    config: Arc<str>,
+    started_at: UnixMillis,
 }
 
-/// All routes of the admin listener, behind its keys. Answers without end end when `stop`
-/// becomes true.
-pub fn router(engine: Engine, keys: AdminKeys, stop: watch::Receiver<bool>) -> Router {
+/// What the admin listener needs besides the engine.
+pub struct Setup {
+    /// What opens it.
+    pub keys: AdminKeys,
+    /// The effective configuration as JSON, secrets masked.
+    pub config: String,
+    /// Answers without end end when it becomes true.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// All routes of the admin listener, behind its keys.
+pub fn router(engine: Engine, setup: Setup) -> Router {
+    let Setup { keys, config, stop } = setup;
     let app = App {
+        config: config.into(),
+        started_at: engine.now(),
         tails: audit::Tails::until(stop),
         key: keys,
         engine,
     };
     let api = Router::new()
         .route("/admin/auth/verify", post(access::verify))
+        .route("/admin/stats", get(system::stats))
+        .route("/admin/system/status", get(system::status))
+        .route("/admin/system/config", get(system::config))
         .route("/admin/audit", get(audit::list))
         .route("/admin/audit/stream", get(audit::stream))
         .route("/admin/keys", get(keys::list))

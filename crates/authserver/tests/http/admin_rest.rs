@@ -12,6 +12,7 @@ on_both!(
     what_holds_something_alive_is_deleted_by_force_alone,
     tokens_of_a_user_are_listed_and_end_one_by_one_or_all_at_once,
     of_two_who_read_the_same_only_one_changes_it,
+    numbers_and_health_of_the_server_are_told,
 );
 
 /// What an operator asks for.
@@ -431,4 +432,44 @@ async fn of_two_who_read_the_same_only_one_changes_it(database: Database) {
             .await
             .refused(412, "precondition_failed");
     }
+}
+
+async fn numbers_and_health_of_the_server_are_told(database: Database) {
+    let server = Server::start(&database).await;
+    let app = server.public_app().await;
+    let mut browser = Browser::signed_in(&server).await;
+    for _ in 0..2 {
+        app.tokens(&mut browser).await;
+    }
+    let tokens = app.tokens(&mut browser).await;
+    app.revoke(&server, &tokens.access).await.expect(200);
+    let told = |alive: u64, revoked: u64| {
+        json!({
+            "clients": 1, "users": 1, "active_tokens_24h": alive, "revoked_tokens": revoked,
+            "connections": 0,
+        })
+    };
+    assert_eq!(get(&server, "/admin/stats").await, told(2, 1));
+    server.engine.force_logout(USER).await.expect("logged out");
+    assert_eq!(
+        get(&server, "/admin/stats").await,
+        told(2, 1),
+        "ten seconds old at most"
+    );
+    server.wait(std::time::Duration::from_secs(11));
+    assert_eq!(get(&server, "/admin/stats").await, told(0, 3));
+
+    let status = get(&server, "/admin/system/status").await;
+    assert_eq!(status["status"], "ok");
+    assert_eq!(status["database"]["status"], "ok");
+    let key = get(&server, "/admin/keys").await["keys"][0].clone();
+    assert_eq!(status["keys"]["current"], key["kid"]);
+    assert_eq!(status["keys"]["created_at"], key["created_at"]);
+    let process = crate::harness::Process::start(&database, &[]).await;
+    let ask = Request::get("/admin/system/config").bearer(ADMIN_KEY);
+    let config = process.send_admin(&ask).await.expect(200);
+    assert!(!config.body.contains(ADMIN_KEY));
+    let config = config.json();
+    assert_eq!(config["admin.enabled"]["value"], true);
+    assert_eq!(config["admin.api_key"]["layer"], "env");
 }

@@ -7,6 +7,7 @@ mod clients;
 mod fronting;
 mod issuances;
 mod resources;
+mod stats;
 mod tokens;
 mod users;
 
@@ -15,6 +16,7 @@ pub use clients::{ClientChange, ClientWithSecret, NewClient};
 pub use fronting::{Fronting, ScopeMap};
 pub use issuances::{IssuanceList, IssuanceQuery, Since};
 pub use resources::{NewResource, PolicyChange, ResourceChange, ResourceFilter, ResourcePart};
+pub(crate) use stats::LastCounts;
 pub use tokens::{FamilyQuery, IssuedToken};
 pub use users::{NewUser, UserChange};
 

@@ -4,8 +4,8 @@ use super::ledger::Tx;
 use super::statement;
 use super::{Conn, Db};
 use crate::rows::IssuanceRow;
-use crate::{Change, IssuanceFilter, Page, Result};
-use domain::{AuditEvent, Issuance, UnixMillis};
+use crate::{Change, Counts, IssuanceFilter, Page, Result};
+use domain::{AuditEvent, Issuance, UnixMillis, first_uuid_at};
 use sqlx::QueryBuilder;
 
 pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<Issuance>> {
@@ -31,7 +31,7 @@ pub(crate) async fn list_issuances(
          FROM issuances WHERE jti >= ",
     );
     // A `jti` begins with the time, so that one index bounds the search and orders its results.
-    query.push_bind(domain::first_uuid_at(filter.since));
+    query.push_bind(first_uuid_at(filter.since));
     if let Some(user) = &filter.user_id {
         query.push(" AND subject_user_id = ").push_bind(user);
     }
@@ -85,4 +85,23 @@ pub(crate) async fn put_setting(
 pub(crate) async fn ping(conn: &mut Conn) -> Result<()> {
     statement::query("SELECT 1").execute(conn).await?;
     Ok(())
+}
+
+/// How much there is. The id of a token begins with its time.
+pub(crate) async fn counts(conn: &mut Conn, since: UnixMillis, now: UnixMillis) -> Result<Counts> {
+    let (clients, users, alive, revoked): (i64, i64, i64, i64) = statement::query_as(
+        "SELECT (SELECT COUNT(*) FROM clients), (SELECT COUNT(*) FROM users), \
+         (SELECT COUNT(*) FROM issuances WHERE jti >= $1 AND revoked_at IS NULL AND expires_at > $2), \
+         (SELECT COUNT(*) FROM issuances WHERE revoked_at IS NOT NULL)",
+    )
+    .bind(first_uuid_at(since))
+    .bind(now.0)
+    .fetch_one(conn)
+    .await?;
+    Ok(Counts {
+        clients: clients.unsigned_abs(),
+        users: users.unsigned_abs(),
+        alive_tokens: alive.unsigned_abs(),
+        revoked_tokens: revoked.unsigned_abs(),
+    })
 }

@@ -228,7 +228,12 @@ fn serve(engine: &Engine) -> Instance {
     let shell = ShellState::admin(config, engine.metrics().clone(), rng);
     let running = tokio::sync::watch::channel(false).1;
     let keys = admin::rest::AdminKeys::new(&ADMIN_KEY.into(), None);
-    let router = admin::rest::router(engine.clone(), keys, running);
+    let setup = admin::rest::Setup {
+        keys,
+        config: String::from("{}"),
+        stop: running,
+    };
+    let router = admin::rest::router(engine.clone(), setup);
     let admin = web::shell::wrap(router, shell);
     let (public_listener, admin_listener) = (listener(), listener());
     let instance = Instance {
