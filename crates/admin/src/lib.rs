@@ -1,6 +1,7 @@
-//! The operator's side: the admin listener ([`rest`]) and the command line ([`cli`]), two faces
-//! of the same engine functions, showing the same [`views`].
+//! The operator's side: the admin listener with its API ([`rest`]) and its pages (`console`), and
+//! the command line ([`cli`]): three faces of the same engine functions.
 
 pub mod cli;
+mod console;
 pub mod rest;
 pub mod views;

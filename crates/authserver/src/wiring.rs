@@ -31,7 +31,7 @@ pub(crate) struct Console {
 impl Console {
     /// For the server: logs, metrics and traces as configured; within a tokio runtime.
     pub fn for_server(config: &Config) -> Result<Self> {
-        use config::MetricsProvider::{Both, Otel, Prometheus};
+        use config::MetricsProvider::{Both, None as Nothing, Otel};
         let own = &config.observability;
         let instance = domain::new_uuid(&SystemClock, &SystemRng);
         let resource = otlp::resource(env!("CARGO_PKG_VERSION"), &instance);
@@ -40,7 +40,8 @@ impl Console {
         let options = MetricsOptions {
             version: env!("CARGO_PKG_VERSION"),
             revision: option_env!("AUTHSERVER_REVISION").unwrap_or("unknown"),
-            scrape: matches!(provider, Prometheus | Both),
+            // The console draws from it, too.
+            scrape: provider != Nothing,
         };
         let metrics = match pushed.filter(|_| matches!(provider, Otel | Both)) {
             Some(address) => {

@@ -16,7 +16,7 @@ mod consent;
 mod error;
 mod home;
 mod login;
-mod text;
+pub mod text;
 
 #[cfg(test)]
 mod tests;

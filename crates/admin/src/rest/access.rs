@@ -74,8 +74,19 @@ impl AdminKeys {
         differ
     }
 
+    /// What stands for the key in things that are to end with it: for the key, and for the
+    /// previous one. Neither tells the key.
+    pub(crate) fn marks(&self) -> (String, Option<String>) {
+        let keys = self.0.keys.load();
+        let mark = |key: &Digest| {
+            let labelled = [b"admin key:".as_slice(), key.as_bytes()].concat();
+            Digest::of(&labelled).to_hex()
+        };
+        (mark(&keys.current), keys.previous.as_ref().map(mark))
+    }
+
     /// Slows an address down that keeps sending wrong keys. The right key is never slowed.
-    async fn discourage(&self, exchange: Option<&Exchange>) {
+    pub(crate) async fn discourage(&self, exchange: Option<&Exchange>) {
         let exhausted = |limiter: &AddressLimiter| {
             exchange.is_some_and(|exchange| limiter.check(exchange.client).is_err())
         };
@@ -86,7 +97,7 @@ impl AdminKeys {
 
     /// Compares digests, so that neither content nor length shows in the time it takes; and both
     /// keys, so that it does not show which of them it was.
-    fn is(&self, presented: &[u8]) -> bool {
+    pub(crate) fn is(&self, presented: &[u8]) -> bool {
         let keys = self.0.keys.load();
         let presented = Digest::of(presented);
         let equals =
@@ -142,6 +153,15 @@ pub(crate) async fn require_key(State(app): State<App>, request: Request, next: 
 
 /// 401, counted, logged and recorded.
 pub(crate) async fn refuse_key(app: &App, exchange: Option<&Exchange>) -> Response {
+    let error = wrong_key(app, exchange).await;
+    let mut response = refuse(&error, error.code.status(), exchange);
+    let challenge = http::HeaderValue::from_static("Bearer realm=\"authserver-admin\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// Counts, logs and records a wrong key, and slows down who sends them.
+pub(crate) async fn wrong_key(app: &App, exchange: Option<&Exchange>) -> Error {
     let error = Error::new(
         ErrorCode::InvalidAdminKey,
         DenyReason::AdminAuthFailed,
@@ -149,10 +169,7 @@ pub(crate) async fn refuse_key(app: &App, exchange: Option<&Exchange>) -> Respon
     );
     app.engine.admin_key_refused(&error).await;
     app.key.discourage(exchange).await;
-    let mut response = refuse(&error, error.code.status(), exchange);
-    let challenge = http::HeaderValue::from_static("Bearer realm=\"authserver-admin\"");
-    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    response
+    error
 }
 
 /// `POST /admin/auth/verify`

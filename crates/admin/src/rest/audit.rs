@@ -10,12 +10,12 @@ use crate::views::{AuditEventView, AuditListView};
 use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
 use engine::admin::{AuditQuery, Since, parse_audit_actions};
-use export::Format;
+pub(crate) use export::{Format, export};
 use http::HeaderMap;
 use http::header::ACCEPT;
 use serde::Deserialize;
 use store::{AuditFilter, Page};
-pub(crate) use tail::{Tails, stream};
+pub(crate) use tail::{Tails, follow, stream};
 
 /// The longest list that is given at once.
 const LONGEST: u32 = 1000;
@@ -99,7 +99,7 @@ pub(crate) async fn list(
     let filter = asked.read(&app)?;
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     if let Some(format) = accept.and_then(Format::asked_for) {
-        return export::export(app.engine, filter, format, limit, offset).await;
+        return export(app.engine, filter, format, limit, offset).await;
     }
     let page = Page::of(limit, Some(offset));
     if !(1..=LONGEST).contains(&page.limit) {

@@ -1,15 +1,15 @@
-//! The admin listener: the API behind its key, and `/metrics` in front of it.
+//! The admin listener: the API behind its key, the console beside it, and `/metrics` in front.
 
-mod access;
+pub(crate) mod access;
 mod allowlists;
-mod audit;
+pub(crate) mod audit;
 mod clients;
 mod fronting;
 mod grants;
-mod input;
+pub(crate) mod input;
 mod issuances;
 mod keys;
-mod list;
+pub(crate) mod list;
 mod metrics;
 mod refusal;
 mod resources;
@@ -33,11 +33,11 @@ use tokio::sync::watch;
 /// What every handler can reach.
 #[derive(Clone)]
 pub(crate) struct App {
-    engine: Engine,
-    key: AdminKeys,
-    tails: audit::Tails,
-    config: Arc<str>,
-    started_at: UnixMillis,
+    pub engine: Engine,
+    pub key: AdminKeys,
+    pub tails: audit::Tails,
+    pub config: Arc<str>,
+    pub started_at: UnixMillis,
 }
 
 /// What the admin listener needs besides the engine.
@@ -50,13 +50,13 @@ pub struct Setup {
     pub stop: watch::Receiver<bool>,
 }
 
-/// All routes of the admin listener, behind its keys.
+/// All routes of the admin listener, behind its keys: the API, the console, the metrics.
 pub fn router(engine: Engine, setup: Setup) -> Router {
     let Setup { keys, config, stop } = setup;
     let app = App {
         config: config.into(),
         started_at: engine.now(),
-        tails: audit::Tails::until(stop),
+        tails: audit::Tails::until(stop.clone()),
         key: keys,
         engine,
     };
@@ -162,5 +162,6 @@ pub fn router(engine: Engine, setup: Setup) -> Router {
         }
         MetricsProvider::Otel | MetricsProvider::None => api,
     };
-    router.with_state(app)
+    let console = crate::console::router(app.clone(), stop);
+    router.with_state(app).merge(console)
 }

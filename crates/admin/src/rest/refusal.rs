@@ -35,6 +35,11 @@ impl Refused {
     pub fn misshapen(what: impl Into<String>) -> Self {
         Error::invalid_request(what.into()).into()
     }
+
+    /// What it is about.
+    pub fn into_error(self) -> Error {
+        self.error
+    }
 }
 
 /// What a deletion comes to: nobody has to delete what is no longer there (RFC 9110 §9.2.2).

@@ -165,14 +165,21 @@ impl Engine {
             .await?)
     }
 
+    /// One consent, by its id.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn consent_grant(&self, id: &str) -> Result<ConsentGrant> {
+        let found = self.store().consent_by_id(id).await?;
+        found.ok_or_else(|| Error::not_found(format!("there is no consent grant {id}")))
+    }
+
     /// Takes a consent back, for the user, and ends every token that rests on it.
     ///
     /// # Errors
     /// `not_found`.
     pub async fn revoke_consent(&self, id: &str) -> Result<RevokeCount> {
-        let Some(grant) = self.store().consent_by_id(id).await? else {
-            return Err(Error::not_found(format!("there is no consent grant {id}")));
-        };
+        let grant = self.consent_grant(id).await?;
         let event = event(AuditAction::ConsentGrantRevokedAdmin, ACTOR)
             .user(grant.user_id.as_str())
             .client(grant.client_id.as_str())

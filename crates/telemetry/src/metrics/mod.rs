@@ -45,6 +45,7 @@ mod process;
 mod push;
 mod reader;
 mod reference;
+mod vitals;
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock, Weak};
@@ -70,6 +71,7 @@ pub use labels::{
     Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
 };
 pub use reference::reference_markdown;
+pub use vitals::Vitals;
 
 use http::Routes;
 use instrument::Builder;
@@ -82,7 +84,7 @@ pub struct MetricsOptions {
     pub version: &'static str,
     /// Commit of the program, for `authserver_build_info`.
     pub revision: &'static str,
-    /// Whether [`Metrics::render`] has anything to say. Off when nothing scrapes.
+    /// Whether [`Metrics::render`] and [`Metrics::vitals`] have anything to say.
     pub scrape: bool,
 }
 
@@ -231,6 +233,12 @@ impl Metrics {
         self.0
             .scrape
             .collect(|collected| exposition::write(collected, format))
+    }
+
+    /// The few totals that tell at a glance how the server is. All zero when nothing scrapes.
+    #[must_use]
+    pub fn vitals(&self) -> Vitals {
+        self.0.scrape.collect(Vitals::read)
     }
 
     /// Sends what exporters still hold, and stops them.

@@ -1,10 +1,10 @@
 //! Text from strangers, made fit to stand on a page that asks for trust.
 
 /// Longest name of a client that a page shows, in characters.
-pub(super) const NAME_LENGTH: usize = 80;
+pub const NAME_LENGTH: usize = 80;
 
 /// Longest detail of an error that a page shows, in characters.
-pub(super) const DETAIL_LENGTH: usize = 400;
+pub const DETAIL_LENGTH: usize = 400;
 
 /// `text` on one line, with no more than `longest` characters.
 ///
@@ -12,7 +12,8 @@ pub(super) const DETAIL_LENGTH: usize = 400;
 /// reorder the text around it, is shown as U+FFFD: a name must not pass for another one by
 /// what the reader cannot see. The joiners U+200C and U+200D stay, because some scripts need
 /// them. Escaping is left to the template.
-pub(super) fn label(text: &str, longest: usize) -> String {
+#[must_use]
+pub fn label(text: &str, longest: usize) -> String {
     let mut shown = String::new();
     let mut length = 0;
     for word in text.split_whitespace() {

@@ -16,7 +16,7 @@ const STEP: u32 = 500;
 
 /// How an export is written.
 #[derive(Clone, Copy)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// One JSON object a line.
     Ndjson,
     /// RFC 4180, with a line of headings.
@@ -121,7 +121,7 @@ impl Progress {
 }
 
 /// Answers with up to `limit` events, or all.
-pub(super) async fn export(
+pub(crate) async fn export(
     engine: Engine,
     filter: AuditFilter,
     format: Format,

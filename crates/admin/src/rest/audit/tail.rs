@@ -5,10 +5,11 @@ use super::super::{App, input::Query};
 use super::{Filter, position, wrong};
 use crate::views::AuditEventView;
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, KeepAliveStream, Sse};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
 use domain::AuditRecord;
 use engine::{Engine, Error};
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 use oauth::ErrorCode;
 use std::convert::Infallible;
@@ -67,7 +68,7 @@ pub(crate) async fn stream(
     State(app): State<App>,
     headers: HeaderMap,
     Query(asked): Query<Filter>,
-) -> Answer<Sse<KeepAliveStream<impl Stream<Item = Result<Event, Infallible>>>>> {
+) -> Answer<Response> {
     for (name, given) in [
         ("until", asked.until.is_some()),
         ("limit", asked.limit.is_some()),
@@ -78,6 +79,11 @@ pub(crate) async fn stream(
         }
     }
     let filter = asked.read(&app)?;
+    follow(app, &headers, filter)
+}
+
+/// Events that pass `filter`, from now on or from where the caller has been, as they come.
+pub(crate) fn follow(app: App, headers: &HeaderMap, filter: AuditFilter) -> Answer<Response> {
     let last = headers.get("last-event-id").map(|id| {
         let id = id.to_str().unwrap_or_default();
         position("Last-Event-ID", id.to_owned())
@@ -91,10 +97,10 @@ pub(crate) async fn stream(
     };
     let events = stream::unfold(tail, Tail::look)
         .flat_map(stream::iter)
-        .map(|event| Ok(sent(event)))
+        .map(|event| Ok::<_, Infallible>(sent(event)))
         .take_until(app.tails.stopped());
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok(Sse::new(events).keep_alive(keep_alive))
+    Ok(Sse::new(events).keep_alive(keep_alive).into_response())
 }
 
 /// One stream.

@@ -1,0 +1,134 @@
+//! The server itself: health, settings made at run time, configuration.
+
+use super::Console;
+use super::confirm::{status, told};
+use super::form::Sent;
+use super::page::{Frame, Section, Shown, go, render, show};
+use super::session::Visit;
+use crate::rest::parse_mode;
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use config::DcrMode;
+use domain::UnixMillis;
+use http::StatusCode;
+use serde_json::Value;
+
+#[derive(Template)]
+#[template(path = "system.html")]
+struct SystemPage {
+    frame: Frame,
+    started_at: UnixMillis,
+    issuer: String,
+    database: bool,
+    driver: &'static str,
+    pool: [u32; 3],
+    key: String,
+    alg: &'static str,
+    mode: &'static str,
+    modes: [(&'static str, &'static str); 3],
+    settings: Vec<(String, String)>,
+    problem: Option<String>,
+}
+
+impl SystemPage {
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
+
+/// The modes, and what they mean.
+const MODES: [(&str, &str); 3] = [
+    (DcrMode::Open.as_str(), "Any client may register"),
+    (
+        DcrMode::ApprovedRedirects.as_str(),
+        "Clients may register with approved redirect URIs",
+    ),
+    (
+        DcrMode::AdminOnly.as_str(),
+        "Operators alone register clients",
+    ),
+];
+
+/// The leaves of a configuration, by their dotted names.
+fn leaves(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (own, value) in members {
+                let name = match name {
+                    "" => own.clone(),
+                    _ => format!("{name}.{own}"),
+                };
+                leaves(&name, value, found);
+            }
+        }
+        Value::String(text) => found.push((name.to_owned(), text.clone())),
+        Value::Null => found.push((name.to_owned(), String::new())),
+        other => found.push((name.to_owned(), other.to_string())),
+    }
+}
+
+async fn gather(console: &Console, visit: &Visit) -> engine::Result<SystemPage> {
+    let engine = &console.app.engine;
+    let (health, pool) = (engine.health().await, engine.store().pool_state());
+    let current = engine.keys().current();
+    let mut settings = Vec::new();
+    let config = serde_json::from_str(&console.app.config).unwrap_or_default();
+    leaves("", &config, &mut settings);
+    Ok(SystemPage {
+        frame: visit.frame(Section::System),
+        started_at: console.app.started_at,
+        issuer: engine.issuer().to_owned(),
+        database: health.database,
+        driver: engine.config().storage.driver.as_str(),
+        pool: [pool.in_use, pool.idle, pool.waiting],
+        key: current.kid().to_owned(),
+        alg: current.algorithm().as_str(),
+        mode: engine.dcr_mode().await?.as_str(),
+        modes: MODES,
+        settings,
+        problem: None,
+    })
+}
+
+/// `GET /admin/ui/system`
+pub(super) async fn page(State(console): State<Console>, visit: Visit) -> Shown {
+    show(&gather(&console, &visit).await?)
+}
+
+/// `POST /admin/ui/system/dcr`
+pub(super) async fn set_dcr(
+    State(console): State<Console>,
+    visit: Visit,
+    form: Sent,
+) -> Result<Response, super::page::Trouble> {
+    let set = async {
+        let mode = parse_mode(form.get("mode"))?;
+        console.app.engine.set_dcr_mode(mode).await
+    };
+    match set.await {
+        Ok(_) => Ok(go("/admin/ui/system?done=changed")),
+        Err(error) => {
+            let page = SystemPage {
+                problem: Some(told(&error)),
+                ..gather(&console, &visit).await?
+            };
+            let status: StatusCode = status(&error);
+            Ok(render(status, &page))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_shown_leaf_by_leaf() {
+        let mut found = Vec::new();
+        let config = serde_json::json!({"a": {"b": "x", "c": [1]}, "d": null, "e": {}});
+        leaves("", &config, &mut found);
+        let shown: Vec<_> = found.iter().map(|(a, b)| (&**a, &**b)).collect();
+        assert_eq!(shown, [("a.b", "x"), ("a.c", "[1]"), ("d", ""), ("e", "{}")]);
+    }
+}
