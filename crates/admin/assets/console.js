@@ -13,6 +13,10 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// On a phone the navigation is wider than the screen.
+const here = document.querySelector("nav a[aria-current]");
+if (here) here.closest("nav").scrollLeft = here.offsetLeft - 16;
+
 // The charts are drawn by the server, again and again.
 const charts = document.querySelector("[data-refresh]");
 if (charts) {

@@ -49,7 +49,8 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
              AuthPlane is running. Everything it keeps is under ./data.\n\
              \n\
              Issuer:     {issuer}\n\
-             Admin API:  http://localhost:{admin}  (Authorization: Bearer {key})\n\
+             Console:    http://localhost:{admin}/admin/ui/\n\
+             Admin key:  {key}\n\
              Metrics:    http://localhost:{admin}/metrics\n\
              User:       {EMAIL}\n\
              Password:   {password}\n\

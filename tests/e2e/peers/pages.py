@@ -17,6 +17,12 @@ return performance.getEntriesByType('resource').map(entry => entry.name)
 """
 OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
+WIDE = """
+return [...document.querySelectorAll('body *')]
+  .filter(own => own.getBoundingClientRect().right > document.documentElement.clientWidth)
+  .map(own => own.outerHTML.slice(0, 120))
+"""
+
 
 def inspect(browser: Browser) -> None:
     driver = browser.driver
@@ -27,7 +33,8 @@ def inspect(browser: Browser) -> None:
     assert driver.title
     for width in (320, 360, 1280):
         browser.resize(width)
-        assert driver.execute_script(OVERFLOW) <= 0, f"scrolls sideways at {width} px"
+        wide = driver.execute_script(OVERFLOW) > 0 and driver.execute_script(WIDE)
+        assert not wide, f"scrolls sideways at {width} px: {wide}"
     backgrounds = set()
     for scheme in ("light", "dark"):
         browser.prefer(scheme)

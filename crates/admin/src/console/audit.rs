@@ -138,7 +138,10 @@ pub(super) async fn list(
         offset: 0,
     };
     let (found, problem) = match filter(&console, &asked) {
-        Ok(filter) => (Some(console.app.engine.audit_page(&filter, &page).await?), None),
+        Ok(filter) => (
+            Some(console.app.engine.audit_page(&filter, &page).await?),
+            None,
+        ),
         Err(error) => (None, Some(error.description.to_string())),
     };
     let next = found.as_ref().and_then(|found| found.next.as_deref());

@@ -9,9 +9,7 @@ use crate::rest::list::{read_cursor, write_cursor};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use domain::{
-    AuthMethod, Client, ClientSource, ClientStatus, GrantType, UnixMillis, Word as _,
-};
+use domain::{AuthMethod, Client, ClientSource, ClientStatus, GrantType, UnixMillis, Word as _};
 use engine::Error;
 use engine::admin::{ClientChange, ClientWithSecret, NewClient};
 use http::StatusCode;
@@ -94,7 +92,12 @@ pub(super) async fn list(
         rows: found.rows.iter().map(Row::from).collect(),
         older: found.next.as_ref().map(|place| {
             let cursor = write_cursor(place);
-            let pairs = [("q", q), ("status", status), ("source", source), ("cursor", &cursor)];
+            let pairs = [
+                ("q", q),
+                ("status", status),
+                ("source", source),
+                ("cursor", &cursor),
+            ];
             link("/admin/ui/clients", &pairs)
         }),
     })
@@ -122,7 +125,10 @@ impl ClientPage {
     }
 
     fn issuances(&self) -> String {
-        link("/admin/ui/issuances", &[("client", self.client.id.as_str())])
+        link(
+            "/admin/ui/issuances",
+            &[("client", self.client.id.as_str())],
+        )
     }
 
     fn events(&self) -> String {
@@ -131,11 +137,7 @@ impl ClientPage {
 }
 
 /// `GET /admin/ui/clients/{id}`
-pub(super) async fn one(
-    State(console): State<Console>,
-    visit: Visit,
-    At(id): At<String>,
-) -> Shown {
+pub(super) async fn one(State(console): State<Console>, visit: Visit, At(id): At<String>) -> Shown {
     let client = console.app.engine.client(&id).await?;
     show(&ClientPage {
         frame: visit.frame(Section::Clients),
@@ -172,7 +174,10 @@ impl ClientForm {
             client_id: form.get("client_id").to_owned(),
             name: form.get("client_name").to_owned(),
             redirect_uris: form.raw("redirect_uris").to_owned(),
-            grant_types: form.all("grant_types").filter_map(GrantType::from_word).collect(),
+            grant_types: form
+                .all("grant_types")
+                .filter_map(GrantType::from_word)
+                .collect(),
             auth_method: form.get("token_endpoint_auth_method").to_owned(),
             scope: form.get("scope").to_owned(),
             agent: form.ticked("agent"),

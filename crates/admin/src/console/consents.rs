@@ -77,7 +77,9 @@ pub(super) async fn list(
     };
     let (mut rows, problem) = match found {
         Ok(rows) => (rows, None),
-        Err(error) if error.code.status() < 500 => (Vec::new(), Some(error.description.to_string())),
+        Err(error) if error.code.status() < 500 => {
+            (Vec::new(), Some(error.description.to_string()))
+        }
         Err(error) => return Err(error.into()),
     };
     let older = (rows.len() > ROWS as usize).then(|| {
@@ -165,11 +167,7 @@ async fn question(console: &Console, visit: &Visit, id: &str) -> engine::Result<
 }
 
 /// `GET /admin/ui/grants/{id}/revoke`
-pub(super) async fn ask(
-    State(console): State<Console>,
-    visit: Visit,
-    At(id): At<String>,
-) -> Shown {
+pub(super) async fn ask(State(console): State<Console>, visit: Visit, At(id): At<String>) -> Shown {
     question(&console, &visit, &id).await?.ask()
 }
 

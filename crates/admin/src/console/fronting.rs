@@ -224,10 +224,12 @@ pub(super) async fn delete(
     At((source, target)): At<(String, String)>,
 ) -> Shown {
     let question = question(&console, &visit, &source, &target).await?;
-    Ok(match console.app.engine.delete_fronting(&source, &target).await {
-        Ok(()) => go("/admin/ui/fronting?done=deleted"),
-        Err(error) => question.refused(&error),
-    })
+    Ok(
+        match console.app.engine.delete_fronting(&source, &target).await {
+            Ok(()) => go("/admin/ui/fronting?done=deleted"),
+            Err(error) => question.refused(&error),
+        },
+    )
 }
 
 #[cfg(test)]

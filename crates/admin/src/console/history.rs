@@ -86,7 +86,10 @@ impl History {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "events of seconds, for a drawing")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "events of seconds, for a drawing"
+)]
 fn per_second(events: u64, seconds: f64) -> Option<f64> {
     (seconds > 0.0).then(|| events as f64 / seconds)
 }

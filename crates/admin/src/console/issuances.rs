@@ -89,8 +89,9 @@ pub(super) async fn list(
             client: asked.given("client"),
             resource: asked.given("resource"),
             jti: asked.given("jti"),
-            since: since
-                .map_err(|fault: String| engine::Error::invalid_request(format!("since: {fault}")))?,
+            since: since.map_err(|fault: String| {
+                engine::Error::invalid_request(format!("since: {fault}"))
+            })?,
         };
         match is_asked {
             true => Ok(console.app.engine.issuances(&query, &page).await?.issuances),
@@ -100,12 +101,17 @@ pub(super) async fn list(
     let found: engine::Result<_> = found.await;
     let (found, problem) = match found {
         Ok(found) => (found, None),
-        Err(error) if error.code.status() < 500 => (Vec::new(), Some(error.description.to_string())),
+        Err(error) if error.code.status() < 500 => {
+            (Vec::new(), Some(error.description.to_string()))
+        }
         Err(error) => return Err(error.into()),
     };
     let older = (found.len() > ROWS as usize).then(|| {
         let next = (offset + ROWS).to_string();
-        let mut pairs: Vec<_> = FIELDS.iter().map(|(name, ..)| (*name, asked.get(name))).collect();
+        let mut pairs: Vec<_> = FIELDS
+            .iter()
+            .map(|(name, ..)| (*name, asked.get(name)))
+            .collect();
         pairs.push(("offset", &next));
         link("/admin/ui/issuances", &pairs)
     });
@@ -117,7 +123,11 @@ pub(super) async fn list(
             .map(|(name, label, hint)| (*name, *label, *hint, asked.get(name).to_owned()))
             .collect(),
         asked: is_asked,
-        rows: found.iter().take(ROWS as usize).map(|own| Row::new(own, now)).collect(),
+        rows: found
+            .iter()
+            .take(ROWS as usize)
+            .map(|own| Row::new(own, now))
+            .collect(),
         older,
         problem,
     })

@@ -51,7 +51,10 @@ const ROWS: u32 = 50;
 pub(crate) fn router(app: App, stop: watch::Receiver<bool>) -> Router {
     let issuer = app.engine.issuer();
     let console = Console {
-        issuer_host: issuer.split_once("://").map_or(issuer, |(_, host)| host).into(),
+        issuer_host: issuer
+            .split_once("://")
+            .map_or(issuer, |(_, host)| host)
+            .into(),
         history: History::follow(app.engine.metrics().clone(), stop),
         signed_out: SignedOut::new(),
         app,
@@ -60,7 +63,10 @@ pub(crate) fn router(app: App, stop: watch::Receiver<bool>) -> Router {
     pages()
         .route_layer(guard)
         .route("/admin/ui", get(sign_in::to_the_door))
-        .route("/admin/ui/sign-in", get(sign_in::form).post(sign_in::submit))
+        .route(
+            "/admin/ui/sign-in",
+            get(sign_in::form).post(sign_in::submit),
+        )
         .route("/admin/ui/assets/{file}", get(assets::serve))
         .with_state(console)
 }
@@ -72,7 +78,10 @@ fn pages() -> Router<Console> {
         .route("/admin/ui/charts", get(overview::charts))
         .route("/admin/ui/sign-out", post(sign_in::sign_out))
         .route("/admin/ui/clients", get(clients::list))
-        .route("/admin/ui/clients/new", get(clients::new).post(clients::create))
+        .route(
+            "/admin/ui/clients/new",
+            get(clients::new).post(clients::create),
+        )
         .route("/admin/ui/clients/{id}", get(clients::one))
         .route(
             "/admin/ui/clients/{id}/edit",
@@ -89,7 +98,10 @@ fn pages() -> Router<Console> {
             "/admin/ui/users/{id}/edit",
             get(users::edit).post(users::update),
         )
-        .route("/admin/ui/users/{id}/{act}", get(users::ask).post(users::act))
+        .route(
+            "/admin/ui/users/{id}/{act}",
+            get(users::ask).post(users::act),
+        )
         .route("/admin/ui/resources", get(resources::list))
         .route(
             "/admin/ui/resources/new",

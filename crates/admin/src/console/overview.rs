@@ -61,11 +61,18 @@ const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 120.0;
 
 impl Chart {
-    #[expect(clippy::cast_precision_loss, reason = "a hundred points, for a drawing")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a hundred points, for a drawing"
+    )]
     fn new(title: &'static str, unit: &str, class: &'static str, line: &Line) -> Self {
         let most = line.iter().flatten().copied().fold(0.0, f64::max);
         let step = WIDTH / line.len().saturating_sub(1).max(1) as f64;
-        let scale = if most > 0.0 { (HEIGHT - 8.0) / most } else { 0.0 };
+        let scale = if most > 0.0 {
+            (HEIGHT - 8.0) / most
+        } else {
+            0.0
+        };
         let mut lines = vec![String::new()];
         for (index, value) in line.iter().enumerate() {
             match (value, lines.last_mut()) {
@@ -115,14 +122,30 @@ pub(super) async fn page(State(console): State<Console>, visit: Visit) -> Shown 
         actions: SECURITY.to_vec(),
         ..AuditFilter::default()
     };
-    let found = engine.audit_page(&filter, &Page { limit: 12, offset: 0 }).await?;
+    let found = engine
+        .audit_page(
+            &filter,
+            &Page {
+                limit: 12,
+                offset: 0,
+            },
+        )
+        .await?;
     show(&OverviewPage {
         frame: visit.frame(Section::Overview),
         counts: [
             ("Clients", counts.clients, "/admin/ui/clients"),
             ("Users", counts.users, "/admin/ui/users"),
-            ("Access tokens alive", counts.alive_tokens, "/admin/ui/tokens"),
-            ("Access tokens revoked", counts.revoked_tokens, "/admin/ui/issuances"),
+            (
+                "Access tokens alive",
+                counts.alive_tokens,
+                "/admin/ui/tokens",
+            ),
+            (
+                "Access tokens revoked",
+                counts.revoked_tokens,
+                "/admin/ui/issuances",
+            ),
         ],
         charts: Charts::of(&console),
         events: found.events.into_iter().map(Row::from).collect(),

@@ -8,7 +8,9 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use domain::UnixMillis;
 use engine::Error;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY,
+};
 use http::{HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -104,6 +106,11 @@ impl Frame {
         Moment::new(*at, self.now)
     }
 
+    /// Text from outside, fit to be shown.
+    pub fn plain(&self, text: &str) -> String {
+        plain(text)
+    }
+
     /// Name of the style sheet.
     pub fn style(&self) -> &'static str {
         assets::style()
@@ -194,6 +201,9 @@ pub(super) fn render(status: StatusCode, page: &impl Template) -> Response {
     headers.insert(CONTENT_TYPE, html);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    // With no-referrer, browsers do not name the origin of a form either.
+    let own_pages = HeaderValue::from_static("same-origin");
+    headers.insert(REFERRER_POLICY, own_pages);
     response
 }
 

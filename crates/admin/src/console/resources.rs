@@ -77,7 +77,11 @@ pub(super) async fn list(
     show(&ResourcesPage {
         frame: visit.frame(Section::Resources),
         q: q.to_owned(),
-        rows: found.resources.iter().map(|own| Row::from(&**own)).collect(),
+        rows: found
+            .resources
+            .iter()
+            .map(|own| Row::from(&**own))
+            .collect(),
         next: found
             .next
             .map(|next| link("/admin/ui/resources", &[("q", q), ("cursor", &next)])),
@@ -297,10 +301,12 @@ pub(super) async fn update(
         },
         version: typed.version.map(UnixMillis),
     };
-    Ok(match console.app.engine.update_resource(&slug, change).await {
-        Ok(resource) => go(&format!("{}?done=changed", path_of(&resource.slug))),
-        Err(error) => typed.refused(&error),
-    })
+    Ok(
+        match console.app.engine.update_resource(&slug, change).await {
+            Ok(resource) => go(&format!("{}?done=changed", path_of(&resource.slug))),
+            Err(error) => typed.refused(&error),
+        },
+    )
 }
 
 async fn question(console: &Console, visit: &Visit, slug: &str) -> engine::Result<Confirm> {
@@ -371,7 +377,13 @@ mod tests {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let scopes = read_scopes(&lines);
         assert_eq!(scopes[0].description, "Read your notes");
-        assert_eq!((&*scopes[2].description, &*scopes[2].upstream), ("", "repo"));
-        assert_eq!(write_scopes(&scopes), "read | Read your notes\nwrite\nadmin |  | repo");
+        assert_eq!(
+            (&*scopes[2].description, &*scopes[2].upstream),
+            ("", "repo")
+        );
+        assert_eq!(
+            write_scopes(&scopes),
+            "read | Read your notes\nwrite\nadmin |  | repo"
+        );
     }
 }

@@ -208,9 +208,7 @@ pub(super) async fn guard(
             Err(error) => return TroublePage::of(&Trouble(error), &visit),
         };
         let token = form.raw("csrf_token");
-        if is_foreign(&parts.headers)
-            || !tokens.accepts(token, FORM, &visit.session.id, "", now)
-        {
+        if is_foreign(&parts.headers) || !tokens.accepts(token, FORM, &visit.session.id, "", now) {
             let detail = "Nothing was changed. The form was open for more than an hour, or did \
                           not come from this page. Go back, reload the page, and send it again.";
             return TroublePage::show(

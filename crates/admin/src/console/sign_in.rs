@@ -34,8 +34,12 @@ impl SignInPage {
 
 /// A page of the console, or its start: never another place.
 fn own_page(next: &str) -> &str {
-    let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let dots = next.split(['/', '?']).any(|part| matches!(part, "." | ".."));
+    let plain = next
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let dots = next
+        .split(['/', '?'])
+        .any(|part| matches!(part, "." | ".."));
     match next.starts_with(START) && plain && !dots {
         true => next,
         false => START,
@@ -121,7 +125,11 @@ mod tests {
 
     #[test]
     fn one_comes_back_to_pages_of_the_console_alone() {
-        for own in ["/admin/ui/", "/admin/ui/clients?q=a&cursor=b", "/admin/ui/clients/a%2Fb"] {
+        for own in [
+            "/admin/ui/",
+            "/admin/ui/clients?q=a&cursor=b",
+            "/admin/ui/clients/a%2Fb",
+        ] {
             assert_eq!(own_page(own), own);
         }
         for other in [

@@ -27,7 +27,7 @@ struct SystemPage {
     alg: &'static str,
     mode: &'static str,
     modes: [(&'static str, &'static str); 3],
-    settings: Vec<(String, String)>,
+    settings: Vec<Setting>,
     problem: Option<String>,
 }
 
@@ -50,21 +50,26 @@ const MODES: [(&str, &str); 3] = [
     ),
 ];
 
-/// The leaves of a configuration, by their dotted names.
-fn leaves(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(members) if !members.is_empty() => {
-            for (own, value) in members {
-                let name = match name {
-                    "" => own.clone(),
-                    _ => format!("{name}.{own}"),
-                };
-                leaves(&name, value, found);
-            }
-        }
-        Value::String(text) => found.push((name.to_owned(), text.clone())),
-        Value::Null => found.push((name.to_owned(), String::new())),
-        other => found.push((name.to_owned(), other.to_string())),
+/// A setting: its dotted name, its value, and where that comes from.
+type Setting = (String, String, String);
+
+/// The settings of a configuration that says of each value which layer it is from.
+fn settings(name: &str, value: &Value, found: &mut Vec<Setting>) {
+    let Some(members) = value.as_object() else {
+        return;
+    };
+    if let (Some(value), Some(layer)) = (members.get("value"), members.get("layer")) {
+        let text = |value: &Value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        found.push((name.to_owned(), text(value), text(layer)));
+        return;
+    }
+    for (own, value) in members {
+        let dot = if name.is_empty() { "" } else { "." };
+        settings(&format!("{name}{dot}{own}"), value, found);
     }
 }
 
@@ -72,9 +77,9 @@ async fn gather(console: &Console, visit: &Visit) -> engine::Result<SystemPage> 
     let engine = &console.app.engine;
     let (health, pool) = (engine.health().await, engine.store().pool_state());
     let current = engine.keys().current();
-    let mut settings = Vec::new();
+    let mut found = Vec::new();
     let config = serde_json::from_str(&console.app.config).unwrap_or_default();
-    leaves("", &config, &mut settings);
+    settings("", &config, &mut found);
     Ok(SystemPage {
         frame: visit.frame(Section::System),
         started_at: console.app.started_at,
@@ -86,7 +91,7 @@ async fn gather(console: &Console, visit: &Visit) -> engine::Result<SystemPage> 
         alg: current.algorithm().as_str(),
         mode: engine.dcr_mode().await?.as_str(),
         modes: MODES,
-        settings,
+        settings: found,
         problem: None,
     })
 }
@@ -124,11 +129,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_is_shown_leaf_by_leaf() {
+    fn a_configuration_is_shown_setting_by_setting() {
         let mut found = Vec::new();
-        let config = serde_json::json!({"a": {"b": "x", "c": [1]}, "d": null, "e": {}});
-        leaves("", &config, &mut found);
-        let shown: Vec<_> = found.iter().map(|(a, b)| (&**a, &**b)).collect();
-        assert_eq!(shown, [("a.b", "x"), ("a.c", "[1]"), ("d", ""), ("e", "{}")]);
+        let config = serde_json::json!({
+            "a": {"b": {"value": "x", "layer": "file"}, "c": {"value": [1], "layer": "default"}},
+            "d": {"value": null, "layer": "default"},
+        });
+        settings("", &config, &mut found);
+        let shown: Vec<_> = found.iter().map(|(a, b, c)| (&**a, &**b, &**c)).collect();
+        let all = [
+            ("a.b", "x", "file"),
+            ("a.c", "[1]", "default"),
+            ("d", "", "default"),
+        ];
+        assert_eq!(shown, all);
     }
 }

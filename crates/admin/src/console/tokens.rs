@@ -189,11 +189,7 @@ async fn question(console: &Console, visit: &Visit, id: &str) -> engine::Result<
 }
 
 /// `GET /admin/ui/tokens/{id}/revoke`
-pub(super) async fn ask(
-    State(console): State<Console>,
-    visit: Visit,
-    At(id): At<String>,
-) -> Shown {
+pub(super) async fn ask(State(console): State<Console>, visit: Visit, At(id): At<String>) -> Shown {
     question(&console, &visit, &id).await?.ask()
 }
 

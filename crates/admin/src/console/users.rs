@@ -125,11 +125,7 @@ impl UserPage {
 }
 
 /// `GET /admin/ui/users/{id}`
-pub(super) async fn one(
-    State(console): State<Console>,
-    visit: Visit,
-    At(id): At<String>,
-) -> Shown {
+pub(super) async fn one(State(console): State<Console>, visit: Visit, At(id): At<String>) -> Shown {
     let engine = &console.app.engine;
     let user = engine.user(&id).await?;
     let page = Page {

@@ -16,6 +16,7 @@ mod browser_session;
 mod cimd;
 mod code;
 mod commands;
+mod console;
 mod crash;
 mod errors;
 mod exchange;

@@ -107,7 +107,9 @@ mod tests {
         assert_eq!(metrics.vitals(), Vitals::default());
         metrics.tokens_issued.add(GrantType::AuthorizationCode);
         metrics.tokens_issued.add(GrantType::ClientCredentials);
-        metrics.auth_denied.add(super::super::DenyReason::InvalidRequest);
+        metrics
+            .auth_denied
+            .add(super::super::DenyReason::InvalidRequest);
         let route = metrics.route("/x");
         for status in [200, 404, 500, 503] {
             metrics.http_request(Method::Get, route, status, 0.1);
