@@ -3,5 +3,9 @@
 
 pub mod cli;
 mod console;
+#[allow(
+    unused_qualifications,
+    reason = "what describes the parameters of a handler writes their types in full"
+)]
 pub mod rest;
 pub mod views;

@@ -9,16 +9,17 @@ mod tokens;
 pub use audit::{AuditEventView, AuditListView};
 pub use fronting::{FrontingLinkView, ResourceFrontingView, TriedFrontingLinkView};
 pub use issuances::{ConsentGrantView, IssuanceListView, IssuanceView, UserGrantsView};
-pub use system::{DatabaseView, KeysView, StatsView, SystemStatusView};
+pub use system::{DatabaseView, KeysView, StatsView, SystemStatusView, VerifiedView};
 pub use tokens::{RevokedView, TokenFamilyView};
 
 use domain::{CatalogScope, Client, GrantType, Policy, Resource, UnixMillis, User};
 use engine::admin::ClientWithSecret;
 use keys::KeyInfo;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A client.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ClientView {
     /// Its `client_id`.
     pub id: String,
@@ -76,7 +77,7 @@ impl From<&Client> for ClientView {
 }
 
 /// A client that was just created or got a new secret: the one time the secret is shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct CreatedClientView {
     /// Its `client_id`.
     pub client_id: String,
@@ -123,7 +124,7 @@ impl From<&ClientWithSecret> for CreatedClientView {
 }
 
 /// A user.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserView {
     /// The `sub` of the user's tokens.
     pub id: String,
@@ -156,7 +157,7 @@ impl From<&User> for UserView {
 }
 
 /// A resource.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ResourceView {
     /// Its id.
     pub id: String,
@@ -198,7 +199,7 @@ impl From<&Resource> for ResourceView {
 }
 
 /// A signing key.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct KeyView {
     /// Its id in token headers.
     pub kid: String,
@@ -223,4 +224,20 @@ impl From<&KeyInfo> for KeyView {
             created_at: key.created_at,
         }
     }
+}
+
+/// The signing keys.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyListView {
+    /// The current one first.
+    pub keys: Vec<KeyView>,
+}
+
+/// A key that was just made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RotatedKeyView {
+    /// Its id in token headers.
+    pub kid: String,
+    /// Its algorithm.
+    pub alg: &'static str,
 }

@@ -13,7 +13,7 @@ crate::words! {
 }
 
 /// A scope of a resource's catalog.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct CatalogScope {
     /// The scope token.
     pub name: String,
@@ -26,7 +26,9 @@ pub struct CatalogScope {
 }
 
 /// Who may do what with a resource beyond the ordinary flow.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(default)]
 pub struct Policy {
     /// Token exchange.
@@ -38,7 +40,9 @@ pub struct Policy {
 }
 
 /// Who may exchange tokens for this resource.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(default)]
 pub struct ExchangePolicy {
     /// Clients that may; empty = not restricted.
@@ -46,7 +50,9 @@ pub struct ExchangePolicy {
 }
 
 /// The clients as which the resource server itself runs.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(default)]
 pub struct RuntimePolicy {
     /// They may introspect tokens of this resource.
@@ -54,7 +60,9 @@ pub struct RuntimePolicy {
 }
 
 /// Where a user may be sent after connecting a provider.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(default)]
 pub struct ConnectPolicy {
     /// Exact URLs.

@@ -201,9 +201,10 @@ impl Rejection {
 /// `error` and `error_description` are for OAuth clients; `type`, `title`, `detail` and
 /// `status` say the same to readers of problem details. `type` is
 /// `urn:authplane:error:<error>`, a stable name that cannot be fetched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ErrorBody {
     /// RFC 6749 §5.2
+    #[schema(value_type = String)]
     pub error: ErrorCode,
     /// RFC 6749 §5.2, restricted to its characters.
     pub error_description: String,

@@ -2,11 +2,12 @@
 
 use super::App;
 use super::refusal::refuse;
+use crate::views::VerifiedView;
 use arc_swap::ArcSwap;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{Json, Response};
 use domain::Digest;
 use engine::Error;
 use http::HeaderMap;
@@ -172,7 +173,19 @@ pub(crate) async fn wrong_key(app: &App, exchange: Option<&Exchange>) -> Error {
     error
 }
 
-/// `POST /admin/auth/verify`
-pub(crate) async fn verify() -> Response {
-    Json(serde_json::json!({ "valid": true, "version": env!("CARGO_PKG_VERSION") })).into_response()
+/// Says whether the key is right.
+#[utoipa::path(
+    post,
+    path = "/admin/auth/verify",
+    tag = "System",
+    operation_id = "access_verify",
+    responses(
+        (status = 200, description = "It is", body = VerifiedView),
+    ),
+)]
+pub(crate) async fn verify() -> Json<VerifiedView> {
+    Json(VerifiedView {
+        valid: true,
+        version: env!("CARGO_PKG_VERSION"),
+    })
 }

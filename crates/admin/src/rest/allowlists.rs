@@ -8,9 +8,10 @@ use axum::response::Json;
 use domain::{ExchangePolicy, RuntimePolicy};
 use http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 /// A client to add to a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMember {
     client_id: String,
@@ -19,7 +20,19 @@ pub(crate) struct NewMember {
 /// A resource and a client on its list.
 type Member = Path<(String, String)>;
 
-/// `GET /admin/resources/{reference}/policy/exchange/allowed-clients`
+/// The clients that may exchange tokens for a resource.
+#[utoipa::path(
+    get,
+    path = "/admin/resources/{reference}/policy/exchange/allowed-clients",
+    tag = "Resources",
+    operation_id = "allowlists_exchange_clients",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+    ),
+    responses(
+        (status = 200, description = "The list", body = ExchangePolicy),
+    ),
+)]
 pub(crate) async fn exchange_clients(
     State(app): State<App>,
     Path(reference): Path<String>,
@@ -28,7 +41,20 @@ pub(crate) async fn exchange_clients(
     Ok(Json(resource.policy.exchange.clone()))
 }
 
-/// `POST /admin/resources/{reference}/policy/exchange/allowed-clients`
+/// Adds to the clients that may exchange tokens for a resource.
+#[utoipa::path(
+    post,
+    path = "/admin/resources/{reference}/policy/exchange/allowed-clients",
+    tag = "Resources",
+    operation_id = "allowlists_add_exchange_client",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+    ),
+    request_body = NewMember,
+    responses(
+        (status = 200, description = "The list", body = ExchangePolicy),
+    ),
+)]
 pub(crate) async fn add_exchange_client(
     State(app): State<App>,
     Path(reference): Path<String>,
@@ -41,7 +67,20 @@ pub(crate) async fn add_exchange_client(
     Ok(Json(resource.policy.exchange))
 }
 
-/// `DELETE /admin/resources/{reference}/policy/exchange/allowed-clients/{client_id}`
+/// Removes from the clients that may exchange tokens for a resource.
+#[utoipa::path(
+    delete,
+    path = "/admin/resources/{reference}/policy/exchange/allowed-clients/{client_id}",
+    tag = "Resources",
+    operation_id = "allowlists_remove_exchange_client",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+        ("client_id" = String, Path, description = "The client's `client_id`"),
+    ),
+    responses(
+        (status = 204, description = "Gone, now or already"),
+    ),
+)]
 pub(crate) async fn remove_exchange_client(
     State(app): State<App>,
     Path((reference, client_id)): Member,
@@ -50,7 +89,19 @@ pub(crate) async fn remove_exchange_client(
     deleted(removed.await.map(drop))
 }
 
-/// `GET /admin/resources/{reference}/policy/runtime/client-ids`
+/// The clients that run a resource, and may introspect its tokens.
+#[utoipa::path(
+    get,
+    path = "/admin/resources/{reference}/policy/runtime/client-ids",
+    tag = "Resources",
+    operation_id = "allowlists_runtime_clients",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+    ),
+    responses(
+        (status = 200, description = "The list", body = RuntimePolicy),
+    ),
+)]
 pub(crate) async fn runtime_clients(
     State(app): State<App>,
     Path(reference): Path<String>,
@@ -59,7 +110,20 @@ pub(crate) async fn runtime_clients(
     Ok(Json(resource.policy.runtime.clone()))
 }
 
-/// `POST /admin/resources/{reference}/policy/runtime/client-ids`
+/// Adds to the clients that run a resource, and may introspect its tokens.
+#[utoipa::path(
+    post,
+    path = "/admin/resources/{reference}/policy/runtime/client-ids",
+    tag = "Resources",
+    operation_id = "allowlists_add_runtime_client",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+    ),
+    request_body = NewMember,
+    responses(
+        (status = 200, description = "The list", body = RuntimePolicy),
+    ),
+)]
 pub(crate) async fn add_runtime_client(
     State(app): State<App>,
     Path(reference): Path<String>,
@@ -72,7 +136,20 @@ pub(crate) async fn add_runtime_client(
     Ok(Json(resource.policy.runtime))
 }
 
-/// `DELETE /admin/resources/{reference}/policy/runtime/client-ids/{client_id}`
+/// Removes from the clients that run a resource, and may introspect its tokens.
+#[utoipa::path(
+    delete,
+    path = "/admin/resources/{reference}/policy/runtime/client-ids/{client_id}",
+    tag = "Resources",
+    operation_id = "allowlists_remove_runtime_client",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+        ("client_id" = String, Path, description = "The client's `client_id`"),
+    ),
+    responses(
+        (status = 204, description = "Gone, now or already"),
+    ),
+)]
 pub(crate) async fn remove_runtime_client(
     State(app): State<App>,
     Path((reference, client_id)): Member,

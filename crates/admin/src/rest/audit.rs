@@ -15,14 +15,16 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 use serde::Deserialize;
 use store::{AuditFilter, Page};
-pub(crate) use tail::{Tails, follow, stream};
+pub(crate) use tail::{__path_stream, Tails, follow, stream};
+use utoipa::IntoParams;
 
 /// The longest list that is given at once.
 const LONGEST: u32 = 1000;
 
 /// Which events, and which part of them.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     since: Option<String>,
     until: Option<String>,
@@ -89,7 +91,19 @@ fn position(name: &str, text: String) -> Result<String, Refused> {
     }
 }
 
-/// `GET /admin/audit`
+/// Audit events, newest first. With `Accept: application/x-ndjson` or `text/csv`, an export of all that is found.
+#[utoipa::path(
+    get,
+    path = "/admin/audit",
+    tag = "Audit",
+    operation_id = "audit_list",
+    params(
+        Filter,
+    ),
+    responses(
+        (status = 200, description = "Events", content((AuditListView = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     headers: HeaderMap,

@@ -12,12 +12,15 @@ use domain::{ApplicationType, AuthMethod, ClientSource, ClientStatus, GrantType}
 use engine::Error;
 use engine::admin::{ClientChange, NewClient};
 use http::StatusCode;
+use oauth::ErrorBody;
 use serde::{Deserialize, Serialize};
 use store::{ClientFilter, Deletion};
+use utoipa::{IntoParams, ToSchema};
 
 /// Which clients.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     status: Option<ClientStatus>,
     source: Option<ClientSource>,
@@ -28,14 +31,14 @@ pub(crate) struct Filter {
 }
 
 /// A part of the list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ClientList {
     clients: Vec<ClientView>,
     next_cursor: Option<String>,
 }
 
 /// A client to create.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientRequest {
     client_id: Option<String>,
@@ -55,38 +58,56 @@ pub(crate) struct ClientRequest {
 }
 
 /// What to change; what is absent stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientPatch {
     #[serde(default, alias = "name", deserialize_with = "present")]
+    #[schema(nullable = false)]
     client_name: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     redirect_uris: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     grant_types: Option<Vec<GrantType>>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     scope: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     agent: Option<bool>,
     #[serde(default, deserialize_with = "nullable")]
     agent_description: Option<Option<String>>,
 }
 
 /// How to delete.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct HowToDelete {
     #[serde(default)]
     pub(super) force: bool,
 }
 
 /// A status, set.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct StatusView {
     status: &'static str,
 }
 
-/// `GET /admin/clients`
+/// Clients, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/clients",
+    tag = "Clients",
+    operation_id = "clients_list",
+    params(
+        Filter,
+    ),
+    responses(
+        (status = 200, description = "A part of the list", body = ClientList),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Query(asked): Query<Filter>,
@@ -105,7 +126,18 @@ pub(crate) async fn list(
     }))
 }
 
-/// `POST /admin/clients`
+/// Creates a client; its secret is shown this once.
+#[utoipa::path(
+    post,
+    path = "/admin/clients",
+    tag = "Clients",
+    operation_id = "clients_create",
+    request_body = ClientRequest,
+    responses(
+        (status = 201, description = "The client", body = CreatedClientView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 409, description = "There is a client with this id", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     Body(new): Body<ClientRequest>,
@@ -128,14 +160,41 @@ pub(crate) async fn create(
     Ok(versioned(StatusCode::CREATED, &view, at))
 }
 
-/// `GET /admin/clients/{id}`
+/// One client.
+#[utoipa::path(
+    get,
+    path = "/admin/clients/{id}",
+    tag = "Clients",
+    operation_id = "clients_get",
+    params(
+        ("id" = String, Path, description = "The client's `client_id`"),
+    ),
+    responses(
+        (status = 200, description = "The client", body = ClientView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn get(State(app): State<App>, Path(id): Path<String>) -> Answer<Response> {
     let client = app.engine.client(&id).await?;
     let view = ClientView::from(&client);
     Ok(versioned(StatusCode::OK, &view, client.updated_at))
 }
 
-/// `PATCH /admin/clients/{id}`
+/// Changes a client; what is absent stays.
+#[utoipa::path(
+    patch,
+    path = "/admin/clients/{id}",
+    tag = "Clients",
+    operation_id = "clients_update",
+    params(
+        ("id" = String, Path, description = "The client's `client_id`"),
+        ("If-Match" = Option<String>, Header, description = "The version that the change is meant for: the `ETag` of what was read"),
+    ),
+    request_body = ClientPatch,
+    responses(
+        (status = 200, description = "The client", body = ClientView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 409, description = "The client is revoked", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn update(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -156,7 +215,22 @@ pub(crate) async fn update(
     Ok(versioned(StatusCode::OK, &view, client.updated_at))
 }
 
-/// `DELETE /admin/clients/{id}`
+/// Deletes a client.
+#[utoipa::path(
+    delete,
+    path = "/admin/clients/{id}",
+    tag = "Clients",
+    operation_id = "clients_delete",
+    params(
+        ("id" = String, Path, description = "The client's `client_id`"),
+        ("If-Match" = Option<String>, Header, description = "The version that the change is meant for: the `ETag` of what was read"),
+        HowToDelete,
+    ),
+    responses(
+        (status = 204, description = "Gone, now or already"),
+        (status = 409, description = "It holds tokens or consents that are alive; `force` deletes it with them", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn delete(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -170,17 +244,56 @@ pub(crate) async fn delete(
     deleted(app.engine.delete_client(&id, how).await)
 }
 
-/// `PATCH /admin/clients/{id}/suspend`
+/// Lets a client do nothing until it is reactivated.
+#[utoipa::path(
+    patch,
+    path = "/admin/clients/{id}/suspend",
+    tag = "Clients",
+    operation_id = "clients_suspend",
+    params(
+        ("id" = String, Path, description = "The client's `client_id`"),
+    ),
+    responses(
+        (status = 200, description = "Its status", body = StatusView),
+        (status = 409, description = "The client is revoked", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn suspend(state: State<App>, id: Path<String>) -> Answer<Json<StatusView>> {
     set_status(state, id, ClientStatus::Suspended).await
 }
 
-/// `PATCH /admin/clients/{id}/reactivate`
+/// Lets a suspended client act again.
+#[utoipa::path(
+    patch,
+    path = "/admin/clients/{id}/reactivate",
+    tag = "Clients",
+    operation_id = "clients_reactivate",
+    params(
+        ("id" = String, Path, description = "The client's `client_id`"),
+    ),
+    responses(
+        (status = 200, description = "Its status", body = StatusView),
+        (status = 409, description = "The client is revoked", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn reactivate(state: State<App>, id: Path<String>) -> Answer<Json<StatusView>> {
     set_status(state, id, ClientStatus::Active).await
 }
 
-/// `PATCH /admin/clients/{id}/revoke`
+/// Ends a client for good, with all its tokens.
+#[utoipa::path(
+    patch,
+    path = "/admin/clients/{id}/revoke",
+    tag = "Clients",
+    operation_id = "clients_revoke",
+    params(
+        ("id" = String, Path, description = "The client's `client_id`"),
+    ),
+    responses(
+        (status = 200, description = "Its status", body = StatusView),
+        (status = 409, description = "The client is revoked", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn revoke(state: State<App>, id: Path<String>) -> Answer<Json<StatusView>> {
     set_status(state, id, ClientStatus::Revoked).await
 }
@@ -201,7 +314,20 @@ async fn set_status(
     }))
 }
 
-/// `POST /admin/clients/{id}/rotate-secret`
+/// Gives a client a new secret, shown this once; the old one dies.
+#[utoipa::path(
+    post,
+    path = "/admin/clients/{id}/rotate-secret",
+    tag = "Clients",
+    operation_id = "clients_rotate_secret",
+    params(
+        ("id" = String, Path, description = "The client's `client_id`"),
+    ),
+    responses(
+        (status = 200, description = "The client", body = CreatedClientView),
+        (status = 409, description = "The client is revoked", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn rotate_secret(
     State(app): State<App>,
     Path(id): Path<String>,

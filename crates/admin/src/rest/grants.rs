@@ -9,16 +9,31 @@ use axum::response::Json;
 use http::StatusCode;
 use serde::Deserialize;
 use store::Page;
+use utoipa::IntoParams;
 
 /// Which part of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Part {
     limit: Option<u32>,
     offset: Option<u32>,
 }
 
-/// `GET /admin/users/{user}/grants`
+/// What a user has agreed to, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/users/{user}/grants",
+    tag = "Grants",
+    operation_id = "grants_of_user",
+    params(
+        ("user" = String, Path, description = "The user's id or address"),
+        Part,
+    ),
+    responses(
+        (status = 200, description = "Grants", body = UserGrantsView),
+    ),
+)]
 pub(crate) async fn of_user(
     State(app): State<App>,
     Path(user): Path<String>,
@@ -29,7 +44,19 @@ pub(crate) async fn of_user(
     Ok(Json(UserGrantsView::new(&consents)))
 }
 
-/// `DELETE /admin/grants/consent/{id}`
+/// Takes a consent back, and ends every token that rests on it.
+#[utoipa::path(
+    delete,
+    path = "/admin/grants/consent/{id}",
+    tag = "Grants",
+    operation_id = "grants_revoke_consent",
+    params(
+        ("id" = String, Path, description = "The id of the consent"),
+    ),
+    responses(
+        (status = 204, description = "Taken back"),
+    ),
+)]
 pub(crate) async fn revoke_consent(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -10,10 +10,12 @@ use engine::admin::IssuanceQuery;
 use http::StatusCode;
 use serde::Deserialize;
 use store::Page;
+use utoipa::IntoParams;
 
 /// Which issuances.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     user: Option<String>,
     client: Option<String>,
@@ -24,7 +26,19 @@ pub(crate) struct Filter {
     offset: Option<u32>,
 }
 
-/// `GET /admin/issuances`
+/// Records of issued access tokens, newest first; name a user, a client, a resource or a token.
+#[utoipa::path(
+    get,
+    path = "/admin/issuances",
+    tag = "Issuances",
+    operation_id = "issuances_list",
+    params(
+        Filter,
+    ),
+    responses(
+        (status = 200, description = "Records", body = IssuanceListView),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Query(filter): Query<Filter>,
@@ -42,7 +56,19 @@ pub(crate) async fn list(
     Ok(Json(IssuanceListView::from(&list)))
 }
 
-/// `GET /admin/issuances/{jti}`
+/// The record of one access token.
+#[utoipa::path(
+    get,
+    path = "/admin/issuances/{jti}",
+    tag = "Issuances",
+    operation_id = "issuances_get",
+    params(
+        ("jti" = String, Path, description = "The token's `jti`"),
+    ),
+    responses(
+        (status = 200, description = "The record", body = IssuanceView),
+    ),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     Path(jti): Path<String>,
@@ -51,7 +77,19 @@ pub(crate) async fn get(
     Ok(Json(IssuanceView::from(&issuance)))
 }
 
-/// `DELETE /admin/issuances/{jti}`
+/// Ends one access token, and none that was exchanged from it.
+#[utoipa::path(
+    delete,
+    path = "/admin/issuances/{jti}",
+    tag = "Issuances",
+    operation_id = "issuances_revoke",
+    params(
+        ("jti" = String, Path, description = "The token's `jti`"),
+    ),
+    responses(
+        (status = 204, description = "Ended"),
+    ),
+)]
 pub(crate) async fn revoke(State(app): State<App>, Path(jti): Path<String>) -> Answer<StatusCode> {
     app.engine.revoke_issuance(&jti).await?;
     Ok(StatusCode::NO_CONTENT)

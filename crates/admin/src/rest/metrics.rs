@@ -7,12 +7,23 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use oauth::ErrorBody;
 use std::sync::Arc;
 use telemetry::metrics::Format;
 use web::shell::Exchange;
 
-/// Open unless `observability.metrics.require_auth`; credentials that a scraper sends all the
-/// same are not held against it.
+/// The metrics, at `observability.metrics.path`. Open unless `observability.metrics.require_auth`;
+/// credentials that a scraper sends all the same are not held against it.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "System",
+    operation_id = "metrics_scrape",
+    responses(
+        (status = 200, description = "All series", content((String = "text/plain"), (String = "application/openmetrics-text"))),
+        (status = 401, description = "They are not open, and the key is missing or wrong", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn scrape(
     State(app): State<App>,
     exchange: Option<Extension<Arc<Exchange>>>,

@@ -11,6 +11,7 @@ mod issuances;
 mod keys;
 pub(crate) mod list;
 mod metrics;
+mod openapi;
 mod refusal;
 mod resources;
 mod settings;
@@ -23,12 +24,15 @@ use ::config::MetricsProvider;
 pub use access::AdminKeys;
 use access::require_key;
 use axum::Router;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::get;
 use domain::UnixMillis;
 use engine::Engine;
+pub use openapi::document;
 pub(crate) use settings::parse_mode;
 use std::sync::Arc;
 use tokio::sync::watch;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -60,96 +64,9 @@ pub fn router(engine: Engine, setup: Setup) -> Router {
         key: keys,
         engine,
     };
-    let api = Router::new()
-        .route("/admin/auth/verify", post(access::verify))
-        .route("/admin/stats", get(system::stats))
-        .route("/admin/system/status", get(system::status))
-        .route("/admin/system/config", get(system::config))
-        .route("/admin/audit", get(audit::list))
-        .route("/admin/audit/stream", get(audit::stream))
-        .route("/admin/keys", get(keys::list))
-        .route("/admin/keys/rotate", post(keys::rotate))
-        .route(
-            "/admin/settings/dcr",
-            get(settings::get_dcr).patch(settings::set_dcr),
-        )
-        .route("/admin/clients", get(clients::list).post(clients::create))
-        .route(
-            "/admin/clients/{id}",
-            get(clients::get)
-                .patch(clients::update)
-                .delete(clients::delete),
-        )
-        .route("/admin/clients/{id}/suspend", patch(clients::suspend))
-        .route("/admin/clients/{id}/reactivate", patch(clients::reactivate))
-        .route("/admin/clients/{id}/revoke", patch(clients::revoke))
-        .route(
-            "/admin/clients/{id}/rotate-secret",
-            post(clients::rotate_secret),
-        )
-        .route("/admin/users", get(users::list).post(users::create))
-        .route(
-            "/admin/users/{user}",
-            get(users::get).patch(users::update).delete(users::delete),
-        )
-        .route("/admin/users/{user}/disable", patch(users::disable))
-        .route("/admin/users/{user}/enable", patch(users::enable))
-        .route(
-            "/admin/users/{user}/tokens",
-            get(tokens::of_user).delete(users::force_logout),
-        )
-        .route("/admin/tokens", get(tokens::list))
-        .route(
-            "/admin/tokens/{id}",
-            get(tokens::get).delete(tokens::revoke),
-        )
-        .route(
-            "/admin/resources",
-            get(resources::list).post(resources::create),
-        )
-        .route(
-            "/admin/resources/{reference}",
-            get(resources::get)
-                .patch(resources::update)
-                .delete(resources::delete),
-        )
-        .route(
-            "/admin/resources/{reference}/fronting",
-            get(resources::fronting),
-        )
-        .route(
-            "/admin/resources/{reference}/policy/exchange/allowed-clients",
-            get(allowlists::exchange_clients).post(allowlists::add_exchange_client),
-        )
-        .route(
-            "/admin/resources/{reference}/policy/exchange/allowed-clients/{client_id}",
-            delete(allowlists::remove_exchange_client),
-        )
-        .route(
-            "/admin/resources/{reference}/policy/runtime/client-ids",
-            get(allowlists::runtime_clients).post(allowlists::add_runtime_client),
-        )
-        .route(
-            "/admin/resources/{reference}/policy/runtime/client-ids/{client_id}",
-            delete(allowlists::remove_runtime_client),
-        )
-        .route(
-            "/admin/fronting",
-            get(fronting::list).post(fronting::create),
-        )
-        .route(
-            "/admin/fronting/{source}/{target}",
-            get(fronting::get)
-                .patch(fronting::update)
-                .delete(fronting::delete),
-        )
-        .route("/admin/issuances", get(issuances::list))
-        .route(
-            "/admin/issuances/{jti}",
-            get(issuances::get).delete(issuances::revoke),
-        )
-        .route("/admin/users/{user}/grants", get(grants::of_user))
-        .route("/admin/grants/consent/{id}", delete(grants::revoke_consent))
+    let (api, _) = api().split_for_parts();
+    let api = api
+        .route("/admin/openapi.json", get(openapi::serve))
         .route_layer(axum::middleware::from_fn(refusal::tell))
         .route_layer(axum::middleware::from_fn_with_state(
             app.clone(),
@@ -164,4 +81,54 @@ pub fn router(engine: Engine, setup: Setup) -> Router {
     };
     let console = crate::console::router(app.clone(), stop);
     router.with_state(app).merge(console)
+}
+
+/// The routes of the API with their descriptions.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(access::verify))
+        .routes(routes!(system::stats))
+        .routes(routes!(system::status))
+        .routes(routes!(system::config))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::stream))
+        .routes(routes!(keys::list))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(settings::get_dcr, settings::set_dcr))
+        .routes(routes!(clients::list, clients::create))
+        .routes(routes!(clients::get, clients::update, clients::delete))
+        .routes(routes!(clients::suspend))
+        .routes(routes!(clients::reactivate))
+        .routes(routes!(clients::revoke))
+        .routes(routes!(clients::rotate_secret))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::get, users::update, users::delete))
+        .routes(routes!(users::disable))
+        .routes(routes!(users::enable))
+        .routes(routes!(users::force_logout, tokens::of_user))
+        .routes(routes!(grants::of_user))
+        .routes(routes!(grants::revoke_consent))
+        .routes(routes!(tokens::list))
+        .routes(routes!(tokens::get, tokens::revoke))
+        .routes(routes!(resources::list, resources::create))
+        .routes(routes!(
+            resources::get,
+            resources::update,
+            resources::delete
+        ))
+        .routes(routes!(resources::fronting))
+        .routes(routes!(
+            allowlists::exchange_clients,
+            allowlists::add_exchange_client
+        ))
+        .routes(routes!(allowlists::remove_exchange_client))
+        .routes(routes!(
+            allowlists::runtime_clients,
+            allowlists::add_runtime_client
+        ))
+        .routes(routes!(allowlists::remove_runtime_client))
+        .routes(routes!(fronting::list, fronting::create))
+        .routes(routes!(fronting::get, fronting::update, fronting::delete))
+        .routes(routes!(issuances::list))
+        .routes(routes!(issuances::get, issuances::revoke))
 }

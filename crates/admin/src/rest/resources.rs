@@ -11,12 +11,15 @@ use axum::response::{Json, Response};
 use domain::{BackendKind, CatalogScope, Policy, is_valid_slug};
 use engine::admin::{NewResource, PolicyChange, ResourceChange, ResourceFilter};
 use http::StatusCode;
+use oauth::ErrorBody;
 use serde::{Deserialize, Serialize};
 use store::Deletion;
+use utoipa::{IntoParams, ToSchema};
 
 /// Which resources.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     backend_kind: Option<BackendKind>,
     broker_provider: Option<String>,
@@ -27,14 +30,14 @@ pub(crate) struct Filter {
 }
 
 /// A part of the list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ResourceList {
     resources: Vec<ResourceView>,
     next_cursor: Option<String>,
 }
 
 /// A resource to register.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResourceRequest {
     slug: String,
@@ -53,53 +56,73 @@ fn mint() -> BackendKind {
 }
 
 /// What to change; what is absent stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResourcePatch {
     #[serde(default, deserialize_with = "nullable")]
     uri: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     display_name: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     scopes: Option<Vec<CatalogScope>>,
     #[serde(default)]
     policy: PolicyPatch,
 }
 
 /// What to change of a policy.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PolicyPatch {
+    #[serde(default)]
     exchange: ExchangePatch,
+    #[serde(default)]
     runtime: RuntimePatch,
+    #[serde(default)]
     connect: ConnectPatch,
 }
 
 /// What to change of who may exchange.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ExchangePatch {
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     allowed_client_ids: Option<Vec<String>>,
 }
 
 /// What to change of the resource's own clients.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RuntimePatch {
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     client_ids: Option<Vec<String>>,
 }
 
 /// What to change of where users may be sent.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ConnectPatch {
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     allowed_return_urls: Option<Vec<String>>,
 }
 
-/// `GET /admin/resources`
+/// Resources by slug.
+#[utoipa::path(
+    get,
+    path = "/admin/resources",
+    tag = "Resources",
+    operation_id = "resources_list",
+    params(
+        Filter,
+    ),
+    responses(
+        (status = 200, description = "A part of the list", body = ResourceList),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Query(asked): Query<Filter>,
@@ -132,7 +155,18 @@ pub(crate) async fn list(
     }))
 }
 
-/// `POST /admin/resources`
+/// Registers a resource.
+#[utoipa::path(
+    post,
+    path = "/admin/resources",
+    tag = "Resources",
+    operation_id = "resources_create",
+    request_body = ResourceRequest,
+    responses(
+        (status = 201, description = "The resource", body = ResourceView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 409, description = "There is a resource with this slug or URI", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     Body(new): Body<ResourceRequest>,
@@ -150,14 +184,41 @@ pub(crate) async fn create(
     Ok(versioned(StatusCode::CREATED, &view, resource.updated_at))
 }
 
-/// `GET /admin/resources/{reference}`
+/// One resource.
+#[utoipa::path(
+    get,
+    path = "/admin/resources/{reference}",
+    tag = "Resources",
+    operation_id = "resources_get",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+    ),
+    responses(
+        (status = 200, description = "The resource", body = ResourceView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn get(State(app): State<App>, Path(reference): Path<String>) -> Answer<Response> {
     let resource = app.engine.resource(&reference).await?;
     let view = ResourceView::from(&*resource);
     Ok(versioned(StatusCode::OK, &view, resource.updated_at))
 }
 
-/// `PATCH /admin/resources/{reference}`
+/// Changes a resource; what is absent stays.
+#[utoipa::path(
+    patch,
+    path = "/admin/resources/{reference}",
+    tag = "Resources",
+    operation_id = "resources_update",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+        ("If-Match" = Option<String>, Header, description = "The version that the change is meant for: the `ETag` of what was read"),
+    ),
+    request_body = ResourcePatch,
+    responses(
+        (status = 200, description = "The resource", body = ResourceView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 409, description = "There is a resource with this URI, or a fronting link rests on what would go", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn update(
     State(app): State<App>,
     Path(reference): Path<String>,
@@ -181,14 +242,30 @@ pub(crate) async fn update(
 }
 
 /// How to delete.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct HowToDelete {
     #[serde(default)]
     cascade: bool,
 }
 
-/// `DELETE /admin/resources/{reference}`
+/// Deletes a resource.
+#[utoipa::path(
+    delete,
+    path = "/admin/resources/{reference}",
+    tag = "Resources",
+    operation_id = "resources_delete",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+        ("If-Match" = Option<String>, Header, description = "The version that the change is meant for: the `ETag` of what was read"),
+        HowToDelete,
+    ),
+    responses(
+        (status = 204, description = "Gone, now or already"),
+        (status = 409, description = "Fronting links rest on it, named in `dependents`; `cascade` deletes them with it", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn delete(
     State(app): State<App>,
     Path(reference): Path<String>,
@@ -202,7 +279,19 @@ pub(crate) async fn delete(
     deleted(app.engine.delete_resource(&reference, how).await)
 }
 
-/// `GET /admin/resources/{reference}/fronting`
+/// The fronting links of a resource, both ways.
+#[utoipa::path(
+    get,
+    path = "/admin/resources/{reference}/fronting",
+    tag = "Fronting",
+    operation_id = "resources_fronting",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+    ),
+    responses(
+        (status = 200, description = "Links", body = ResourceFrontingView),
+    ),
+)]
 pub(crate) async fn fronting(
     State(app): State<App>,
     Path(reference): Path<String>,

@@ -8,9 +8,10 @@ use axum::response::Json;
 use config::DcrMode;
 use engine::Error;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The body of both answers and of the change.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DcrSettings {
     mode: String,
@@ -22,12 +23,31 @@ fn view(mode: DcrMode) -> Json<DcrSettings> {
     })
 }
 
-/// `GET /admin/settings/dcr`
+/// Who may register clients.
+#[utoipa::path(
+    get,
+    path = "/admin/settings/dcr",
+    tag = "Settings",
+    operation_id = "settings_get_dcr",
+    responses(
+        (status = 200, description = "The mode", body = DcrSettings),
+    ),
+)]
 pub(crate) async fn get_dcr(State(app): State<App>) -> Answer<Json<DcrSettings>> {
     Ok(view(app.engine.dcr_mode().await?))
 }
 
-/// `PATCH /admin/settings/dcr`
+/// Sets who may register clients, on all instances and through restarts.
+#[utoipa::path(
+    patch,
+    path = "/admin/settings/dcr",
+    tag = "Settings",
+    operation_id = "settings_set_dcr",
+    request_body = DcrSettings,
+    responses(
+        (status = 200, description = "The mode", body = DcrSettings),
+    ),
+)]
 pub(crate) async fn set_dcr(
     State(app): State<App>,
     Body(settings): Body<DcrSettings>,

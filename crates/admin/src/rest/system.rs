@@ -7,12 +7,30 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
 use http::header::CONTENT_TYPE;
 
-/// `GET /admin/stats`
+/// How much there is of everything; at most ten seconds old.
+#[utoipa::path(
+    get,
+    path = "/admin/stats",
+    tag = "System",
+    operation_id = "system_stats",
+    responses(
+        (status = 200, description = "Counts", body = StatsView),
+    ),
+)]
 pub(crate) async fn stats(State(app): State<App>) -> Answer<Json<StatsView>> {
     Ok(Json(StatsView::from(app.engine.counts().await?)))
 }
 
-/// `GET /admin/system/status`
+/// How this instance and its parts are.
+#[utoipa::path(
+    get,
+    path = "/admin/system/status",
+    tag = "System",
+    operation_id = "system_status",
+    responses(
+        (status = 200, description = "State", body = SystemStatusView),
+    ),
+)]
 pub(crate) async fn status(State(app): State<App>) -> Json<SystemStatusView> {
     let engine = &app.engine;
     let (health, pool) = (engine.health().await, engine.store().pool_state());
@@ -43,7 +61,16 @@ pub(crate) async fn status(State(app): State<App>) -> Json<SystemStatusView> {
     })
 }
 
-/// `GET /admin/system/config`: what `authserver config show --json` prints, secrets masked.
+/// The effective configuration, as `authserver config show --json` has it, secrets masked.
+#[utoipa::path(
+    get,
+    path = "/admin/system/config",
+    tag = "System",
+    operation_id = "system_config",
+    responses(
+        (status = 200, description = "Sections, whose members have `value` and `layer`", body = serde_json::Value),
+    ),
+)]
 pub(crate) async fn config(State(app): State<App>) -> Response {
     let json = [(CONTENT_TYPE, "application/json")];
     (json, app.config.to_string()).into_response()

@@ -6,13 +6,15 @@ use super::list::{page, read_cursor, write_cursor};
 use super::refusal::Answer;
 use crate::views::{IssuanceView, RevokedView, TokenFamilyView};
 use axum::extract::State;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::Json;
 use engine::admin::{FamilyQuery, IssuedToken};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// Which families.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     user: Option<String>,
     client: Option<String>,
@@ -21,14 +23,36 @@ pub(crate) struct Filter {
     cursor: Option<String>,
 }
 
+/// What an id stands for.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum TokenView {
+    /// A family of refresh tokens.
+    Family(TokenFamilyView),
+    /// An access token.
+    Access(Box<IssuanceView>),
+}
+
 /// A part of the list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct TokenList {
     tokens: Vec<TokenFamilyView>,
     next_cursor: Option<String>,
 }
 
-/// `GET /admin/tokens`
+/// Families of refresh tokens that are alive, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/tokens",
+    tag = "Tokens",
+    operation_id = "tokens_list",
+    params(
+        Filter,
+    ),
+    responses(
+        (status = 200, description = "A part of the list", body = TokenList),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Query(asked): Query<Filter>,
@@ -46,7 +70,20 @@ pub(crate) async fn list(
     }))
 }
 
-/// `GET /admin/users/{user}/tokens`
+/// Families of refresh tokens of a user that are alive, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/users/{user}/tokens",
+    tag = "Tokens",
+    operation_id = "tokens_of_user",
+    params(
+        ("user" = String, Path, description = "The user's id or address"),
+        Filter,
+    ),
+    responses(
+        (status = 200, description = "A part of the list", body = TokenList),
+    ),
+)]
 pub(crate) async fn of_user(
     state: State<App>,
     Path(user): Path<String>,
@@ -59,15 +96,39 @@ pub(crate) async fn of_user(
     list(state, Query(asked)).await
 }
 
-/// `GET /admin/tokens/{id}`
-pub(crate) async fn get(State(app): State<App>, Path(id): Path<String>) -> Answer<Response> {
-    Ok(match app.engine.issued_token(&id).await? {
-        IssuedToken::Family(family) => Json(TokenFamilyView::from(&family)).into_response(),
-        IssuedToken::Access(issuance) => Json(IssuanceView::from(&*issuance)).into_response(),
-    })
+/// A family, or the record of an access token.
+#[utoipa::path(
+    get,
+    path = "/admin/tokens/{id}",
+    tag = "Tokens",
+    operation_id = "tokens_get",
+    params(
+        ("id" = String, Path, description = "A family's id, or an access token's `jti`"),
+    ),
+    responses(
+        (status = 200, description = "The family or the record", body = TokenView),
+    ),
+)]
+pub(crate) async fn get(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<TokenView>> {
+    Ok(Json(match app.engine.issued_token(&id).await? {
+        IssuedToken::Family(family) => TokenView::Family(TokenFamilyView::from(&family)),
+        IssuedToken::Access(own) => TokenView::Access(Box::new(IssuanceView::from(&*own))),
+    }))
 }
 
-/// `DELETE /admin/tokens/{id}`
+/// Ends a family with its access tokens, or one access token.
+#[utoipa::path(
+    delete,
+    path = "/admin/tokens/{id}",
+    tag = "Tokens",
+    operation_id = "tokens_revoke",
+    params(
+        ("id" = String, Path, description = "A family's id, or an access token's `jti`"),
+    ),
+    responses(
+        (status = 200, description = "What has ended", body = RevokedView),
+    ),
+)]
 pub(crate) async fn revoke(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -12,13 +12,16 @@ use axum::response::{Json, Response};
 use domain::{UserRole, UserStatus};
 use engine::admin::{NewUser, UserChange};
 use http::StatusCode;
+use oauth::ErrorBody;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{Deletion, UserFilter};
+use utoipa::{IntoParams, ToSchema};
 
 /// Which users.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     status: Option<UserStatus>,
     q: Option<String>,
@@ -28,14 +31,14 @@ pub(crate) struct Filter {
 }
 
 /// A part of the list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct UserList {
     users: Vec<UserView>,
     next_cursor: Option<String>,
 }
 
 /// A user to create.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserRequest {
     email: String,
@@ -46,20 +49,36 @@ pub(crate) struct UserRequest {
 }
 
 /// What to change; what is absent stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserPatch {
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     email: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     name: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     password: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     role: Option<UserRole>,
 }
 
-/// `GET /admin/users`
+/// Users, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/users",
+    tag = "Users",
+    operation_id = "users_list",
+    params(
+        Filter,
+    ),
+    responses(
+        (status = 200, description = "A part of the list", body = UserList),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Query(asked): Query<Filter>,
@@ -77,7 +96,18 @@ pub(crate) async fn list(
     }))
 }
 
-/// `POST /admin/users`
+/// Creates a user.
+#[utoipa::path(
+    post,
+    path = "/admin/users",
+    tag = "Users",
+    operation_id = "users_create",
+    request_body = UserRequest,
+    responses(
+        (status = 201, description = "The user", body = UserView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 409, description = "There is a user with this address", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     Body(new): Body<UserRequest>,
@@ -93,14 +123,41 @@ pub(crate) async fn create(
     Ok(versioned(StatusCode::CREATED, &view, user.updated_at))
 }
 
-/// `GET /admin/users/{user}`
+/// One user.
+#[utoipa::path(
+    get,
+    path = "/admin/users/{user}",
+    tag = "Users",
+    operation_id = "users_get",
+    params(
+        ("user" = String, Path, description = "The user's id or address"),
+    ),
+    responses(
+        (status = 200, description = "The user", body = UserView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn get(State(app): State<App>, Path(user): Path<String>) -> Answer<Response> {
     let user = app.engine.user(&user).await?;
     let view = UserView::from(&user);
     Ok(versioned(StatusCode::OK, &view, user.updated_at))
 }
 
-/// `PATCH /admin/users/{user}`
+/// Changes a user; a new password ends sessions and tokens.
+#[utoipa::path(
+    patch,
+    path = "/admin/users/{user}",
+    tag = "Users",
+    operation_id = "users_update",
+    params(
+        ("user" = String, Path, description = "The user's id or address"),
+        ("If-Match" = Option<String>, Header, description = "The version that the change is meant for: the `ETag` of what was read"),
+    ),
+    request_body = UserPatch,
+    responses(
+        (status = 200, description = "The user", body = UserView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 409, description = "There is a user with this address", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn update(
     State(app): State<App>,
     Path(user): Path<String>,
@@ -119,7 +176,22 @@ pub(crate) async fn update(
     Ok(versioned(StatusCode::OK, &view, user.updated_at))
 }
 
-/// `DELETE /admin/users/{user}`
+/// Deletes a user.
+#[utoipa::path(
+    delete,
+    path = "/admin/users/{user}",
+    tag = "Users",
+    operation_id = "users_delete",
+    params(
+        ("user" = String, Path, description = "The user's id or address"),
+        ("If-Match" = Option<String>, Header, description = "The version that the change is meant for: the `ETag` of what was read"),
+        HowToDelete,
+    ),
+    responses(
+        (status = 204, description = "Gone, now or already"),
+        (status = 409, description = "The user holds sessions, tokens or consents that are alive; `force` deletes the user with them", body = ErrorBody, content_type = "application/problem+json"),
+    ),
+)]
 pub(crate) async fn delete(
     State(app): State<App>,
     Path(user): Path<String>,
@@ -133,12 +205,36 @@ pub(crate) async fn delete(
     deleted(app.engine.delete_user(&user, how).await)
 }
 
-/// `PATCH /admin/users/{user}/disable`
+/// Keeps a user from signing in, and ends sessions and tokens.
+#[utoipa::path(
+    patch,
+    path = "/admin/users/{user}/disable",
+    tag = "Users",
+    operation_id = "users_disable",
+    params(
+        ("user" = String, Path, description = "The user's id or address"),
+    ),
+    responses(
+        (status = 200, description = "The user", body = UserView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn disable(state: State<App>, user: Path<String>) -> Answer<Response> {
     set_status(state, user, UserStatus::Disabled).await
 }
 
-/// `PATCH /admin/users/{user}/enable`
+/// Lets a disabled user sign in again.
+#[utoipa::path(
+    patch,
+    path = "/admin/users/{user}/enable",
+    tag = "Users",
+    operation_id = "users_enable",
+    params(
+        ("user" = String, Path, description = "The user's id or address"),
+    ),
+    responses(
+        (status = 200, description = "The user", body = UserView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn enable(state: State<App>, user: Path<String>) -> Answer<Response> {
     set_status(state, user, UserStatus::Active).await
 }
@@ -153,7 +249,19 @@ async fn set_status(
     Ok(versioned(StatusCode::OK, &view, user.updated_at))
 }
 
-/// `DELETE /admin/users/{user}/tokens`
+/// Ends all sessions and tokens of a user.
+#[utoipa::path(
+    delete,
+    path = "/admin/users/{user}/tokens",
+    tag = "Users",
+    operation_id = "users_force_logout",
+    params(
+        ("user" = String, Path, description = "The user's id or address"),
+    ),
+    responses(
+        (status = 200, description = "What has ended", body = RevokedView),
+    ),
+)]
 pub(crate) async fn force_logout(
     State(app): State<App>,
     Path(user): Path<String>,

@@ -2,9 +2,10 @@
 
 use domain::{AuditRecord, UnixMillis};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AuditEventView {
     /// Its id, which begins with its time.
     pub id: String,
@@ -67,7 +68,7 @@ impl From<AuditRecord> for AuditEventView {
 }
 
 /// `GET /admin/audit`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AuditListView {
     /// Newest first.
     pub events: Vec<AuditEventView>,

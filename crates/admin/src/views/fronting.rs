@@ -3,15 +3,17 @@
 use domain::{Resource, UnixMillis};
 use engine::admin::{Fronting, ScopeMap};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A fronting link.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct FrontingLinkView {
     /// The gateway.
     pub source_slug: String,
     /// What stands behind it.
     pub target_slug: String,
     /// Scopes of the source, and the scopes of the target that each stands for.
+    #[schema(value_type = HashMap<String, Vec<String>>)]
     pub scope_map: ScopeMap,
     /// When it was declared.
     pub created_at: UnixMillis,
@@ -32,7 +34,7 @@ impl From<&Fronting> for FrontingLinkView {
 }
 
 /// A fronting link that was only tried: it could be declared, and was not.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TriedFrontingLinkView {
     /// Always true.
     pub dry_run: bool,
@@ -51,7 +53,7 @@ impl From<&Fronting> for TriedFrontingLinkView {
 }
 
 /// The links of one resource.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ResourceFrontingView {
     /// The resource.
     pub slug: String,

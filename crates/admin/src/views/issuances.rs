@@ -3,9 +3,10 @@
 use domain::{BackendKind, ConsentGrant, Issuance, UnixMillis};
 use engine::admin::IssuanceList;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The record of one issued token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct IssuanceView {
     /// Its id: the token's `jti`.
     pub id: String,
@@ -66,7 +67,7 @@ impl From<&Issuance> for IssuanceView {
 }
 
 /// A list of issuances.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct IssuanceListView {
     /// Newest first.
     pub issuances: Vec<IssuanceView>,
@@ -87,7 +88,7 @@ impl From<&IssuanceList> for IssuanceListView {
 }
 
 /// What a user has agreed to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ConsentGrantView {
     /// Its id.
     pub id: String,
@@ -123,11 +124,12 @@ impl From<&ConsentGrant> for ConsentGrantView {
 }
 
 /// All grants of a user.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserGrantsView {
     /// What the user has agreed to, newest first.
     pub consent_grants: Vec<ConsentGrantView>,
     /// The user's accounts with upstream providers: none, as there are no providers.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
     pub broker_grants: [(); 0],
 }
 

@@ -3,9 +3,10 @@
 use domain::UnixMillis;
 use serde::Serialize;
 use store::Counts;
+use utoipa::ToSchema;
 
 /// How much there is of everything; at most ten seconds old.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct StatsView {
     /// Clients, whatever their status.
     pub clients: u64,
@@ -31,8 +32,17 @@ impl From<Counts> for StatsView {
     }
 }
 
+/// The key is right.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VerifiedView {
+    /// Always true.
+    pub valid: bool,
+    /// Of the server.
+    pub version: &'static str,
+}
+
 /// How the server and its parts are.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SystemStatusView {
     /// `ok`, or `degraded` when one of the parts is not.
     pub status: &'static str,
@@ -51,7 +61,7 @@ pub struct SystemStatusView {
 }
 
 /// The database.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DatabaseView {
     /// `ok` or `unreachable`.
     pub status: &'static str,
@@ -66,7 +76,7 @@ pub struct DatabaseView {
 }
 
 /// The signing keys.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct KeysView {
     /// `ok`: without keys the server does not start.
     pub status: &'static str,

@@ -3,9 +3,10 @@
 use domain::{TokenFamily, UnixMillis};
 use serde::Serialize;
 use store::RevokeCount;
+use utoipa::ToSchema;
 
 /// A family: a user's authorization of a client, with one refresh token that is good.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TokenFamilyView {
     /// Its id.
     pub id: String,
@@ -41,7 +42,7 @@ impl From<&TokenFamily> for TokenFamilyView {
 }
 
 /// How many tokens were ended.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RevokedView {
     /// Access tokens, and families, each with its one good refresh token.
     pub revoked: u64,

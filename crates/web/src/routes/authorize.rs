@@ -6,7 +6,7 @@ use super::browser::see_other;
 use super::page::nonce;
 use crate::pages::{ClientIdentity, ConsentPage, ConsentResource, ConsentScope, Destination};
 use ::oauth::redirect_uri::{csp_source, host_for_display};
-use ::oauth::{ErrorCode, Params};
+use ::oauth::{ErrorBody, ErrorCode, Params};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -20,7 +20,33 @@ const CONSENT_FORM: &str = "consent";
 /// The form-token purpose of the form that signs out.
 pub(crate) const SIGN_OUT_FORM: &str = "logout";
 
-/// `GET /oauth/authorize` (RFC 6749 §3.1)
+/// Begins an authorization (RFC 6749 §4.1.1): a page, or a redirect with the answer.
+#[utoipa::path(
+    get,
+    path = "/oauth/authorize",
+    tag = "OAuth",
+    operation_id = "authorize_authorize",
+    params(
+        ("response_type" = Option<String>, Query, description = "`code`"),
+        ("client_id" = Option<String>, Query, description = "Who asks"),
+        ("redirect_uri" = Option<String>, Query, description = "Where the answer goes"),
+        ("scope" = Option<String>, Query, description = "Scopes, separated by blanks"),
+        ("state" = Option<String>, Query, description = "Comes back with the answer"),
+        ("code_challenge" = Option<String>, Query, description = "RFC 7636 §4.2"),
+        ("code_challenge_method" = Option<String>, Query, description = "`S256`"),
+        ("resource" = Option<Vec<String>>, Query, description = "What the token is for (RFC 8707)"),
+        ("prompt" = Option<String>, Query, description = "`none`, `login` or `consent`"),
+    ),
+    responses(
+        (status = 200, description = "A page: consent", body = String, content_type = "text/html"),
+        (status = 302, description = "To the client, with a code or an error"),
+        (status = 303, description = "To sign in, or to the client"),
+        (status = 400, description = "A page: the request cannot be answered at the client", content((String = "text/html"), (ErrorBody = "application/json"), (ErrorBody = "application/problem+json"))),
+        (status = 401, description = "A page: the client is unknown", content((String = "text/html"), (ErrorBody = "application/json"), (ErrorBody = "application/problem+json"))),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn authorize(
     State(app): State<App>,
     asked: Asked,

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::answer::Asked;
+use ::oauth::ErrorBody;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -20,12 +21,33 @@ fn document(body: impl Into<Body>) -> Response {
     (StatusCode::OK, headers, body.into()).into_response()
 }
 
-/// `/.well-known/jwks.json` (RFC 7517 §5)
+/// The keys that verify tokens (RFC 7517 §5).
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "Discovery",
+    operation_id = "discovery_jwks",
+    responses(
+        (status = 200, description = "The key set", body = Object),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn jwks(State(app): State<App>) -> Response {
     document(app.engine.keys().jwks())
 }
 
-/// `/.well-known/oauth-authorization-server` (RFC 8414 §3)
+/// Server metadata (RFC 8414 §3).
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    tag = "Discovery",
+    operation_id = "discovery_oauth",
+    responses(
+        (status = 200, description = "The document", body = Object),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn oauth(State(app): State<App>, asked: Asked) -> Response {
     match app.engine.metadata().await {
         Ok(documents) => document(Bytes::from_owner(documents.oauth.clone())),
@@ -33,7 +55,18 @@ pub(crate) async fn oauth(State(app): State<App>, asked: Asked) -> Response {
     }
 }
 
-/// `/.well-known/openid-configuration` (RFC 8414 §5)
+/// Server metadata in the place where OpenID Connect has it (RFC 8414 §5).
+#[utoipa::path(
+    get,
+    path = "/.well-known/openid-configuration",
+    tag = "Discovery",
+    operation_id = "discovery_openid",
+    responses(
+        (status = 200, description = "The document", body = Object),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn openid(State(app): State<App>, asked: Asked) -> Response {
     match app.engine.metadata().await {
         Ok(documents) => document(Bytes::from_owner(documents.openid.clone())),
@@ -41,12 +74,40 @@ pub(crate) async fn openid(State(app): State<App>, asked: Asked) -> Response {
     }
 }
 
-/// `/.well-known/oauth-protected-resource` (RFC 9728 §3)
+/// Metadata of the one registered resource (RFC 9728 §3).
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-protected-resource",
+    tag = "Discovery",
+    operation_id = "discovery_any_resource",
+    responses(
+        (status = 200, description = "The document", body = Object),
+        (status = 404, description = "There is no such resource", body = ErrorBody),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn any_resource(app: State<App>, asked: Asked) -> Response {
     describe(app, asked, None).await
 }
 
-/// `/.well-known/oauth-protected-resource/{reference}` (RFC 9728 §3.1)
+/// Metadata of a resource, by slug or by the path of its URI (RFC 9728 §3.1).
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-protected-resource/{reference}",
+    tag = "Discovery",
+    operation_id = "discovery_resource",
+    params(
+        ("reference" = String, Path, description = "A slug, or a path"),
+    ),
+    responses(
+        (status = 200, description = "The document", body = Object),
+        (status = 400, description = "The request is wrong in itself", body = ErrorBody),
+        (status = 404, description = "There is no such resource", body = ErrorBody),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn resource(
     app: State<App>,
     asked: Asked,

@@ -9,6 +9,7 @@ mod discovery;
 mod health;
 mod login;
 mod oauth;
+mod openapi;
 mod page;
 
 use crate::shell::{AddressLimiter, RateLimitLayer, Refusal, ShellState};
@@ -16,6 +17,7 @@ use ::oauth::ErrorCode;
 use axum::Router;
 use axum::routing::{get, post};
 use engine::{Engine, Error};
+pub use openapi::{CLIENT_SECRET, document};
 use page::Pages;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::answer::{Asked, json, logged};
-use ::oauth::{Endpoint, dpop};
+use ::oauth::{Endpoint, ErrorBody, dpop};
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -42,7 +42,27 @@ fn authorization(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
         .map(http::HeaderValue::as_bytes)
 }
 
-/// `POST /oauth/token` (RFC 6749 §3.2)
+/// Issues tokens (RFC 6749 §3.2).
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    tag = "OAuth",
+    operation_id = "oauth_token",
+    params(
+        ("DPoP" = Option<String>, Header, description = "A proof of the key that the token is to be bound to (RFC 9449)"),
+    ),
+    request_body(content = inline(super::openapi::TokenForm), content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Tokens", body = super::openapi::TokenAnswer),
+        (status = 400, description = "The request is wrong in itself", body = ErrorBody),
+        (status = 401, description = "The client did not authenticate", body = ErrorBody),
+        (status = 403, description = "It may not", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+    ),
+    security(("client_secret" = []), ()),
+)]
 pub(crate) async fn token(
     State(app): State<App>,
     asked: Asked,
@@ -73,7 +93,23 @@ pub(crate) async fn token(
     response
 }
 
-/// `POST /oauth/revoke` (RFC 7009 §2)
+/// Ends a token (RFC 7009 §2).
+#[utoipa::path(
+    post,
+    path = "/oauth/revoke",
+    tag = "OAuth",
+    operation_id = "oauth_revoke",
+    request_body(content = inline(super::openapi::PresentedForm), content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "It is ended, or was not alive", body = Object),
+        (status = 400, description = "The request is wrong in itself", body = ErrorBody),
+        (status = 401, description = "The client did not authenticate", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+    ),
+    security(("client_secret" = []), ()),
+)]
 pub(crate) async fn revoke(
     State(app): State<App>,
     asked: Asked,
@@ -89,7 +125,23 @@ pub(crate) async fn revoke(
     }
 }
 
-/// `POST /oauth/introspect` (RFC 7662 §2)
+/// Says whether a token is good (RFC 7662 §2).
+#[utoipa::path(
+    post,
+    path = "/oauth/introspect",
+    tag = "OAuth",
+    operation_id = "oauth_introspect",
+    request_body(content = inline(super::openapi::PresentedForm), content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Whether it is", body = super::openapi::IntrospectionAnswer),
+        (status = 400, description = "The request is wrong in itself", body = ErrorBody),
+        (status = 401, description = "The client did not authenticate", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+    ),
+    security(("client_secret" = []), ()),
+)]
 pub(crate) async fn introspect(
     State(app): State<App>,
     asked: Asked,
@@ -105,7 +157,22 @@ pub(crate) async fn introspect(
     }
 }
 
-/// `POST /oauth/register` (RFC 7591 §3.1)
+/// Registers a client (RFC 7591 §3.1).
+#[utoipa::path(
+    post,
+    path = "/oauth/register",
+    tag = "OAuth",
+    operation_id = "oauth_register",
+    request_body(content = super::openapi::RegistrationRequest),
+    responses(
+        (status = 201, description = "The client", body = super::openapi::RegistrationAnswer),
+        (status = 400, description = "The request is wrong in itself", body = ErrorBody),
+        (status = 403, description = "It may not", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 429, description = "Too many requests", body = ErrorBody),
+        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+    ),
+)]
 pub(crate) async fn register(State(app): State<App>, asked: Asked, body: Bytes) -> Response {
     match app.engine.register(&body).await {
         Ok(registered) => json(StatusCode::CREATED, registered.to_json()),

@@ -63,7 +63,20 @@ impl Tails {
     }
 }
 
-/// `GET /admin/audit/stream`
+/// Audit events as they are recorded, as server-sent events.
+#[utoipa::path(
+    get,
+    path = "/admin/audit/stream",
+    tag = "Audit",
+    operation_id = "audit_stream",
+    params(
+        Filter,
+        ("Last-Event-ID" = Option<String>, Header, description = "Go on behind this event"),
+    ),
+    responses(
+        (status = 200, description = "Events without end", body = String, content_type = "text/event-stream"),
+    ),
+)]
 pub(crate) async fn stream(
     State(app): State<App>,
     headers: HeaderMap,
