@@ -38,7 +38,8 @@ doc: ## Build the API documentation without warnings
 
 docs: ## Write the generated reference pages again
 	cargo run --quiet --bin authserver -- config reference > docs/reference/configuration.md
-	UPDATE_REFERENCE=1 cargo nextest run -p telemetry --no-fail-fast
+	UPDATE_REFERENCE=1 cargo nextest run -p telemetry -p admin --no-fail-fast
+	tests/docs/http_api.py > docs/reference/http-api.md
 
 e2e: ## Run the end-to-end tests with real peers
 	cargo build --bin authserver

@@ -36,7 +36,9 @@ pub(crate) struct Filter {
     ip: Option<String>,
     trace_id: Option<String>,
     q: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
+    #[param(value_type = Option<u64>, maximum = 4294967295_u64)]
     offset: Option<u32>,
     cursor: Option<String>,
 }

@@ -25,7 +25,9 @@ pub(crate) struct Filter {
     status: Option<ClientStatus>,
     source: Option<ClientSource>,
     q: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
+    #[param(maximum = 10000)]
     offset: Option<u32>,
     cursor: Option<String>,
 }

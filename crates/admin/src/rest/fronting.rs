@@ -67,6 +67,7 @@ pub(crate) async fn list(State(app): State<App>) -> Answer<Json<FrontingLinks>> 
     responses(
         (status = 201, description = "The link", body = FrontingLinkView),
         (status = 200, description = "It could be declared", body = TriedFrontingLinkView),
+        (status = 404, description = "There is no such resource", body = ErrorBody, content_type = "application/problem+json"),
         (status = 409, description = "It exists, or a token could come back to where it started", body = ErrorBody, content_type = "application/problem+json"),
     ),
 )]

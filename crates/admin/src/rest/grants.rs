@@ -2,13 +2,13 @@
 
 use super::App;
 use super::input::{Path, Query};
+use super::list::page;
 use super::refusal::Answer;
 use crate::views::UserGrantsView;
 use axum::extract::State;
 use axum::response::Json;
 use http::StatusCode;
 use serde::Deserialize;
-use store::Page;
 use utoipa::IntoParams;
 
 /// Which part of a list.
@@ -16,7 +16,9 @@ use utoipa::IntoParams;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Part {
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
+    #[param(maximum = 10000)]
     offset: Option<u32>,
 }
 
@@ -39,7 +41,7 @@ pub(crate) async fn of_user(
     Path(user): Path<String>,
     Query(part): Query<Part>,
 ) -> Answer<Json<UserGrantsView>> {
-    let page = Page::of(part.limit, part.offset);
+    let page = page(part.limit, part.offset)?;
     let consents = app.engine.consents(&user, &page).await?;
     Ok(Json(UserGrantsView::new(&consents)))
 }

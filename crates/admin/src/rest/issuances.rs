@@ -22,7 +22,9 @@ pub(crate) struct Filter {
     resource: Option<String>,
     jti: Option<String>,
     since: Option<String>,
+    #[param(minimum = 1, maximum = 5000)]
     limit: Option<u32>,
+    #[param(value_type = Option<u64>, maximum = 4294967295_u64)]
     offset: Option<u32>,
 }
 

@@ -1,14 +1,16 @@
 //! The description of both listeners (OpenAPI 3.1), made from what stands at the handlers.
 
 use axum::response::{IntoResponse, Response};
+use domain::{ClientSource, ClientStatus, UserStatus};
 use http::header::CONTENT_TYPE;
 use oauth::ErrorBody;
 use std::sync::LazyLock;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
-    SecurityRequirement, ServerBuilder,
+    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Schema,
+    SecurityRequirement, ServerBuilder, Type,
 };
 use utoipa::{OpenApi as _, ToSchema as _};
 
@@ -18,7 +20,7 @@ const ADMIN_KEY: &str = "admin_key";
 #[derive(utoipa::OpenApi)]
 #[openapi(
     paths(super::metrics::scrape),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, ClientSource, ClientStatus, UserStatus)),
     tags(
         (name = "OAuth", description = "Public listener: what clients and resource servers call"),
         (name = "Discovery", description = "Public listener: documents by which clients find their way"),
@@ -66,6 +68,12 @@ pub fn document() -> OpenApi {
         item.servers = Some(vec![public.clone()]);
     }
     document.merge(open);
+    let items = document.paths.paths.values_mut();
+    for operation in items.flat_map(operations) {
+        for parameter in operation.parameters.iter_mut().flatten() {
+            never_null(parameter);
+        }
+    }
     document.info = InfoBuilder::new()
         .title("AuthPlane")
         .version(env!("CARGO_PKG_VERSION"))
@@ -104,6 +112,17 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
         &mut item.delete,
     ];
     methods.into_iter().flatten()
+}
+
+/// A parameter that is optional may be absent; there is no way to write null.
+fn never_null(parameter: &mut RefOr<Parameter>) {
+    if let RefOr::T(parameter) = parameter
+        && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+        && let SchemaType::Array(types) = &schema.schema_type
+        && let Some(own) = types.iter().find(|own| **own != Type::Null)
+    {
+        schema.schema_type = SchemaType::Type(own.clone());
+    }
 }
 
 /// Adds what routes of the admin API have in common.

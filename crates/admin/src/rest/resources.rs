@@ -24,7 +24,9 @@ pub(crate) struct Filter {
     backend_kind: Option<BackendKind>,
     broker_provider: Option<String>,
     q: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
+    #[param(maximum = 10000)]
     offset: Option<u32>,
     cursor: Option<String>,
 }

@@ -18,7 +18,9 @@ use utoipa::{IntoParams, ToSchema};
 pub(crate) struct Filter {
     user: Option<String>,
     client: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
+    #[param(maximum = 10000)]
     offset: Option<u32>,
     cursor: Option<String>,
 }
