@@ -17,7 +17,8 @@ the defaults and the environment count. So that they mean the same database and 
 of the server, or with the same file and variables.
 
 `admin` commands work on the database and the key directory themselves, also while a server runs, which notices
-within a second. Output is text for people, or JSON with `--json`.
+within a second; or, with `--server`, at a server elsewhere ([how](../operate/cli.md)). Output is text for people, or
+JSON with `--json`.
 
 | exit code | meaning |
 |---|---|

@@ -1,5 +1,5 @@
 //! The operator's side: the admin listener with its API ([`rest`]) and its pages (`console`), and
-//! the command line ([`cli`]): three faces of the same engine functions.
+//! the command line ([`cli`]), which asks the API: three faces of the same engine functions.
 
 pub mod cli;
 mod console;

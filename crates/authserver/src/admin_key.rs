@@ -56,7 +56,11 @@ fn from_file(path: &Path) -> Result<Secret> {
     }
 }
 
-fn read(path: &Path) -> Result<Secret> {
+/// What a file holds, without blanks around it.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read(path: &Path) -> Result<Secret> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     Ok(Secret::from(text.trim()))

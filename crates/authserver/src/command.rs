@@ -1,10 +1,8 @@
 //! The command line.
 
-use crate::failure::{Failure, Result};
-use crate::{audit, configuration, purge, quickstart, serve, wiring};
-use admin::cli::AdminCommand;
+use crate::failure::Result;
+use crate::{audit, configuration, manual, operate, purge, quickstart, serve, wiring};
 use clap::{Parser, Subcommand};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// A self-hosted OAuth 2.1 authorization server for the Model Context Protocol.
@@ -36,9 +34,12 @@ enum Command {
     /// Check the audit trail
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Manage clients, users, resources and keys, on the database directly
-    #[command(subcommand)]
-    Admin(AdminCommand),
+    /// Manage clients, users, resources and keys, on the database directly or at a server
+    Admin(Box<operate::Operate>),
+    /// Print completions for a shell
+    Completions(manual::Completions),
+    /// Write manual pages
+    Man(manual::Pages),
 }
 
 /// Runs what the arguments ask for.
@@ -55,7 +56,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result {
         }
         Command::Config(command) => configuration::run(&command, file),
         Command::Audit(command) => audit::run(&command, configuration::load(file)?).await,
-        Command::Admin(command) => admin(command, file).await,
+        Command::Admin(operate) => operate::run(*operate, configuration::load(file)?).await,
+        Command::Completions(completions) => manual::complete(&completions),
+        Command::Man(pages) => manual::write(&pages),
     }
 }
 
@@ -65,15 +68,4 @@ async fn migrate(file: Option<&Path>) -> Result {
     wiring::open_store(&config, &console.metrics).await?;
     println!("the database schema is up to date");
     Ok(())
-}
-
-async fn admin(command: AdminCommand, file: Option<&Path>) -> Result {
-    let config = configuration::load(file)?.config;
-    let console = wiring::Console::for_command(&config);
-    let engine = wiring::open_engine(config, console.metrics.clone()).await?;
-    let mut out = Vec::new();
-    let outcome = admin::cli::run(command, &engine, &mut out).await;
-    // A pipe that was closed early is not an error of ours.
-    drop(std::io::stdout().write_all(&out));
-    outcome.map_err(Failure::new)
 }

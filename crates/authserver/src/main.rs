@@ -8,6 +8,8 @@ mod audit;
 mod command;
 mod configuration;
 mod failure;
+mod manual;
+mod operate;
 mod purge;
 mod quickstart;
 mod reload;

@@ -101,28 +101,7 @@ impl GuardedClient {
         lookup: Arc<dyn LookupAddresses>,
     ) -> Result<Self, ClientBuildError> {
         let roots = certificates(policy.extra_roots.iter().map(Vec::as_slice))?;
-        let http = match builder(&policy, Arc::clone(&lookup))
-            .tls_certs_merge(roots.clone())
-            .build()
-        {
-            Ok(http) => http,
-            // A bare container has no certificate authorities; the bundled ones (Mozilla's) do.
-            Err(error) => {
-                tracing::warn!(
-                    error = describe(&error),
-                    "no certificate authorities on this machine, using the bundled ones; install ca-certificates to use your own"
-                );
-                let bundled = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
-                let mut all = certificates(bundled.iter().map(AsRef::as_ref))?;
-                all.extend(roots);
-                builder(&policy, lookup)
-                    .tls_certs_only(all)
-                    .build()
-                    .map_err(|error| ClientBuildError {
-                        detail: describe(&error),
-                    })?
-            }
-        };
+        let http = build(|| builder(&policy, Arc::clone(&lookup)), &roots)?;
         Ok(Self {
             http,
             policy: Arc::new(policy),
@@ -260,6 +239,32 @@ fn builder(policy: &GuardPolicy, lookup: Arc<dyn LookupAddresses>) -> reqwest::C
         .user_agent(policy.user_agent.as_str())
 }
 
+/// A client that trusts the machine's certificate authorities, and `roots`.
+pub(crate) fn build(
+    builder: impl Fn() -> reqwest::ClientBuilder,
+    roots: &[reqwest::Certificate],
+) -> Result<reqwest::Client, ClientBuildError> {
+    builder()
+        .tls_certs_merge(roots.to_vec())
+        .build()
+        .or_else(|error| {
+            // A bare container has no certificate authorities; the bundled ones (Mozilla's) do.
+            tracing::warn!(
+                error = describe(&error),
+                "no certificate authorities on this machine, using the bundled ones; install ca-certificates to use your own"
+            );
+            let bundled = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+            let mut all = certificates(bundled.iter().map(AsRef::as_ref))?;
+            all.extend_from_slice(roots);
+            builder()
+                .tls_certs_only(all)
+                .build()
+                .map_err(|error| ClientBuildError {
+                    detail: describe(&error),
+                })
+        })
+}
+
 fn certificates<'a>(
     der: impl Iterator<Item = &'a [u8]>,
 ) -> Result<Vec<reqwest::Certificate>, ClientBuildError> {
@@ -297,7 +302,7 @@ fn failure(error: &reqwest::Error) -> FetchError {
 }
 
 /// The innermost cause, which is the one that says something.
-fn describe(error: &reqwest::Error) -> String {
+pub(crate) fn describe(error: &reqwest::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;

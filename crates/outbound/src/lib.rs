@@ -11,16 +11,19 @@
 //! whatever a container runtime set up, exactly as every other program on the machine does; since
 //! the guard judges addresses after resolution, a resolver of our own would add code and no safety.
 //!
-//! [`cimd`] fetches and caches client ID metadata documents through it.
+//! [`cimd`] fetches and caches client ID metadata documents through it. [`OperatorClient`] is for
+//! the operator's own server, whose address nobody else chooses.
 
 mod address;
 pub mod cimd;
 mod client;
 mod error;
 mod freshness;
+mod operator;
 mod resolve;
 
 pub use address::{AddressClass, classify};
 pub use client::{Document, GetOptions, GuardPolicy, GuardedClient};
 pub use error::{ClientBuildError, FetchError};
+pub use operator::{OperatorClient, OperatorError};
 pub use resolve::{LookupAddresses, SystemLookup};

@@ -1,13 +1,11 @@
 //! `authserver admin client …`
 
-use super::{Result, all_parts, print_done, print_one, table};
-use crate::views::{ClientView, CreatedClientView};
+use super::api::{Api, given, path};
+use super::{Result, print_done, print_list, print_one, text};
 use clap::{Args, Subcommand};
 use domain::{AuthMethod, ClientSource, ClientStatus, GrantType};
-use engine::Engine;
-use engine::admin::{ClientChange, NewClient};
+use serde_json::{Value, json};
 use std::io::Write;
-use store::{ClientFilter, Deletion, Page};
 
 /// Commands on clients.
 #[derive(Debug, Subcommand)]
@@ -138,107 +136,86 @@ fn grant_type(word: &str) -> Result<GrantType, String> {
         .or_else(|error| long().map_err(|_: String| error))
 }
 
-pub(super) async fn run(command: ClientCommand, engine: &Engine, out: &mut impl Write) -> Result {
+fn names(grants: &[GrantType]) -> Option<Value> {
+    let names: Vec<_> = grants.iter().map(|own| own.as_str()).collect();
+    (!names.is_empty()).then(|| json!(names))
+}
+
+pub(super) async fn run(command: ClientCommand, api: &Api, out: &mut impl Write) -> Result {
     match command {
         ClientCommand::Create(create) => {
-            let new = NewClient {
-                client_id: create.client_id,
-                name: create.name,
-                redirect_uris: create.redirect_uris,
-                grant_types: create.grant_types,
-                response_types: None,
-                token_endpoint_auth_method: create.auth_method,
-                application_type: None,
-                scope: create.scope,
-                agent: create.agent,
-                agent_description: create.agent_description,
-            };
-            let created = engine.create_client(new).await?;
-            print_one(out, create.json, &CreatedClientView::from(&created))
+            let new = given(&[
+                ("client_id", create.client_id.map(Value::from)),
+                ("client_name", Some(create.name.into())),
+                ("redirect_uris", Some(json!(create.redirect_uris))),
+                ("grant_types", names(&create.grant_types)),
+                (
+                    "token_endpoint_auth_method",
+                    create.auth_method.map(|own| own.as_str().into()),
+                ),
+                ("scope", Some(create.scope.into())),
+                ("agent", Some(create.agent.into())),
+                (
+                    "agent_description",
+                    create.agent_description.map(Value::from),
+                ),
+            ]);
+            let made = api.post("/admin/clients", Some(new)).await?;
+            print_one(out, create.json, &made)
         }
         ClientCommand::List(list) => {
-            let filter = ClientFilter {
-                status: list.status,
-                source: list.source,
-                text: list.q,
-                behind: None,
-            };
-            let page = Page {
-                limit: list.limit,
-                offset: list.offset,
-            };
-            let clients = all_parts(&page, async |page, behind| {
-                let filter = ClientFilter {
-                    behind,
-                    ..filter.clone()
-                };
-                engine.clients(&filter, &page).await
+            let filter = [
+                ("status", list.status.map(|own| own.to_string())),
+                ("source", list.source.map(|own| own.to_string())),
+                ("q", list.q),
+            ];
+            let clients = ("/admin/clients", "clients");
+            let found = api.list(clients, &filter, list.limit, list.offset).await?;
+            let columns = ["id", "status", "source", "name"];
+            print_list(out, list.json, &found, &columns, |own| {
+                ["id", "status", "registration_source", "name"]
+                    .map(|member| text(own, member))
+                    .into()
             })
-            .await?;
-            let views: Vec<_> = clients.iter().map(ClientView::from).collect();
-            if list.json {
-                writeln!(out, "{:#}", serde_json::json!(views))?;
-                return Ok(());
-            }
-            let rows: Vec<_> = views
-                .into_iter()
-                .map(|view| {
-                    vec![
-                        view.id,
-                        view.status.into(),
-                        view.registration_source.into(),
-                        view.name,
-                    ]
-                })
-                .collect();
-            Ok(table::print(
-                out,
-                &["id", "status", "source", "name"],
-                &rows,
-            )?)
         }
         ClientCommand::Get(one) => {
-            let client = engine.client(&one.id).await?;
-            print_one(out, one.json, &ClientView::from(&client))
+            let client = api.get(&path(&["clients", &one.id])).await?;
+            print_one(out, one.json, &client)
         }
         ClientCommand::Update(update) => {
-            let given = |list: Vec<_>| (!list.is_empty()).then_some(list);
-            let change = ClientChange {
-                name: update.name,
-                redirect_uris: given(update.redirect_uris),
-                grant_types: (!update.grant_types.is_empty()).then_some(update.grant_types),
-                scope: update.scope,
-                agent: update.agent,
-                agent_description: update.agent_description,
-                version: None,
-            };
-            let client = engine.update_client(&update.id, change).await?;
-            print_one(out, update.json, &ClientView::from(&client))
+            let uris = &update.redirect_uris;
+            let change = given(&[
+                ("client_name", update.name.map(Value::from)),
+                ("redirect_uris", (!uris.is_empty()).then(|| json!(uris))),
+                ("grant_types", names(&update.grant_types)),
+                ("scope", update.scope.map(Value::from)),
+                ("agent", update.agent.map(Value::from)),
+                (
+                    "agent_description",
+                    update.agent_description.map(Value::from),
+                ),
+            ]);
+            let client = path(&["clients", &update.id]);
+            let changed = api.patch(&client, Some(change)).await?;
+            print_one(out, update.json, &changed)
         }
         ClientCommand::Delete(Delete { one, force }) => {
-            let how = Deletion {
-                version: None,
-                force,
-            };
-            engine.delete_client(&one.id, how).await?;
+            let force = if force { "?force=true" } else { "" };
+            api.delete_known(&path(&["clients", &one.id]), force)
+                .await?;
             print_done(out, one.json, "deleted", &one.id)
         }
         ClientCommand::RotateSecret(one) => {
-            let rotated = engine.rotate_client_secret(&one.id).await?;
-            print_one(out, one.json, &CreatedClientView::from(&rotated))
+            let client = path(&["clients", &one.id, "rotate-secret"]);
+            print_one(out, one.json, &api.post(&client, None).await?)
         }
-        ClientCommand::Suspend(one) => set_status(engine, out, one, ClientStatus::Suspended).await,
-        ClientCommand::Reactivate(one) => set_status(engine, out, one, ClientStatus::Active).await,
-        ClientCommand::Revoke(one) => set_status(engine, out, one, ClientStatus::Revoked).await,
+        ClientCommand::Suspend(one) => set_status(api, out, one, "suspend").await,
+        ClientCommand::Reactivate(one) => set_status(api, out, one, "reactivate").await,
+        ClientCommand::Revoke(one) => set_status(api, out, one, "revoke").await,
     }
 }
 
-async fn set_status(
-    engine: &Engine,
-    out: &mut impl Write,
-    one: One,
-    status: ClientStatus,
-) -> Result {
-    engine.set_client_status(&one.id, status).await?;
-    print_done(out, one.json, status.as_str(), &one.id)
+async fn set_status(api: &Api, out: &mut impl Write, one: One, act: &str) -> Result {
+    let done = api.patch(&path(&["clients", &one.id, act]), None).await?;
+    print_done(out, one.json, &text(&done, "status"), &one.id)
 }

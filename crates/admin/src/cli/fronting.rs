@@ -1,10 +1,10 @@
 //! `authserver admin fronting …`
 
-use super::{Result, print_done, print_one, table};
-use crate::views::{FrontingLinkView, TriedFrontingLinkView};
+use super::api::{Api, path};
+use super::{CliError, Result, print_done, print_list, print_one, text};
 use clap::{Args, Subcommand};
 use engine::admin::ScopeMap;
-use engine::{Engine, Error};
+use serde_json::{Value, json};
 use std::io::Write;
 
 /// Commands on fronting links.
@@ -103,7 +103,7 @@ pub struct Update {
 }
 
 impl Map {
-    fn read(&self) -> Result<ScopeMap, Error> {
+    fn read(&self) -> Result<ScopeMap> {
         let mut whole = ScopeMap::new();
         for text in &self.scope_map {
             for (source, targets) in read_map(text)? {
@@ -114,15 +114,15 @@ impl Map {
     }
 }
 
-fn read_map(text: &str) -> Result<ScopeMap, Error> {
+fn read_map(text: &str) -> Result<ScopeMap> {
     if text.starts_with('{') {
         return serde_json::from_str(text)
-            .map_err(|error| Error::invalid_request(format!("scope_map: {error}")));
+            .map_err(|error| CliError::Refused(format!("scope_map: {error}")));
     }
     let pairs = text.split(',').map(|pair| {
         let halves = pair.split_once('=').or_else(|| pair.split_once(':'));
         let (source, targets) = halves.ok_or_else(|| {
-            Error::invalid_request(format!(
+            CliError::Refused(format!(
                 "scope_map: write '{pair}' as source:target or source:target+target"
             ))
         })?;
@@ -132,59 +132,62 @@ fn read_map(text: &str) -> Result<ScopeMap, Error> {
     pairs.collect()
 }
 
-fn shown(view: &FrontingLinkView) -> String {
-    let pairs = view.scope_map.iter();
-    let pairs = pairs.map(|(source, targets)| format!("{source}={}", targets.join("+")));
+fn shown(map: &Value) -> String {
+    let pairs = map.as_object().into_iter().flatten();
+    let pairs = pairs.map(|(source, _)| {
+        let targets = super::words(map, source).replace(' ', "+");
+        format!("{source}={targets}")
+    });
     pairs.collect::<Vec<_>>().join(",")
 }
 
-pub(super) async fn run(command: FrontingCommand, engine: &Engine, out: &mut impl Write) -> Result {
+pub(super) async fn run(command: FrontingCommand, api: &Api, out: &mut impl Write) -> Result {
+    let link = |ends: &Ends| {
+        let (source, target) = ends.names();
+        path(&["fronting", source, target])
+    };
     match command {
         FrontingCommand::Create(create) => {
             let (source, target) = create.ends.names();
-            let map = create.map.read()?;
-            let link = engine
-                .create_fronting(source, target, map, create.dry_run)
-                .await?;
-            match create.dry_run {
-                true => print_one(out, create.json, &TriedFrontingLinkView::from(&link)),
-                false => print_one(out, create.json, &FrontingLinkView::from(&link)),
-            }
+            let new = json!({
+                "source_slug": source,
+                "target_slug": target,
+                "scope_map": create.map.read()?,
+                "dry_run": create.dry_run,
+            });
+            let made = api.post("/admin/fronting", Some(new)).await?;
+            print_one(out, create.json, &made)
         }
         FrontingCommand::Get(one) => {
-            let (source, target) = one.ends.names();
-            let link = engine.fronting(source, target).await?;
-            print_one(out, one.json, &FrontingLinkView::from(&link))
+            let found = api.get(&link(&one.ends)).await?;
+            print_one(out, one.json, &found)
         }
         FrontingCommand::List { json } => {
-            let links = engine.frontings().await?;
-            let views: Vec<_> = links.iter().map(FrontingLinkView::from).collect();
-            if json {
-                writeln!(out, "{:#}", serde_json::json!(views))?;
-                return Ok(());
-            }
-            let rows: Vec<_> = views
-                .into_iter()
-                .map(|view| {
-                    let map = shown(&view);
-                    vec![view.source_slug, view.target_slug, map]
-                })
-                .collect();
-            Ok(table::print(
+            let mut found = api.get("/admin/fronting").await?;
+            let links = found["fronting_links"].take();
+            let links = links.as_array().map_or(&[][..], Vec::as_slice);
+            print_list(
                 out,
+                json,
+                links,
                 &["source", "target", "scope map"],
-                &rows,
-            )?)
+                |own| {
+                    vec![
+                        text(own, "source_slug"),
+                        text(own, "target_slug"),
+                        shown(&own["scope_map"]),
+                    ]
+                },
+            )
         }
         FrontingCommand::Update(update) => {
-            let (source, target) = update.ends.names();
-            let map = update.map.read()?;
-            let link = engine.update_fronting(source, target, map).await?;
-            print_one(out, update.json, &FrontingLinkView::from(&link))
+            let change = json!({ "scope_map": update.map.read()? });
+            let changed = api.patch(&link(&update.ends), Some(change)).await?;
+            print_one(out, update.json, &changed)
         }
         FrontingCommand::Delete(one) => {
             let (source, target) = one.ends.names();
-            engine.delete_fronting(source, target).await?;
+            api.delete_known(&link(&one.ends), "").await?;
             print_done(out, one.json, "deleted", &format!("{source} {target}"))
         }
     }

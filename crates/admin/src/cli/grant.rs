@@ -1,12 +1,10 @@
 //! `authserver admin grant …`
 
-use super::{Result, print_one, table};
-use crate::views::UserGrantsView;
+use super::api::{Api, path, query};
+use super::{Result, print_done, table, text};
 use clap::Subcommand;
-use domain::ConsentGrant;
-use engine::Engine;
+use serde_json::Value;
 use std::io::Write;
-use store::Page;
 
 /// Commands on what users have agreed to.
 #[derive(Debug, Subcommand)]
@@ -35,7 +33,7 @@ pub enum GrantCommand {
     },
 }
 
-pub(super) async fn run(command: GrantCommand, engine: &Engine, out: &mut impl Write) -> Result {
+pub(super) async fn run(command: GrantCommand, api: &Api, out: &mut impl Write) -> Result {
     match command {
         GrantCommand::ListUserGrants {
             user,
@@ -43,15 +41,19 @@ pub(super) async fn run(command: GrantCommand, engine: &Engine, out: &mut impl W
             offset,
             json,
         } => {
-            let consents = engine.consents(&user, &Page { limit, offset }).await?;
+            let part = [
+                ("limit", Some(limit.to_string())),
+                ("offset", Some(offset.to_string())),
+            ];
+            let grants = query(&path(&["users", &user, "grants"]), &part);
+            let found = api.get(&grants).await?;
             if json {
-                let view = UserGrantsView::new(&consents);
-                writeln!(out, "{:#}", serde_json::json!(view))?;
+                writeln!(out, "{found:#}")?;
                 return Ok(());
             }
-            let mut rows = Vec::with_capacity(consents.len());
-            for consent in &consents {
-                rows.push(row(consent, engine).await?);
+            let mut rows = Vec::new();
+            for consent in found["consent_grants"].as_array().into_iter().flatten() {
+                rows.push(row(consent, api).await);
             }
             Ok(table::print(
                 out,
@@ -60,29 +62,27 @@ pub(super) async fn run(command: GrantCommand, engine: &Engine, out: &mut impl W
             )?)
         }
         GrantCommand::RevokeConsent { id, json } => {
-            let ended = engine.revoke_consent(&id).await?;
-            let revoked = ended.families + ended.tokens;
-            print_one(
-                out,
-                json,
-                &serde_json::json!({ "id": id, "revoked": revoked }),
-            )
+            api.delete(&path(&["grants", "consent", &id])).await?;
+            print_done(out, json, "revoked", &id)
         }
     }
 }
 
 /// Names in place of ids, so that the row fits a terminal.
-async fn row(consent: &ConsentGrant, engine: &Engine) -> Result<Vec<String>> {
-    let resource = engine.resource(consent.resource_id.as_str()).await?;
-    let client = engine.client(consent.client_id.as_str()).await?;
-    let state = match consent.revoked_at {
-        Some(_) => "revoked",
-        None => "given",
+async fn row(consent: &Value, api: &Api) -> Vec<String> {
+    let named = async |kind: &str, id: String, name: &str| match api.get(&path(&[kind, &id])).await
+    {
+        Ok(found) => text(&found, name),
+        Err(_) => id,
     };
-    Ok(vec![
-        consent.id.to_string(),
-        state.into(),
-        resource.slug.clone(),
-        client.name.clone(),
-    ])
+    vec![
+        text(consent, "id"),
+        if consent["revoked_at"].is_null() {
+            "given".into()
+        } else {
+            "revoked".into()
+        },
+        named("resources", text(consent, "resource_id"), "slug").await,
+        named("clients", text(consent, "client_id"), "name").await,
+    ]
 }

@@ -1,13 +1,12 @@
 //! `authserver admin issuance …`
 
-use super::{Result, print_done, print_one, table};
-use crate::views::{IssuanceListView, IssuanceView};
+use super::api::{Api, path, query};
+use super::{Result, print_done, print_one, table, text, to_the_second, words};
 use clap::{Args, Subcommand};
-use domain::{Issuance, UnixMillis};
-use engine::Engine;
-use engine::admin::{IssuanceQuery, Since};
+use domain::{Clock as _, SystemClock, UnixMillis};
+use engine::admin::Since;
+use serde_json::Value;
 use std::io::Write;
-use store::Page;
 
 /// Commands on the record of issued tokens.
 #[derive(Debug, Subcommand)]
@@ -36,8 +35,8 @@ pub struct List {
     jti: Option<String>,
     /// Only tokens issued since: a time such as 2026-01-31T08:00:00Z, or how far back, such as
     /// 90m or 7d; the last 24 hours by default
-    #[arg(long, value_name = "TIME")]
-    since: Option<Since>,
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<String>,
     /// At most so many, up to 5000
     #[arg(long, default_value_t = 100)]
     limit: u32,
@@ -58,50 +57,48 @@ pub struct One {
     json: bool,
 }
 
-fn state(issuance: &Issuance, now: UnixMillis) -> &'static str {
-    match issuance.revoked_at {
-        Some(_) => "revoked",
-        None if issuance.expires_at <= now => "expired",
-        None => "alive",
+/// Whether a token is alive, by the clock of this machine.
+fn state(issuance: &Value) -> &'static str {
+    let expires = UnixMillis::parse_rfc3339(&text(issuance, "expires_at"));
+    if !issuance["revoked_at"].is_null() {
+        "revoked"
+    } else if expires.is_some_and(|at| at <= SystemClock.now()) {
+        "expired"
+    } else {
+        "alive"
     }
 }
 
-/// A row with milliseconds would not fit a terminal.
-fn to_the_second(time: UnixMillis) -> String {
-    UnixMillis(time.seconds() * 1000)
-        .rfc3339()
-        .replace(".000", "")
+/// Checked here, and sent as it was typed.
+fn since(text: &str) -> Result<String, String> {
+    text.parse::<Since>().map(|_| text.to_owned())
 }
 
-pub(super) async fn run(command: IssuanceCommand, engine: &Engine, out: &mut impl Write) -> Result {
+pub(super) async fn run(command: IssuanceCommand, api: &Api, out: &mut impl Write) -> Result {
     match command {
         IssuanceCommand::List(list) => {
-            let query = IssuanceQuery {
-                user: list.user,
-                client: list.client,
-                resource: list.resource,
-                jti: list.jti,
-                since: list.since,
-            };
-            let page = Page {
-                limit: list.limit,
-                offset: list.offset,
-            };
-            let found = engine.issuances(&query, &page).await?;
+            let filter = [
+                ("user", list.user),
+                ("client", list.client),
+                ("resource", list.resource),
+                ("jti", list.jti),
+                ("since", list.since),
+                ("limit", Some(list.limit.to_string())),
+                ("offset", Some(list.offset.to_string())),
+            ];
+            let found = api.get(&query("/admin/issuances", &filter)).await?;
             if list.json {
-                let view = IssuanceListView::from(&found);
-                writeln!(out, "{:#}", serde_json::json!(view))?;
+                writeln!(out, "{found:#}")?;
                 return Ok(());
             }
-            let rows: Vec<_> = found
-                .issuances
-                .iter()
-                .map(|issuance| {
+            let rows = found["issuances"].as_array().into_iter().flatten();
+            let rows: Vec<_> = rows
+                .map(|own| {
                     vec![
-                        issuance.jti.to_string(),
-                        state(issuance, engine.now()).into(),
-                        to_the_second(issuance.issued_at),
-                        issuance.scopes.to_string(),
+                        text(own, "jti"),
+                        state(own).into(),
+                        to_the_second(own, "issued_at"),
+                        words(own, "scopes"),
                     ]
                 })
                 .collect();
@@ -112,13 +109,16 @@ pub(super) async fn run(command: IssuanceCommand, engine: &Engine, out: &mut imp
             )?)
         }
         IssuanceCommand::Get(one) => {
-            let issuance = engine.issuance(&one.jti).await?;
-            print_one(out, one.json, &IssuanceView::from(&issuance))
+            let found = api.get(&path(&["issuances", &one.jti])).await?;
+            print_one(out, one.json, &found)
         }
         IssuanceCommand::Revoke(one) => {
-            let done = match engine.revoke_issuance(&one.jti).await? {
-                true => "revoked",
-                false => "had ended already",
+            let issuance = path(&["issuances", &one.jti]);
+            let was = api.get(&issuance).await?;
+            api.delete(&issuance).await?;
+            let done = match state(&was) {
+                "alive" => "revoked",
+                _ => "had ended already",
             };
             print_done(out, one.json, done, &one.jti)
         }

@@ -1,9 +1,8 @@
 //! `authserver admin key …`
 
-use super::{Result, print_one, table};
-use crate::views::KeyView;
+use super::api::Api;
+use super::{Result, print_one, table, text};
 use clap::Subcommand;
-use engine::Engine;
 use std::io::Write;
 
 /// Commands on signing keys.
@@ -23,24 +22,18 @@ pub enum KeyCommand {
     },
 }
 
-pub(super) async fn run(command: KeyCommand, engine: &Engine, out: &mut impl Write) -> Result {
+pub(super) async fn run(command: KeyCommand, api: &Api, out: &mut impl Write) -> Result {
     match command {
         KeyCommand::List { json } => {
-            let views: Vec<_> = engine.keys().list().iter().map(KeyView::from).collect();
+            let found = api.get("/admin/keys").await?;
             if json {
-                writeln!(out, "{:#}", serde_json::json!({ "keys": views }))?;
+                writeln!(out, "{found:#}")?;
                 return Ok(());
             }
-            let rows: Vec<_> = views
-                .into_iter()
-                .map(|view| {
-                    vec![
-                        view.status.into(),
-                        view.alg.into(),
-                        view.created_at.rfc3339(),
-                        view.kid,
-                    ]
-                })
+            let keys = found["keys"].as_array().into_iter().flatten();
+            let members = ["status", "alg", "created_at", "kid"];
+            let rows: Vec<_> = keys
+                .map(|own| members.map(|member| text(own, member)).into())
                 .collect();
             Ok(table::print(
                 out,
@@ -49,12 +42,8 @@ pub(super) async fn run(command: KeyCommand, engine: &Engine, out: &mut impl Wri
             )?)
         }
         KeyCommand::Rotate { json } => {
-            let key = engine.rotate_key().await?;
-            print_one(
-                out,
-                json,
-                &serde_json::json!({ "kid": key.kid, "alg": key.alg }),
-            )
+            let made = api.post("/admin/keys/rotate", None).await?;
+            print_one(out, json, &made)
         }
     }
 }

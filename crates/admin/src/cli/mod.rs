@@ -1,5 +1,8 @@
-//! `authserver admin …`: the operator's commands, on the database and key store directly.
+//! `authserver admin …`: the operator's commands. Each is a request to the admin API ([`Api`]),
+//! carried out here, on the database and key store directly, or at a server.
 
+mod api;
+mod audit;
 mod client;
 mod fronting;
 mod grant;
@@ -7,14 +10,15 @@ mod issuance;
 mod key;
 mod resource;
 mod setting;
+mod system;
 mod table;
+mod token;
 mod user;
 
+pub use api::Api;
 use clap::Subcommand;
-use engine::{Engine, Error};
-use serde::Serialize;
+use serde_json::Value;
 use std::io::{self, Write};
-use store::{Cursor, Page, Part};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -37,19 +41,30 @@ pub enum AdminCommand {
     /// The record of issued tokens
     #[command(subcommand)]
     Issuance(issuance::IssuanceCommand),
+    /// Authorizations that are alive: families of refresh tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Who may register clients
     #[command(subcommand)]
     Dcr(setting::DcrCommand),
+    /// The audit trail
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// How much there is of everything
+    Stats(system::Stats),
+    /// The server itself
+    #[command(subcommand)]
+    System(system::SystemCommand),
 }
 
 /// Why a command failed.
 #[derive(Debug)]
 pub enum CliError {
-    /// The engine refused.
-    Refused(Error),
+    /// It was refused, for this reason.
+    Refused(String),
     /// Input or output failed.
     Io(io::Error),
 }
@@ -57,10 +72,7 @@ pub enum CliError {
 impl std::fmt::Display for CliError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Refused(error) => match &error.cause {
-                Some(cause) => write!(f, "{} ({cause})", error.description),
-                None => f.write_str(&error.description),
-            },
+            Self::Refused(why) => f.write_str(&table::printable(why)),
             Self::Io(error) => write!(f, "{error}"),
         }
     }
@@ -68,79 +80,90 @@ impl std::fmt::Display for CliError {
 
 impl std::error::Error for CliError {}
 
-impl From<Error> for CliError {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
-    }
-}
-
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-/// Rows that are read at once.
-const PART: u32 = 1000;
-
 type Result<T = (), E = CliError> = std::result::Result<T, E>;
 
 /// Runs a command and prints what it has to say to `out`.
 ///
 /// # Errors
-/// When the engine refuses, or `out` cannot be written.
-pub async fn run(command: AdminCommand, engine: &Engine, out: &mut impl Write) -> Result {
+/// When it is refused, or `out` cannot be written.
+pub async fn run(command: AdminCommand, api: &Api, out: &mut impl Write) -> Result {
     match command {
-        AdminCommand::Client(command) => client::run(command, engine, out).await,
-        AdminCommand::User(command) => user::run(command, engine, out).await,
-        AdminCommand::Resource(command) => resource::run(command, engine, out).await,
-        AdminCommand::Fronting(command) => fronting::run(command, engine, out).await,
-        AdminCommand::Grant(command) => grant::run(command, engine, out).await,
-        AdminCommand::Issuance(command) => issuance::run(command, engine, out).await,
-        AdminCommand::Key(command) => key::run(command, engine, out).await,
-        AdminCommand::Dcr(command) => setting::run(command, engine, out).await,
+        AdminCommand::Client(command) => client::run(command, api, out).await,
+        AdminCommand::User(command) => user::run(command, api, out).await,
+        AdminCommand::Resource(command) => resource::run(command, api, out).await,
+        AdminCommand::Fronting(command) => fronting::run(command, api, out).await,
+        AdminCommand::Grant(command) => grant::run(command, api, out).await,
+        AdminCommand::Issuance(command) => issuance::run(command, api, out).await,
+        AdminCommand::Token(command) => token::run(command, api, out).await,
+        AdminCommand::Key(command) => key::run(command, api, out).await,
+        AdminCommand::Dcr(command) => setting::run(command, api, out).await,
+        AdminCommand::Audit(command) => audit::run(command, api, out).await,
+        AdminCommand::Stats(stats) => system::stats(&stats, api, out).await,
+        AdminCommand::System(command) => system::run(&command, api, out).await,
     }
 }
 
-/// As much of a list as a page has room for, over as many parts as it takes.
-async fn all_parts<T>(
-    page: &Page,
-    part: impl AsyncFn(Page, Option<Cursor>) -> engine::Result<Part<T>>,
-) -> Result<Vec<T>> {
-    let (mut rows, mut behind) = (Vec::new(), None);
-    let wanted = page.limit.saturating_add(page.offset) as usize;
-    while rows.len() < wanted {
-        let limit = u32::try_from(wanted - rows.len()).unwrap_or(u32::MAX);
-        let next = Page {
-            limit: limit.min(PART),
-            offset: 0,
-        };
-        let found = part(next, behind).await?;
-        rows.extend(found.rows);
-        behind = found.next;
-        if behind.is_none() {
-            break;
-        }
+/// The text of a member; empty when it is not there.
+fn text(value: &Value, member: &str) -> String {
+    match &value[member] {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
     }
-    rows.drain(..rows.len().min(page.offset as usize));
-    Ok(rows)
+}
+
+/// The texts of a member that is a list, with blanks between.
+fn words(value: &Value, member: &str) -> String {
+    let words = value[member].as_array().into_iter().flatten();
+    let words: Vec<_> = words.filter_map(Value::as_str).collect();
+    words.join(" ")
+}
+
+/// A time to the second: a row with milliseconds would not fit a terminal.
+fn to_the_second(value: &Value, member: &str) -> String {
+    let time = text(value, member);
+    match time.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => time,
+    }
 }
 
 /// Prints one thing as JSON, or as its fields in lines.
-fn print_one(out: &mut impl Write, json: bool, view: &impl Serialize) -> Result {
-    let value = serde_json::to_value(view).unwrap_or_default();
+fn print_one(out: &mut impl Write, json: bool, value: &Value) -> Result {
     if json {
         writeln!(out, "{value:#}")?;
         return Ok(());
     }
     for (name, value) in value.as_object().into_iter().flatten() {
         match value {
-            serde_json::Value::Null => {}
-            serde_json::Value::String(text) => writeln!(out, "{name}: {}", table::printable(text))?,
+            Value::Null => {}
+            Value::String(text) => writeln!(out, "{name}: {}", table::printable(text))?,
             other => writeln!(out, "{name}: {other}")?,
         }
     }
     Ok(())
+}
+
+/// Prints a list as JSON, or the cells that `row` makes of each in a table.
+fn print_list(
+    out: &mut impl Write,
+    json: bool,
+    list: &[Value],
+    headings: &[&str],
+    row: impl Fn(&Value) -> Vec<String>,
+) -> Result {
+    if json {
+        writeln!(out, "{:#}", serde_json::json!(list))?;
+        return Ok(());
+    }
+    let rows: Vec<_> = list.iter().map(row).collect();
+    Ok(table::print(out, headings, &rows)?)
 }
 
 /// Says that something was done.
@@ -148,7 +171,7 @@ fn print_done(out: &mut impl Write, json: bool, done: &str, id: &str) -> Result 
     if json {
         writeln!(out, "{}", serde_json::json!({ "id": id, "done": done }))?;
     } else {
-        writeln!(out, "{done}: {id}")?;
+        writeln!(out, "{done}: {}", table::printable(id))?;
     }
     Ok(())
 }

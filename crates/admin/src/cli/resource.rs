@@ -1,15 +1,12 @@
 //! `authserver admin resource …`
 
-use super::{Result, print_done, print_one, table};
-use crate::views::ResourceView;
+use super::api::{Api, given, path};
+use super::{CliError, Result, print_done, print_list, print_one, table, text};
 use clap::{Args, Subcommand};
-use domain::{BackendKind, CatalogScope, Policy, Resource};
-use engine::admin::{NewResource, ResourceChange};
-use engine::{Engine, Error};
-use serde::Serialize;
+use domain::CatalogScope;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
-use store::Deletion;
 
 /// Commands on resources.
 #[derive(Debug, Subcommand)]
@@ -18,12 +15,8 @@ pub enum ResourceCommand {
     Create(Create),
     /// Show one resource
     Get(One),
-    /// List resources
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// List resources, by slug
+    List(List),
     /// Change a resource
     Update(Update),
     /// Delete a resource with the consents for it
@@ -59,6 +52,22 @@ pub struct Create {
     display_name: Option<String>,
     #[command(flatten)]
     catalog: Catalog,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only resources whose slug, name or URI contains this
+    #[arg(long)]
+    q: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Pass over so many
+    #[arg(long, default_value_t = 0)]
+    offset: u32,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -142,16 +151,17 @@ impl Member {
 
 impl Catalog {
     /// The catalog, if one was given.
-    fn read(&self) -> Result<Option<Vec<CatalogScope>>> {
+    fn read(&self) -> Result<Option<Value>> {
         if let Some(file) = &self.scopes_file {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| Error::invalid_request(format!("{}: {error}", file.display())))?;
-            let scopes = serde_json::from_str(&text)
-                .map_err(|error| Error::invalid_request(format!("{}: {error}", file.display())))?;
+            let wrong = |fault: &dyn std::fmt::Display| {
+                CliError::Refused(format!("{}: {fault}", file.display()))
+            };
+            let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+            let scopes = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
             return Ok(Some(scopes));
         }
         let scopes: Vec<_> = self.scopes.iter().map(|text| parse_scope(text)).collect();
-        Ok((!scopes.is_empty()).then_some(scopes))
+        Ok((!scopes.is_empty()).then(|| json!(scopes)))
     }
 }
 
@@ -168,141 +178,94 @@ fn parse_scope(text: &str) -> CatalogScope {
     }
 }
 
-pub(super) async fn run(command: ResourceCommand, engine: &Engine, out: &mut impl Write) -> Result {
+pub(super) async fn run(command: ResourceCommand, api: &Api, out: &mut impl Write) -> Result {
     match command {
         ResourceCommand::Create(create) => {
-            let new = NewResource {
-                scopes: create.catalog.read()?.unwrap_or_default(),
-                slug: create.slug,
-                uri: create.uri,
-                backend_kind: BackendKind::Mint,
-                display_name: create.display_name,
-                policy: Policy::default(),
-            };
-            let resource = engine.create_resource(new).await?;
-            print_one(out, create.json, &ResourceView::from(&resource))
+            let new = given(&[
+                ("slug", Some(create.slug.into())),
+                ("uri", create.uri.map(Value::from)),
+                ("display_name", create.display_name.map(Value::from)),
+                ("scopes", create.catalog.read()?),
+            ]);
+            let made = api.post("/admin/resources", Some(new)).await?;
+            print_one(out, create.json, &made)
         }
         ResourceCommand::Get(one) => {
-            let resource = engine.resource(&one.resource).await?;
-            print_one(out, one.json, &ResourceView::from(&*resource))
+            let resource = api.get(&path(&["resources", &one.resource])).await?;
+            print_one(out, one.json, &resource)
         }
-        ResourceCommand::List { json } => {
-            let resources = engine.resources().await?;
-            let views: Vec<_> = resources
-                .iter()
-                .map(|resource| ResourceView::from(&**resource))
-                .collect();
-            if json {
-                writeln!(out, "{:#}", serde_json::json!(views))?;
-                return Ok(());
-            }
-            let scopes = |view: &ResourceView| {
-                view.scopes
-                    .iter()
-                    .map(|scope| scope.name.as_str())
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            };
-            let rows: Vec<_> = views
-                .iter()
-                .map(|view| {
-                    vec![
-                        view.slug.clone(),
-                        view.uri.clone().unwrap_or_default(),
-                        scopes(view),
-                    ]
-                })
-                .collect();
-            Ok(table::print(out, &["slug", "uri", "scopes"], &rows)?)
+        ResourceCommand::List(list) => {
+            let resources = ("/admin/resources", "resources");
+            let filter = [("q", list.q)];
+            let found = api
+                .list(resources, &filter, list.limit, list.offset)
+                .await?;
+            let columns = ["slug", "uri", "scopes"];
+            print_list(out, list.json, &found, &columns, |own| {
+                let scopes = own["scopes"].as_array().into_iter().flatten();
+                let scopes: Vec<_> = scopes.map(|scope| text(scope, "name")).collect();
+                vec![text(own, "slug"), text(own, "uri"), scopes.join(" ")]
+            })
         }
         ResourceCommand::Update(update) => {
-            let change = ResourceChange {
-                scopes: update.catalog.read()?,
-                uri: update.uri,
-                display_name: update.display_name,
-                ..ResourceChange::default()
-            };
-            let resource = engine.update_resource(&update.resource, change).await?;
-            print_one(out, update.json, &ResourceView::from(&resource))
+            let change = given(&[
+                ("uri", update.uri.map(Value::from)),
+                ("display_name", update.display_name.map(Value::from)),
+                ("scopes", update.catalog.read()?),
+            ]);
+            let resource = path(&["resources", &update.resource]);
+            let changed = api.patch(&resource, Some(change)).await?;
+            print_one(out, update.json, &changed)
         }
         ResourceCommand::Delete(one) => {
-            let how = Deletion {
-                version: None,
-                force: one.cascade,
-            };
-            engine.delete_resource(&one.resource, how).await?;
+            let cascade = if one.cascade { "?cascade=true" } else { "" };
+            let resource = path(&["resources", &one.resource]);
+            api.delete_known(&resource, cascade).await?;
             print_done(out, one.json, "deleted", &one.resource)
         }
-        ResourceCommand::ExchangeClient(command) => exchange_client(command, engine, out).await,
-        ResourceCommand::RuntimeClient(command) => runtime_client(command, engine, out).await,
+        ResourceCommand::ExchangeClient(command) => {
+            let list = ["exchange", "allowed-clients", "allowed_client_ids"];
+            allowlist(command, list, api, out).await
+        }
+        ResourceCommand::RuntimeClient(command) => {
+            let list = ["runtime", "client-ids", "client_ids"];
+            allowlist(command, list, api, out).await
+        }
     }
 }
 
-async fn exchange_client(
+/// Reads or changes one of the lists of a policy, and prints what it is then.
+async fn allowlist(
     command: AllowlistCommand,
-    engine: &Engine,
+    [policy, name, member]: [&str; 3],
+    api: &Api,
     out: &mut impl Write,
 ) -> Result {
-    let (resource, json) = match &command {
+    let list = |resource: &str| path(&["resources", resource, "policy", policy, name]);
+    let (now, json) = match &command {
         AllowlistCommand::Add(one) => {
             let (resource, client) = one.names();
-            (
-                engine.add_exchange_client(resource, client).await?,
-                one.json,
-            )
+            let new = json!({ "client_id": client });
+            (api.post(&list(resource), Some(new)).await?, one.json)
         }
         AllowlistCommand::Remove(one) => {
             let (resource, client) = one.names();
-            (
-                engine.remove_exchange_client(resource, client).await?,
-                one.json,
-            )
+            let own = list(resource);
+            api.delete(&format!(
+                "{own}/{}",
+                path(&[client]).trim_start_matches("/admin/")
+            ))
+            .await?;
+            (api.get(&own).await?, one.json)
         }
-        AllowlistCommand::List(one) => {
-            let resource = engine.resource(&one.resource).await?;
-            (Resource::clone(&resource), one.json)
-        }
+        AllowlistCommand::List(one) => (api.get(&list(&one.resource)).await?, one.json),
     };
-    let exchange = resource.policy.exchange;
-    print_list(out, json, &exchange, &exchange.allowed_client_ids)
-}
-
-async fn runtime_client(
-    command: AllowlistCommand,
-    engine: &Engine,
-    out: &mut impl Write,
-) -> Result {
-    let (resource, json) = match &command {
-        AllowlistCommand::Add(one) => {
-            let (resource, client) = one.names();
-            (engine.add_runtime_client(resource, client).await?, one.json)
-        }
-        AllowlistCommand::Remove(one) => {
-            let (resource, client) = one.names();
-            (
-                engine.remove_runtime_client(resource, client).await?,
-                one.json,
-            )
-        }
-        AllowlistCommand::List(one) => {
-            let resource = engine.resource(&one.resource).await?;
-            (Resource::clone(&resource), one.json)
-        }
-    };
-    let runtime = resource.policy.runtime;
-    print_list(out, json, &runtime, &runtime.client_ids)
-}
-
-fn print_list(
-    out: &mut impl Write,
-    json: bool,
-    policy: &impl Serialize,
-    client_ids: &[String],
-) -> Result {
     if json {
-        writeln!(out, "{}", serde_json::json!(policy))?;
+        writeln!(out, "{now}")?;
         return Ok(());
     }
-    let rows: Vec<_> = client_ids.iter().map(|id| vec![id.clone()]).collect();
+    let ids = now[member].as_array().into_iter().flatten();
+    let ids = ids.filter_map(Value::as_str);
+    let rows: Vec<_> = ids.map(|id| vec![id.to_owned()]).collect();
     Ok(table::print(out, &["client_id"], &rows)?)
 }

@@ -1,9 +1,9 @@
 //! `authserver admin dcr …`
 
+use super::api::Api;
 use super::{Result, print_one};
-use crate::rest::parse_mode;
 use clap::Subcommand;
-use engine::Engine;
+use serde_json::json;
 use std::io::Write;
 
 /// Commands on dynamic client registration.
@@ -25,14 +25,14 @@ pub enum DcrCommand {
     },
 }
 
-pub(super) async fn run(command: DcrCommand, engine: &Engine, out: &mut impl Write) -> Result {
-    let json = match command {
-        DcrCommand::Get { json } => json,
+pub(super) async fn run(command: DcrCommand, api: &Api, out: &mut impl Write) -> Result {
+    let setting = "/admin/settings/dcr";
+    let (now, json) = match command {
+        DcrCommand::Get { json } => (api.get(setting).await?, json),
         DcrCommand::Set { mode, json } => {
-            engine.set_dcr_mode(parse_mode(&mode)?).await?;
-            json
+            let change = json!({ "mode": mode });
+            (api.patch(setting, Some(change)).await?, json)
         }
     };
-    let mode = engine.dcr_mode().await?;
-    print_one(out, json, &serde_json::json!({ "mode": mode.as_str() }))
+    print_one(out, json, &now)
 }

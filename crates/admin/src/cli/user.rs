@@ -1,14 +1,11 @@
 //! `authserver admin user …`
 
-use super::{Result, all_parts, print_done, print_one, table};
-use crate::views::{RevokedView, UserView};
+use super::api::{Api, given, path};
+use super::{Result, print_done, print_list, print_one, text};
 use clap::{Args, Subcommand};
 use domain::{UserRole, UserStatus};
-use engine::Engine;
-use engine::admin::{NewUser, UserChange};
-use secrecy::SecretString;
+use serde_json::Value;
 use std::io::Write;
-use store::{Deletion, Page, UserFilter};
 
 /// Commands on users.
 #[derive(Debug, Subcommand)]
@@ -109,98 +106,74 @@ pub struct Update {
 }
 
 /// A password argument, or the first line of standard input for `-`.
-fn password(argument: String) -> Result<SecretString> {
+fn password(argument: String) -> Result<String> {
     if argument != "-" {
-        return Ok(argument.into());
+        return Ok(argument);
     }
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).into())
 }
 
-pub(super) async fn run(command: UserCommand, engine: &Engine, out: &mut impl Write) -> Result {
+pub(super) async fn run(command: UserCommand, api: &Api, out: &mut impl Write) -> Result {
     match command {
         UserCommand::Create(create) => {
-            let new = NewUser {
-                email: create.email,
-                name: create.name,
-                password: password(create.password)?,
-                role: create.role,
-            };
-            let user = engine.create_user(new).await?;
-            print_one(out, create.json, &UserView::from(&user))
+            let new = given(&[
+                ("email", Some(create.email.into())),
+                ("name", Some(create.name.into())),
+                ("password", Some(password(create.password)?.into())),
+                ("role", Some(create.role.as_str().into())),
+            ]);
+            let made = api.post("/admin/users", Some(new)).await?;
+            print_one(out, create.json, &made)
         }
         UserCommand::List(list) => {
-            let filter = UserFilter {
-                status: list.status,
-                text: list.q,
-                behind: None,
-            };
-            let page = Page {
-                limit: list.limit,
-                offset: list.offset,
-            };
-            let users = all_parts(&page, async |page, behind| {
-                let filter = UserFilter {
-                    behind,
-                    ..filter.clone()
-                };
-                engine.users(&filter, &page).await
+            let filter = [
+                ("status", list.status.map(|own| own.to_string())),
+                ("q", list.q),
+            ];
+            let users = ("/admin/users", "users");
+            let found = api.list(users, &filter, list.limit, list.offset).await?;
+            let columns = ["id", "status", "email", "name"];
+            print_list(out, list.json, &found, &columns, |own| {
+                columns.map(|member| text(own, member)).into()
             })
-            .await?;
-            let views: Vec<_> = users.iter().map(UserView::from).collect();
-            if list.json {
-                writeln!(out, "{:#}", serde_json::json!(views))?;
-                return Ok(());
-            }
-            let rows: Vec<_> = views
-                .into_iter()
-                .map(|view| vec![view.id, view.status.into(), view.email, view.name])
-                .collect();
-            Ok(table::print(
-                out,
-                &["id", "status", "email", "name"],
-                &rows,
-            )?)
         }
         UserCommand::Get(one) => {
-            let user = engine.user(&one.user).await?;
-            print_one(out, one.json, &UserView::from(&user))
+            let user = api.get(&path(&["users", &one.user])).await?;
+            print_one(out, one.json, &user)
         }
         UserCommand::Update(update) => {
-            let change = UserChange {
-                email: update.email,
-                name: update.name,
-                password: update.password.map(password).transpose()?,
-                role: update.role,
-                version: None,
-            };
-            let user = engine.update_user(&update.user, change).await?;
-            print_one(out, update.json, &UserView::from(&user))
+            let password = update.password.map(password).transpose()?;
+            let change = given(&[
+                ("email", update.email.map(Value::from)),
+                ("name", update.name.map(Value::from)),
+                ("password", password.map(Value::from)),
+                ("role", update.role.map(|own| own.as_str().into())),
+            ]);
+            let user = path(&["users", &update.user]);
+            let changed = api.patch(&user, Some(change)).await?;
+            print_one(out, update.json, &changed)
         }
         UserCommand::Delete(Delete { one, force }) => {
-            let how = Deletion {
-                version: None,
-                force,
-            };
-            engine.delete_user(&one.user, how).await?;
+            let force = if force { "?force=true" } else { "" };
+            api.delete_known(&path(&["users", &one.user]), force)
+                .await?;
             print_done(out, one.json, "deleted", &one.user)
         }
         UserCommand::Disable(one) => {
-            engine
-                .set_user_status(&one.user, UserStatus::Disabled)
+            api.patch(&path(&["users", &one.user, "disable"]), None)
                 .await?;
             print_done(out, one.json, "disabled", &one.user)
         }
         UserCommand::Enable(one) => {
-            engine
-                .set_user_status(&one.user, UserStatus::Active)
+            api.patch(&path(&["users", &one.user, "enable"]), None)
                 .await?;
             print_done(out, one.json, "enabled", &one.user)
         }
         UserCommand::ForceLogout(one) => {
-            let ended = engine.force_logout(&one.user).await?;
-            print_one(out, one.json, &RevokedView::from(ended))
+            let ended = api.delete(&path(&["users", &one.user, "tokens"])).await?;
+            print_one(out, one.json, &ended)
         }
     }
 }

@@ -54,16 +54,21 @@ pub struct Setup {
     pub stop: watch::Receiver<bool>,
 }
 
+impl App {
+    fn new(engine: Engine, setup: &Setup) -> Self {
+        Self {
+            config: setup.config.as_str().into(),
+            started_at: engine.now(),
+            tails: audit::Tails::until(setup.stop.clone()),
+            key: setup.keys.clone(),
+            engine,
+        }
+    }
+}
+
 /// All routes of the admin listener, behind its keys: the API, the console, the metrics.
 pub fn router(engine: Engine, setup: Setup) -> Router {
-    let Setup { keys, config, stop } = setup;
-    let app = App {
-        config: config.into(),
-        started_at: engine.now(),
-        tails: audit::Tails::until(stop.clone()),
-        key: keys,
-        engine,
-    };
+    let app = App::new(engine, &setup);
     let (api, _) = api().split_for_parts();
     let api = api
         .route("/admin/openapi.json", get(openapi::serve))
@@ -79,8 +84,16 @@ pub fn router(engine: Engine, setup: Setup) -> Router {
         }
         MetricsProvider::Otel | MetricsProvider::None => api,
     };
-    let console = crate::console::router(app.clone(), stop);
+    let console = crate::console::router(app.clone(), setup.stop);
     router.with_state(app).merge(console)
+}
+
+/// The API for whoever has the database and the keys at hand already: without a listener, and
+/// without asking for the key.
+pub fn at_hand(engine: Engine, setup: &Setup) -> Router {
+    let (api, _) = api().split_for_parts();
+    api.route_layer(axum::middleware::from_fn(refusal::tell))
+        .with_state(App::new(engine, setup))
 }
 
 /// The routes of the API with their descriptions.

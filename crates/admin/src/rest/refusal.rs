@@ -92,7 +92,10 @@ pub(crate) fn refuse(error: &Error, status: u16, exchange: Option<&Exchange>) ->
         .with_field(field(&error.description));
     let mut response = match exchange {
         Some(exchange) => web::shell::refusal::answer_error(&body, exchange),
-        None => Response::new(body.to_json().into()),
+        None => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (status, body.to_json()).into_response()
+        }
     };
     if let Some(after) = error.retry_after {
         let headers = response.headers_mut();

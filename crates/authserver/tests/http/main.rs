@@ -34,4 +34,5 @@ mod refresh;
 mod refusals;
 mod register;
 mod reload;
+mod remote_commands;
 mod tokens;

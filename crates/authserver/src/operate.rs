@@ -1,0 +1,94 @@
+//! `authserver admin …`, at hand or from afar.
+
+use crate::failure::{Failure, Result};
+use crate::{admin_key, wiring};
+use admin::cli::{AdminCommand, Api, CliError};
+use admin::rest::{AdminKeys, Setup};
+use clap::Args;
+use config::{ExposeSecret as _, Format, Loaded, Secret};
+use domain::{OpaqueToken, SystemRng};
+use outbound::OperatorClient;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use tokio::sync::watch;
+
+/// A command, and where it is carried out.
+#[derive(Debug, Args)]
+pub(crate) struct Operate {
+    /// Do it at this server, such as https://auth.example.com:9001, not on the database here
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "AUTHPLANE_ADMIN_SERVER"
+    )]
+    server: Option<String>,
+    /// The file that holds the server's admin key, or - for standard input; without it,
+    /// admin.api_key or admin.api_key_file of the configuration
+    #[arg(long, global = true, value_name = "FILE", requires = "server")]
+    api_key_file: Option<PathBuf>,
+    /// A file of certificate authorities (PEM) to trust besides the machine's own
+    #[arg(long, global = true, value_name = "FILE", requires = "server")]
+    ca_file: Option<PathBuf>,
+    /// Send the key to another machine over plain HTTP
+    #[arg(long, global = true, requires = "server")]
+    allow_http: bool,
+    #[command(subcommand)]
+    command: AdminCommand,
+}
+
+/// Carries a command out.
+///
+/// # Errors
+/// When it is refused, or there is nobody who could.
+pub(crate) async fn run(operate: Operate, loaded: Loaded) -> Result {
+    let api = match &operate.server {
+        Some(server) => {
+            let key = remote_key(operate.api_key_file.as_deref(), &loaded)?;
+            let authorities = operate.ca_file.as_deref();
+            let key = key.expose_secret();
+            let client = OperatorClient::new(server, key, authorities, operate.allow_http);
+            Api::Remote(client.map_err(Failure::new)?)
+        }
+        None => at_hand(loaded).await?,
+    };
+    let mut out = Vec::new();
+    let outcome = admin::cli::run(operate.command, &api, &mut out).await;
+    // A pipe that was closed early is not an error of ours.
+    drop(std::io::stdout().write_all(&out));
+    outcome.map_err(|error: CliError| Failure::new(error))
+}
+
+/// On the database and the keys that the configuration names.
+async fn at_hand(loaded: Loaded) -> Result<Api> {
+    let shown = loaded.show(Format::Json);
+    let console = wiring::Console::for_command(&loaded.config);
+    let engine = wiring::open_engine(loaded.config, console.metrics.clone()).await?;
+    // Nobody is asked for it.
+    let key = OpaqueToken::generate(&SystemRng).expose().to_owned();
+    let setup = Setup {
+        keys: AdminKeys::new(&Secret::from(key), None),
+        config: shown,
+        stop: watch::channel(false).1,
+    };
+    Ok(Api::AtHand(Box::new(admin::rest::at_hand(engine, &setup))))
+}
+
+/// The key of a server elsewhere; none is made up.
+fn remote_key(file: Option<&Path>, loaded: &Loaded) -> Result<Secret> {
+    let admin = &loaded.config.admin;
+    match (file, &admin.api_key, admin.api_key_file.as_deref()) {
+        (Some(file), ..) if file == Path::new("-") => {
+            let mut line = String::new();
+            std::io::stdin()
+                .read_line(&mut line)
+                .map_err(Failure::new)?;
+            Ok(Secret::from(line.trim()))
+        }
+        (Some(file), ..) | (None, None, Some(file)) => admin_key::read(file),
+        (None, Some(key), _) => Ok(key.clone()),
+        (None, None, None) => Err(Failure::usage(
+            "give the server's admin key: --api-key-file, or AUTHPLANE_ADMIN_API_KEY",
+        )),
+    }
+}
