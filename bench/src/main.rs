@@ -3,6 +3,7 @@
 mod cost;
 mod flow;
 mod http;
+mod lists;
 mod load;
 mod machine;
 mod measures;
@@ -54,7 +55,7 @@ pub struct Arguments {
     /// Seconds of each measurement
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Only these: sqlite, postgres, introspection, idle, bare, machine, cost, connections, rows
+    /// Only these: sqlite, postgres, introspection, idle, bare, machine, cost, connections, rows, lists
     #[arg(value_name = "MEASURE")]
     only: Vec<String>,
     /// Also measure with a million clients and five million issuances (3 GB of disk, minutes)
@@ -120,6 +121,9 @@ async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     }
     if arguments.wants("connections") {
         machine::connections(arguments, report).await?;
+    }
+    if arguments.only.iter().any(|only| only == "lists") {
+        lists::measure(arguments, report).await?;
     }
     if arguments.rows || arguments.only.iter().any(|only| only == "rows") {
         rows::measure(arguments, report).await?;

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What opens the admin API.
+pub const ADMIN_KEY: &str = "benchmark-admin-key-benchmark-admin-key";
 /// In which Linux tells processor times, per second, whatever the kernel's own clock.
 const CLOCK_TICKS: f64 = 100.0;
 
@@ -94,10 +96,7 @@ impl Installation {
             )
             .env("AUTHPLANE_SERVER_ISSUER", self.issuer())
             .env("AUTHPLANE_ADMIN_ADDRESS", self.admin_address().to_string())
-            .env(
-                "AUTHPLANE_ADMIN_API_KEY",
-                "benchmark-admin-key-benchmark-admin-key",
-            )
+            .env("AUTHPLANE_ADMIN_API_KEY", ADMIN_KEY)
             .env("AUTHPLANE_STORAGE_SQLITE_PATH", self.sqlite_file())
             .env(
                 "AUTHPLANE_SIGNING_KEY_PATH",

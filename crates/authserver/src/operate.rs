@@ -15,7 +15,7 @@ use tokio::sync::watch;
 /// A command, and where it is carried out.
 #[derive(Debug, Args)]
 pub(crate) struct Operate {
-    /// Do it at this server, such as https://auth.example.com:9001, not on the database here
+    /// Do it at the server whose admin API has this address, not on the database here
     #[arg(
         long,
         global = true,

@@ -416,6 +416,8 @@ pub struct IssuanceFilter {
     pub resource_id: Option<String>,
     /// Issued at this time or later.
     pub since: UnixMillis,
+    /// Behind this place.
+    pub behind: Option<Cursor>,
 }
 
 /// Which audit events to list; what is empty does not restrict.

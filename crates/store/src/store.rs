@@ -509,7 +509,7 @@ impl Store {
     }
 
     /// Issuances, newest first.
-    pub async fn issuances(&self, filter: &IssuanceFilter, page: &Page) -> Result<Vec<Issuance>> {
+    pub async fn issuances(&self, filter: &IssuanceFilter, page: &Page) -> Result<Part<Issuance>> {
         read!(self, List, records::list_issuances(filter, page))
     }
 

@@ -92,8 +92,21 @@ impl Api {
         limit: u32,
         offset: u32,
     ) -> Result<Vec<Value>> {
+        let (rows, _) = self.list_within(list, filter, limit, offset).await?;
+        Ok(rows)
+    }
+
+    /// The same, with the first answer that it came in.
+    pub(super) async fn list_within(
+        &self,
+        list: (&str, &str),
+        filter: &[(&str, Option<String>)],
+        limit: u32,
+        offset: u32,
+    ) -> Result<(Vec<Value>, Value)> {
         let (path, member) = list;
         let (mut rows, mut cursor) = (Vec::new(), None);
+        let mut first = None;
         let wanted = limit.saturating_add(offset) as usize;
         while rows.len() < wanted {
             let part = (wanted - rows.len()).min(PART);
@@ -104,13 +117,15 @@ impl Api {
             if let Value::Array(part) = found[member].take() {
                 rows.extend(part);
             }
-            match found["next_cursor"].take() {
+            let next = found["next_cursor"].take();
+            first.get_or_insert(found);
+            match next {
                 Value::String(next) => cursor = Some(next),
                 _ => break,
             }
         }
         rows.drain(..rows.len().min(offset as usize));
-        Ok(rows)
+        Ok((rows, first.unwrap_or_default()))
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {

@@ -1,11 +1,11 @@
 //! `authserver admin issuance …`
 
-use super::api::{Api, path, query};
+use super::api::{Api, path};
 use super::{Result, print_done, print_one, table, text, to_the_second, words};
 use clap::{Args, Subcommand};
 use domain::{Clock as _, SystemClock, UnixMillis};
 use engine::admin::Since;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Write;
 
 /// Commands on the record of issued tokens.
@@ -30,14 +30,14 @@ pub struct List {
     /// Only tokens for this resource: slug or id
     #[arg(long)]
     resource: Option<String>,
-    /// Only this token, whatever else is said
+    /// Only this token
     #[arg(long)]
     jti: Option<String>,
     /// Only tokens issued since: a time such as 2026-01-31T08:00:00Z, or how far back, such as
     /// 90m or 7d; the last 24 hours by default
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<String>,
-    /// At most so many, up to 5000
+    /// At most so many
     #[arg(long, default_value_t = 100)]
     limit: u32,
     /// Pass over so many
@@ -83,16 +83,22 @@ pub(super) async fn run(command: IssuanceCommand, api: &Api, out: &mut impl Writ
                 ("resource", list.resource),
                 ("jti", list.jti),
                 ("since", list.since),
-                ("limit", Some(list.limit.to_string())),
-                ("offset", Some(list.offset.to_string())),
             ];
-            let found = api.get(&query("/admin/issuances", &filter)).await?;
+            let issuances = ("/admin/issuances", "issuances");
+            let (rows, first) = api
+                .list_within(issuances, &filter, list.limit, list.offset)
+                .await?;
             if list.json {
-                writeln!(out, "{found:#}")?;
+                let whole = json!({
+                    "count": rows.len(),
+                    "since": first["since"],
+                    "issuances": rows,
+                });
+                writeln!(out, "{whole:#}")?;
                 return Ok(());
             }
-            let rows = found["issuances"].as_array().into_iter().flatten();
             let rows: Vec<_> = rows
+                .iter()
                 .map(|own| {
                     vec![
                         text(own, "jti"),

@@ -123,6 +123,7 @@ async fn holdings(engine: &Engine, grant: &ConsentGrant) -> engine::Result<Revok
         resource: Some(grant.resource_id.to_string()),
         jti: None,
         since: None,
+        behind: None,
     };
     let now = engine.now();
     let tokens = match audience {

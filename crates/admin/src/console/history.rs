@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 /// Time between two looks.
 const STEP: Duration = Duration::from_secs(5);
 /// Looks that are kept: ten minutes.
-const LENGTH: usize = 121;
+pub(super) const LENGTH: usize = 121;
 /// The slowest percent is taken of what came in so many looks: one minute.
 const WINDOW: usize = 12;
 

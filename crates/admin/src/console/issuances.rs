@@ -5,6 +5,7 @@ use super::form::{Asked, At};
 use super::page::{Frame, Section, Shown, go, link, plain, segment, show};
 use super::session::Visit;
 use super::{Console, ROWS};
+use crate::rest::list::{read_cursor, write_cursor};
 use askama::Template;
 use axum::extract::State;
 use domain::{Issuance, UnixMillis};
@@ -74,12 +75,12 @@ pub(super) async fn list(
     visit: Visit,
     Asked(asked): Asked,
 ) -> Shown {
-    let offset: u32 = asked.get("offset").parse().unwrap_or(0);
-    // One more than is shown tells whether there are more.
     let page = Page {
-        limit: ROWS + 1,
-        offset,
+        limit: ROWS,
+        offset: 0,
     };
+    let cursor = asked.given("cursor");
+    let behind = read_cursor(cursor).map_err(|refused| refused.into_error())?;
     let wanted = ["user", "client", "resource", "jti"];
     let is_asked = wanted.iter().any(|name| !asked.get(name).is_empty());
     let found = async {
@@ -92,27 +93,31 @@ pub(super) async fn list(
             since: since.map_err(|fault: String| {
                 engine::Error::invalid_request(format!("since: {fault}"))
             })?,
+            behind,
         };
         match is_asked {
-            true => Ok(console.app.engine.issuances(&query, &page).await?.issuances),
-            false => Ok(Vec::new()),
+            true => {
+                let found = console.app.engine.issuances(&query, &page).await?;
+                Ok((found.issuances, found.next))
+            }
+            false => Ok((Vec::new(), None)),
         }
     };
     let found: engine::Result<_> = found.await;
-    let (found, problem) = match found {
+    let ((found, next), problem) = match found {
         Ok(found) => (found, None),
         Err(error) if error.code.status() < 500 => {
-            (Vec::new(), Some(error.description.to_string()))
+            ((Vec::new(), None), Some(error.description.to_string()))
         }
         Err(error) => return Err(error.into()),
     };
-    let older = (found.len() > ROWS as usize).then(|| {
-        let next = (offset + ROWS).to_string();
+    let older = next.map(|place| {
+        let cursor = write_cursor(&place);
         let mut pairs: Vec<_> = FIELDS
             .iter()
             .map(|(name, ..)| (*name, asked.get(name)))
             .collect();
-        pairs.push(("offset", &next));
+        pairs.push(("cursor", &cursor));
         link("/admin/ui/issuances", &pairs)
     });
     let now = console.now();
@@ -123,11 +128,7 @@ pub(super) async fn list(
             .map(|(name, label, hint)| (*name, *label, *hint, asked.get(name).to_owned()))
             .collect(),
         asked: is_asked,
-        rows: found
-            .iter()
-            .take(ROWS as usize)
-            .map(|own| Row::new(own, now))
-            .collect(),
+        rows: found.iter().map(|own| Row::new(own, now)).collect(),
         older,
         problem,
     })

@@ -2,7 +2,7 @@
 
 use super::Console;
 use super::audit::Row;
-use super::history::Line;
+use super::history::{LENGTH, Line};
 use super::page::{Frame, Section, Shown, show};
 use super::session::Visit;
 use askama::Template;
@@ -67,7 +67,9 @@ impl Chart {
     )]
     fn new(title: &'static str, unit: &str, class: &'static str, line: &Line) -> Self {
         let most = line.iter().flatten().copied().fold(0.0, f64::max);
-        let step = WIDTH / line.len().saturating_sub(1).max(1) as f64;
+        // What has not happened yet is left free: the newest point is at the right.
+        let step = WIDTH / (LENGTH - 2) as f64;
+        let missing = (LENGTH - 1).saturating_sub(line.len());
         let scale = if most > 0.0 {
             (HEIGHT - 8.0) / most
         } else {
@@ -77,7 +79,8 @@ impl Chart {
         for (index, value) in line.iter().enumerate() {
             match (value, lines.last_mut()) {
                 (Some(value), Some(own)) => {
-                    let (x, y) = (index as f64 * step, HEIGHT - 4.0 - value * scale);
+                    let x = (missing + index) as f64 * step;
+                    let y = HEIGHT - 4.0 - value * scale;
                     // Writing to a String cannot fail.
                     let _ = write!(own, "{x:.1},{y:.1} ");
                 }
@@ -166,7 +169,7 @@ mod tests {
         let line = vec![Some(0.0), Some(2.0), None, Some(4.0)];
         let chart = Chart::new("x", "/s", "line-good", &line);
         assert_eq!((&*chart.now, &*chart.most), ("4.0 /s", "4.0 /s"));
-        assert_eq!(chart.lines, ["0.0,116.0 200.0,60.0 ", "600.0,4.0 "]);
+        assert_eq!(chart.lines, ["584.9,116.0 589.9,60.0 ", "600.0,4.0 "]);
         let empty = Chart::new("x", "ms", "line-time", &Vec::new());
         assert_eq!((&*empty.now, empty.lines.len()), ("–", 0));
     }

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::input::{Path, Query};
+use super::list::read_cursor;
 use super::refusal::{Answer, Refused};
 use crate::views::{IssuanceListView, IssuanceView};
 use axum::extract::State;
@@ -26,6 +27,7 @@ pub(crate) struct Filter {
     limit: Option<u32>,
     #[param(value_type = Option<u64>, maximum = 4294967295_u64)]
     offset: Option<u32>,
+    cursor: Option<String>,
 }
 
 /// Records of issued access tokens, newest first; name a user, a client, a resource or a token.
@@ -52,6 +54,7 @@ pub(crate) async fn list(
         resource: filter.resource,
         jti: filter.jti,
         since: since.map_err(|fault| Refused::unreadable(format!("since: {fault}")))?,
+        behind: read_cursor(filter.cursor)?,
     };
     let page = Page::of(filter.limit, filter.offset);
     let list = app.engine.issuances(&query, &page).await?;

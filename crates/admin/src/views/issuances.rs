@@ -1,5 +1,6 @@
 //! Issued tokens, and what users have agreed to.
 
+use crate::rest::list::write_cursor;
 use domain::{BackendKind, ConsentGrant, Issuance, UnixMillis};
 use engine::admin::IssuanceList;
 use serde::Serialize;
@@ -75,6 +76,8 @@ pub struct IssuanceListView {
     pub since: UnixMillis,
     /// How many there are in this list.
     pub count: usize,
+    /// The `cursor` of the next part; null on the last.
+    pub next_cursor: Option<String>,
 }
 
 impl From<&IssuanceList> for IssuanceListView {
@@ -83,6 +86,7 @@ impl From<&IssuanceList> for IssuanceListView {
             issuances: list.issuances.iter().map(IssuanceView::from).collect(),
             since: list.since,
             count: list.issuances.len(),
+            next_cursor: list.next.as_ref().map(write_cursor),
         }
     }
 }

@@ -363,9 +363,6 @@ fn a_command_that_fails_says_why_in_one_line() {
         vec!["admin", "fronting", "get", "nothing", "nowhere"],
         vec!["admin", "fronting", "create", "a", "b", "--scope-map", "x"],
         vec!["admin", "issuance", "list"],
-        vec![
-            "admin", "issuance", "list", "--client", "x", "--limit", "5001",
-        ],
         vec!["admin", "issuance", "revoke", "unknown"],
         vec!["admin", "grant", "revoke-consent", "unknown"],
         vec!["admin", "grant", "list-user-grants", "nobody@example.com"],

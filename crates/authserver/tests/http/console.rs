@@ -207,6 +207,20 @@ async fn the_key_opens_the_console_and_the_session_the_console_alone() {
         Some("same-origin")
     );
 
+    // Nor does it open for users, whatever their role.
+    let mut user = Browser::signed_in(&server).await;
+    let cookies: Vec<_> = user
+        .cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let session_of_user = cookies.join("; ");
+    user.get("/").await.expect(200);
+    for path in ["/admin/ui/keys", "/admin/keys"] {
+        let request = Request::get(path).header("cookie", &session_of_user);
+        assert_eq!(server.send_admin(&request).await.status, 401, "{path}");
+    }
+
     // A cookie that was tampered with, and one that was signed out.
     for wrong in [format!("{session}x"), session.replacen('.', ".1", 1)] {
         operator.cookie = Some(wrong);

@@ -86,6 +86,17 @@ async fn admin_keys_are_replaced_without_a_restart(database: Database) {
     };
     assert!(opens(FIRST).await);
     assert!(!opens(SECOND).await);
+    let sign_in = Request::post("/admin/ui/sign-in", &[("key", FIRST)]);
+    let signed_in = server.send_admin(&sign_in).await.expect(303);
+    let session = signed_in
+        .header("set-cookie")
+        .expect("a session")
+        .to_owned();
+    let is_let_in = async || {
+        let page = Request::get("/admin/ui/keys").header("cookie", &session);
+        server.send_admin(&page).await.status == 200
+    };
+    assert!(is_let_in().await);
 
     // What is weak, or not there, changes nothing.
     for bad in ["changeme-changeme\n", "short\n", ""] {
@@ -99,9 +110,11 @@ async fn admin_keys_are_replaced_without_a_restart(database: Database) {
     reload(&database, &server, "admin_key=changed").await;
     assert!(opens(FIRST).await);
     assert!(opens(SECOND).await);
+    assert!(is_let_in().await, "the session ends with its key");
     configure("");
     reload(&database, &server, "admin_key=changed").await;
     assert!(!opens(FIRST).await);
+    assert!(!is_let_in().await, "the session has ended with its key");
     assert!(opens(SECOND).await);
     reload(&database, &server, "admin_key=unchanged").await;
     let log = server.log();

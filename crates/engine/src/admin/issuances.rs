@@ -6,7 +6,7 @@ use crate::{Engine, Error, Result};
 use domain::{AuditAction, ConsentGrant, ConsentGrantId, Issuance, Jti, UnixMillis};
 use std::str::FromStr;
 use std::time::Duration;
-use store::{IssuanceFilter, Page, Revoke, RevokeCount};
+use store::{Cursor, IssuanceFilter, Page, Revoke, RevokeCount};
 use telemetry::metrics::labels::RevokeReason;
 
 /// How far back a list reaches that does not say so.
@@ -61,8 +61,10 @@ pub struct IssuanceQuery {
     pub resource: Option<String>,
     /// One token.
     pub jti: Option<String>,
-    /// Issued since then; the last 24 hours when absent.
+    /// Issued since then; the last 24 hours when absent, unless one token is asked for.
     pub since: Option<Since>,
+    /// Behind this place.
+    pub behind: Option<Cursor>,
 }
 
 /// A list of issuances, and since when.
@@ -72,6 +74,8 @@ pub struct IssuanceList {
     pub issuances: Vec<Issuance>,
     /// How far back the list reaches.
     pub since: UnixMillis,
+    /// Where the next part begins, unless this is the last: the query's `behind`.
+    pub next: Option<Cursor>,
 }
 
 fn not_found(jti: &str) -> Error {
@@ -90,20 +94,16 @@ impl Engine {
                 "limit: give 1 to {LONGEST}"
             )));
         }
-        let since = query.since.unwrap_or(Since::Back(LOOKBACK));
-        let since = since.before(self.now());
-        if let Some(jti) = &query.jti {
-            let found = self.store().issuance(jti).await?;
-            return Ok(IssuanceList {
-                since: found.as_ref().map_or(since, |own| own.issued_at),
-                issuances: found.into_iter().collect(),
-            });
-        }
-        if query.user.is_none() && query.client.is_none() && query.resource.is_none() {
+        if query.user.is_none()
+            && query.client.is_none()
+            && query.resource.is_none()
+            && query.jti.is_none()
+        {
             return Err(Error::invalid_request(
                 "name at least one of user, client, resource and jti",
             ));
         }
+        let since = query.since.unwrap_or(Since::Back(LOOKBACK));
         let filter = IssuanceFilter {
             user_id: match &query.user {
                 Some(who) => Some(self.user(who).await?.id.into_string()),
@@ -114,11 +114,37 @@ impl Engine {
                 Some(reference) => Some(self.resource(reference).await?.id.to_string()),
                 None => None,
             },
-            since,
+            since: since.before(self.now()),
+            behind: query.behind.clone(),
         };
+        if let Some(jti) = &query.jti {
+            let found = self.store().issuance(jti).await?;
+            let fits = |own: &Issuance| {
+                let is = |filter: &Option<String>, own: Option<&str>| {
+                    filter.as_deref().is_none_or(|wanted| own == Some(wanted))
+                };
+                is(
+                    &filter.user_id,
+                    own.subject_user_id.as_ref().map(|id| id.as_str()),
+                ) && is(&filter.client_id, Some(own.client_id.as_str()))
+                    && is(
+                        &filter.resource_id,
+                        own.resource_id.as_ref().map(|id| id.as_str()),
+                    )
+                    && (query.since.is_none() || own.issued_at >= filter.since)
+            };
+            let found = found.filter(fits);
+            return Ok(IssuanceList {
+                since: found.as_ref().map_or(filter.since, |own| own.issued_at),
+                issuances: found.into_iter().collect(),
+                next: None,
+            });
+        }
+        let found = self.store().issuances(&filter, page).await?;
         Ok(IssuanceList {
-            issuances: self.store().issuances(&filter, page).await?,
-            since,
+            issuances: found.rows,
+            since: filter.since,
+            next: found.next,
         })
     }
 

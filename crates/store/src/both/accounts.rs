@@ -2,7 +2,7 @@
 
 use super::ledger::Tx;
 use super::statement;
-use super::walk::Walk;
+use super::walk::{Order, Walk};
 use super::{Conn, versions};
 use crate::rows::{SessionRow, UserRow};
 use crate::{
@@ -46,9 +46,10 @@ pub(crate) async fn list(conn: &mut Conn, filter: &UserFilter, page: &Page) -> R
     let walk = Walk {
         columns: "id, email, name, password_hash, role, status, created_at, updated_at",
         table: "users",
-        age: Some("created_at"),
+        order: Order::Age("created_at"),
         within: filter.status.map(|own| ("status", own.as_str())),
-        also: None,
+        also: Vec::new(),
+        from: None,
         alive_at: None,
         text: filter.text.as_deref().map(|text| (text, SEARCHED)),
         behind: filter.behind.as_ref(),

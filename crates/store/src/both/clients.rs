@@ -2,7 +2,7 @@
 
 use super::ledger::Tx;
 use super::statement;
-use super::walk::Walk;
+use super::walk::{Order, Walk};
 use super::{Conn, Db, versions};
 use crate::rows::{ClientRow, to_json};
 use crate::{
@@ -41,9 +41,10 @@ pub(crate) async fn list(
     let walk = Walk {
         columns: COLUMNS,
         table: "clients",
-        age: Some("issued_at"),
+        order: Order::Age("issued_at"),
         within: status.or(source),
-        also: source.filter(|_| status.is_some()),
+        also: source.filter(|_| status.is_some()).into_iter().collect(),
+        from: None,
         alive_at: None,
         text: filter.text.as_deref().map(|text| (text, SEARCHED)),
         behind: filter.behind.as_ref(),

@@ -2,7 +2,7 @@
 
 use super::Conn;
 use super::statement;
-use super::walk::Walk;
+use super::walk::{Order, Walk};
 use crate::rows::TokenFamilyRow;
 use crate::{Cursor, FamilyFilter, Page, Part, Result};
 use domain::{TokenFamily, UnixMillis};
@@ -21,9 +21,10 @@ pub(crate) async fn list(
     let walk = Walk {
         columns: COLUMNS,
         table: "token_families",
-        age: None,
+        order: Order::Id("id", "created_at"),
         within: user.or(client),
-        also: client.filter(|_| user.is_some()),
+        also: client.filter(|_| user.is_some()).into_iter().collect(),
+        from: None,
         alive_at: Some(now),
         text: None,
         behind: filter.behind.as_ref(),

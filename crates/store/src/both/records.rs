@@ -1,12 +1,15 @@
 //! Issuances and settings: what is read back of the permanent record.
 
+use super::Conn;
 use super::ledger::Tx;
 use super::statement;
-use super::{Conn, Db};
+use super::walk::{Order, Walk};
 use crate::rows::IssuanceRow;
-use crate::{Change, Counts, IssuanceFilter, Page, Result};
+use crate::{Change, Counts, Cursor, IssuanceFilter, Page, Part, Result};
 use domain::{AuditEvent, Issuance, UnixMillis, first_uuid_at};
-use sqlx::QueryBuilder;
+
+const ISSUANCE: &str = "jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
+     consent_client_id, consent_resource_id, obtained_by, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at";
 
 pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<Issuance>> {
     let row: Option<IssuanceRow> = statement::query_as(
@@ -20,36 +23,40 @@ pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<I
     row.map(Issuance::try_from).transpose()
 }
 
+/// Issuances, newest first.
 pub(crate) async fn list_issuances(
     conn: &mut Conn,
     filter: &IssuanceFilter,
     page: &Page,
-) -> Result<Vec<Issuance>> {
-    let mut query = QueryBuilder::<Db>::new(
-        "SELECT jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
-         consent_client_id, consent_resource_id, obtained_by, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
-         FROM issuances WHERE jti >= ",
-    );
-    // A `jti` begins with the time, so that one index bounds the search and orders its results.
-    query.push_bind(first_uuid_at(filter.since));
-    if let Some(user) = &filter.user_id {
-        query.push(" AND subject_user_id = ").push_bind(user);
-    }
-    if let Some(client) = &filter.client_id {
-        query.push(" AND client_id = ").push_bind(client);
-    }
-    if let Some(resource) = &filter.resource_id {
-        query.push(" AND resource_id = ").push_bind(resource);
-    }
-    query
-        .push(" ORDER BY jti DESC LIMIT ")
-        .push_bind(i64::from(page.limit));
-    query.push(" OFFSET ").push_bind(i64::from(page.offset));
-    let rows: Vec<IssuanceRow> = statement::built(&mut query)
-        .build_query_as()
-        .fetch_all(conn)
-        .await?;
-    rows.into_iter().map(Issuance::try_from).collect()
+) -> Result<Part<Issuance>> {
+    let user = filter.user_id.as_deref().map(|id| ("subject_user_id", id));
+    let client = filter.client_id.as_deref().map(|id| ("client_id", id));
+    let resource = filter.resource_id.as_deref().map(|id| ("resource_id", id));
+    // These two have an index that goes on with the jti; the rest is looked at row by row.
+    let within = user.or(client);
+    let also = client
+        .filter(|_| user.is_some())
+        .into_iter()
+        .chain(resource);
+    let walk = Walk {
+        columns: ISSUANCE,
+        table: "issuances",
+        order: Order::Id("jti", "issued_at"),
+        within,
+        also: also.collect(),
+        // A `jti` begins with the time.
+        from: Some(first_uuid_at(filter.since)),
+        alive_at: None,
+        text: None,
+        behind: filter.behind.as_ref(),
+    };
+    let (rows, end): (Vec<IssuanceRow>, _) = walk.rows(conn, page).await?;
+    let rows: Result<_> = rows.into_iter().map(Issuance::try_from).collect();
+    let place = |issuance: &Issuance| Cursor {
+        at: issuance.issued_at,
+        id: issuance.jti.to_string(),
+    };
+    Ok(Part::of(rows?, page, place, end))
 }
 
 pub(crate) async fn find_setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {

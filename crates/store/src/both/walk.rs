@@ -19,19 +19,43 @@ pub(crate) struct Walk<'q> {
     pub columns: &'static str,
     /// Where.
     pub table: &'static str,
-    /// The column with the time that the list goes by; with `id` it has an index. Without, the
-    /// list goes by `id`, which then begins with the time.
-    pub age: Option<&'static str>,
+    /// The columns that the list goes by.
+    pub order: Order,
     /// A column and its value, with an index of their own that goes on with age and id.
     pub within: Option<(&'static str, &'q str)>,
-    /// Another column and its value.
-    pub also: Option<(&'static str, &'q str)>,
+    /// Other columns and their values.
+    pub also: Vec<(&'static str, &'q str)>,
+    /// Rows whose id is this one or later.
+    pub from: Option<String>,
     /// Rows that have neither been revoked nor expired by this time.
     pub alive_at: Option<UnixMillis>,
     /// Text that one of the columns has to contain.
     pub text: Option<(&'q str, &'static [&'static str])>,
     /// Behind this place.
     pub behind: Option<&'q Cursor>,
+}
+
+/// The columns that a list goes by.
+pub(crate) enum Order {
+    /// The one with the time, and `id`; the two have an index.
+    Age(&'static str),
+    /// An id that begins with the time, and the column that has the time by itself.
+    Id(&'static str, &'static str),
+}
+
+impl Order {
+    fn time(&self) -> &'static str {
+        match self {
+            Self::Age(time) | Self::Id(_, time) => time,
+        }
+    }
+
+    fn id(&self) -> &'static str {
+        match self {
+            Self::Age(_) => "id",
+            Self::Id(id, _) => id,
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -51,10 +75,10 @@ impl Walk<'_> {
         if let Some(end) = &end {
             self.push_place(&mut query, ">=", end);
         }
-        if let Some((column, value)) = self.also {
+        for (column, value) in &self.also {
             query
                 .push(format!(" AND {column} = "))
-                .push_bind(value.to_owned());
+                .push_bind((*value).to_owned());
         }
         if let Some(time) = self.alive_at {
             query.push(" AND revoked_at IS NULL AND expires_at > ");
@@ -82,13 +106,13 @@ impl Walk<'_> {
 
     /// Whether there are conditions that no index serves.
     fn is_bounded(&self) -> bool {
-        self.also.is_some() || self.text.is_some() || self.alive_at.is_some()
+        !self.also.is_empty() || self.text.is_some() || self.alive_at.is_some()
     }
 
     /// The last row of the stretch, unless the table ends before.
     async fn end_of_stretch(&self, conn: &mut Conn) -> Result<Option<Cursor>> {
-        let age = self.age.unwrap_or("created_at");
-        let mut query = QueryBuilder::<Db>::new(format!("SELECT {age}, id"));
+        let (time, id) = (self.order.time(), self.order.id());
+        let mut query = QueryBuilder::<Db>::new(format!("SELECT {time}, {id}"));
         self.push_range(&mut query);
         self.push_order(&mut query);
         query.push(" LIMIT 1 OFFSET ").push_bind(STRETCH - 1);
@@ -109,6 +133,10 @@ impl Walk<'_> {
                 .push(format!(" AND {column} = "))
                 .push_bind(value.to_owned());
         }
+        if let Some(from) = &self.from {
+            let id = self.order.id();
+            query.push(format!(" AND {id} >= ")).push_bind(from.clone());
+        }
         if let Some(place) = self.behind {
             self.push_place(query, "<", place);
         }
@@ -116,25 +144,24 @@ impl Walk<'_> {
 
     /// The condition that a row is on this side of a place.
     fn push_place(&self, query: &mut QueryBuilder<Db>, side: &str, place: &Cursor) {
-        match self.age {
-            Some(age) => {
+        match self.order {
+            Order::Age(age) => {
                 query.push(format!(" AND ({age}, id) {side} ("));
                 query.push_bind(place.at.0).push(", ");
                 query.push_bind(place.id.clone()).push(")");
             }
-            None => {
-                query.push(format!(" AND id {side} "));
+            Order::Id(id, _) => {
+                query.push(format!(" AND {id} {side} "));
                 query.push_bind(place.id.clone());
             }
         }
     }
 
     fn push_order(&self, query: &mut QueryBuilder<Db>) {
-        query.push(" ORDER BY ");
-        if let Some(age) = self.age {
-            query.push(format!("{age} DESC, "));
-        }
-        query.push("id DESC");
+        query.push(match self.order {
+            Order::Age(age) => format!(" ORDER BY {age} DESC, id DESC"),
+            Order::Id(id, _) => format!(" ORDER BY {id} DESC"),
+        });
     }
 }
 

@@ -360,22 +360,49 @@ async fn issuances_are_listed_newest_first_within_their_filter(db: Database) {
         store.issue(issue).await.unwrap();
         made.push((issuance.jti, domain::Clock::now(&*db.clock)));
     }
+    let whole = async |resource: Option<&str>, limit, behind| {
+        let filter = IssuanceFilter {
+            user_id: Some("u".into()),
+            client_id: None,
+            resource_id: resource.map(str::to_owned),
+            since: NOW,
+            behind,
+        };
+        let page = Page { limit, offset: 0 };
+        store.issuances(&filter, &page).await.unwrap()
+    };
     let list = async |client: Option<&str>, since, limit, offset| {
         let filter = IssuanceFilter {
             user_id: Some("u".into()),
             client_id: client.map(str::to_owned),
             resource_id: None,
             since,
+            behind: None,
         };
         let found = store
             .issuances(&filter, &Page { limit, offset })
             .await
             .unwrap();
-        found.into_iter().map(|own| own.jti).collect::<Vec<_>>()
+        found
+            .rows
+            .into_iter()
+            .map(|own| own.jti)
+            .collect::<Vec<_>>()
     };
     let jti = |index: usize| made[index].0.clone();
     assert_eq!(list(None, NOW, 9, 0).await, [jti(2), jti(1), jti(0)]);
     assert_eq!(list(Some("c"), NOW, 9, 0).await, [jti(2), jti(0)]);
     assert_eq!(list(None, made[1].1, 9, 0).await, [jti(2), jti(1)]);
     assert_eq!(list(None, NOW, 1, 1).await, [jti(1)]);
+    let (mut seen, mut behind) = (Vec::new(), None);
+    loop {
+        let part = whole(None, 1, behind).await;
+        seen.extend(part.rows.into_iter().map(|own| own.jti));
+        behind = part.next;
+        if behind.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [jti(2), jti(1), jti(0)]);
+    assert!(whole(Some("nothing"), 9, None).await.rows.is_empty());
 }
