@@ -1,6 +1,6 @@
 //! The admin API as commands use it: on the database and the keys at hand, or on a server.
 
-use super::{CliError, Result};
+use super::{CliError, Part, Result};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{Method, Request, StatusCode};
@@ -89,10 +89,9 @@ impl Api {
         &self,
         list: (&str, &str),
         filter: &[(&str, Option<String>)],
-        limit: u32,
-        offset: u32,
+        part: &Part,
     ) -> Result<Vec<Value>> {
-        let (rows, _) = self.list_within(list, filter, limit, offset).await?;
+        let (rows, _) = self.list_within(list, filter, part).await?;
         Ok(rows)
     }
 
@@ -101,21 +100,20 @@ impl Api {
         &self,
         list: (&str, &str),
         filter: &[(&str, Option<String>)],
-        limit: u32,
-        offset: u32,
+        part: &Part,
     ) -> Result<(Vec<Value>, Value)> {
         let (path, member) = list;
         let (mut rows, mut cursor) = (Vec::new(), None);
         let mut first = None;
-        let wanted = limit.saturating_add(offset) as usize;
+        let wanted = part.limit.saturating_add(part.offset) as usize;
         while rows.len() < wanted {
-            let part = (wanted - rows.len()).min(PART);
+            let next = (wanted - rows.len()).min(PART);
             let mut pairs = filter.to_vec();
-            pairs.push(("limit", Some(part.to_string())));
+            pairs.push(("limit", Some(next.to_string())));
             pairs.push(("cursor", cursor.take()));
             let mut found = self.get(&query(path, &pairs)).await?;
-            if let Value::Array(part) = found[member].take() {
-                rows.extend(part);
+            if let Value::Array(found) = found[member].take() {
+                rows.extend(found);
             }
             let next = found["next_cursor"].take();
             first.get_or_insert(found);
@@ -124,7 +122,7 @@ impl Api {
                 _ => break,
             }
         }
-        rows.drain(..rows.len().min(offset as usize));
+        rows.drain(..rows.len().min(part.offset as usize));
         Ok((rows, first.unwrap_or_default()))
     }
 

@@ -1,7 +1,7 @@
 //! `authserver admin audit …`
 
 use super::api::Api;
-use super::{Result, print_list, text, to_the_second};
+use super::{Part, Result, print_list, text, to_the_second};
 use clap::{Args, Subcommand};
 use std::io::Write;
 
@@ -41,15 +41,8 @@ pub struct List {
     /// Only what happened before
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
-    /// Pass over so many
-    #[arg(long, default_value_t = 0)]
-    offset: u32,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    part: Part,
 }
 
 pub(super) async fn run(command: AuditCommand, api: &Api, out: &mut impl Write) -> Result {
@@ -66,10 +59,10 @@ pub(super) async fn run(command: AuditCommand, api: &Api, out: &mut impl Write) 
         ("until", list.until),
     ];
     let events = ("/admin/audit", "events");
-    let found = api.list(events, &filter, list.limit, list.offset).await?;
+    let found = api.list(events, &filter, &list.part).await?;
     print_list(
         out,
-        list.json,
+        list.part.json,
         &found,
         &["time", "action", "detail"],
         |own| {

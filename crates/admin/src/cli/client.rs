@@ -1,7 +1,7 @@
 //! `authserver admin client …`
 
 use super::api::{Api, given, path};
-use super::{Result, print_done, print_list, print_one, text};
+use super::{Part, Result, print_done, print_list, print_one, text};
 use clap::{Args, Subcommand};
 use domain::{AuthMethod, ClientSource, ClientStatus, GrantType};
 use serde_json::{Value, json};
@@ -73,15 +73,8 @@ pub struct List {
     /// Only clients whose id or name contains this
     #[arg(long)]
     q: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
-    /// Pass over so many
-    #[arg(long, default_value_t = 0)]
-    offset: u32,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    part: Part,
 }
 
 #[derive(Debug, Args)]
@@ -170,9 +163,9 @@ pub(super) async fn run(command: ClientCommand, api: &Api, out: &mut impl Write)
                 ("q", list.q),
             ];
             let clients = ("/admin/clients", "clients");
-            let found = api.list(clients, &filter, list.limit, list.offset).await?;
+            let found = api.list(clients, &filter, &list.part).await?;
             let columns = ["id", "status", "source", "name"];
-            print_list(out, list.json, &found, &columns, |own| {
+            print_list(out, list.part.json, &found, &columns, |own| {
                 ["id", "status", "registration_source", "name"]
                     .map(|member| text(own, member))
                     .into()

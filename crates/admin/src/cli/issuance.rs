@@ -1,7 +1,7 @@
 //! `authserver admin issuance …`
 
 use super::api::{Api, path};
-use super::{Result, print_done, print_one, table, text, to_the_second, words};
+use super::{Part, Result, print_done, print_one, table, text, to_the_second, words};
 use clap::{Args, Subcommand};
 use domain::{Clock as _, SystemClock, UnixMillis};
 use engine::admin::Since;
@@ -37,15 +37,8 @@ pub struct List {
     /// 90m or 7d; the last 24 hours by default
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
-    /// Pass over so many
-    #[arg(long, default_value_t = 0)]
-    offset: u32,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    part: Part,
 }
 
 #[derive(Debug, Args)]
@@ -85,10 +78,8 @@ pub(super) async fn run(command: IssuanceCommand, api: &Api, out: &mut impl Writ
                 ("since", list.since),
             ];
             let issuances = ("/admin/issuances", "issuances");
-            let (rows, first) = api
-                .list_within(issuances, &filter, list.limit, list.offset)
-                .await?;
-            if list.json {
+            let (rows, first) = api.list_within(issuances, &filter, &list.part).await?;
+            if list.part.json {
                 let whole = json!({
                     "count": rows.len(),
                     "since": first["since"],

@@ -16,7 +16,7 @@ mod token;
 mod user;
 
 pub use api::Api;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::io::{self, Write};
 
@@ -58,6 +58,20 @@ pub enum AdminCommand {
     /// The server itself
     #[command(subcommand)]
     System(system::SystemCommand),
+}
+
+/// Which part of a list, and how it is printed.
+#[derive(Debug, Args)]
+struct Part {
+    /// At most so many
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Pass over so many
+    #[arg(long, default_value_t = 0)]
+    offset: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Why a command failed.

@@ -1,7 +1,7 @@
 //! `authserver admin resource …`
 
 use super::api::{Api, given, path};
-use super::{CliError, Result, print_done, print_list, print_one, table, text};
+use super::{CliError, Part, Result, print_done, print_list, print_one, table, text};
 use clap::{Args, Subcommand};
 use domain::CatalogScope;
 use serde_json::{Value, json};
@@ -62,15 +62,8 @@ pub struct List {
     /// Only resources whose slug, name or URI contains this
     #[arg(long)]
     q: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
-    /// Pass over so many
-    #[arg(long, default_value_t = 0)]
-    offset: u32,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    part: Part,
 }
 
 #[derive(Debug, Args)]
@@ -197,11 +190,9 @@ pub(super) async fn run(command: ResourceCommand, api: &Api, out: &mut impl Writ
         ResourceCommand::List(list) => {
             let resources = ("/admin/resources", "resources");
             let filter = [("q", list.q)];
-            let found = api
-                .list(resources, &filter, list.limit, list.offset)
-                .await?;
+            let found = api.list(resources, &filter, &list.part).await?;
             let columns = ["slug", "uri", "scopes"];
-            print_list(out, list.json, &found, &columns, |own| {
+            print_list(out, list.part.json, &found, &columns, |own| {
                 let scopes = own["scopes"].as_array().into_iter().flatten();
                 let scopes: Vec<_> = scopes.map(|scope| text(scope, "name")).collect();
                 vec![text(own, "slug"), text(own, "uri"), scopes.join(" ")]

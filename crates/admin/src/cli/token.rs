@@ -1,7 +1,7 @@
 //! `authserver admin token …`
 
 use super::api::{Api, path};
-use super::{Result, print_list, print_one, text, to_the_second};
+use super::{Part, Result, print_list, print_one, text, to_the_second};
 use clap::{Args, Subcommand};
 use std::io::Write;
 
@@ -24,15 +24,8 @@ pub struct List {
     /// Only those of this client
     #[arg(long)]
     client: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
-    /// Pass over so many
-    #[arg(long, default_value_t = 0)]
-    offset: u32,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    part: Part,
 }
 
 #[derive(Debug, Args)]
@@ -49,14 +42,20 @@ pub(super) async fn run(command: TokenCommand, api: &Api, out: &mut impl Write) 
         TokenCommand::List(list) => {
             let filter = [("user", list.user), ("client", list.client)];
             let tokens = ("/admin/tokens", "tokens");
-            let found = api.list(tokens, &filter, list.limit, list.offset).await?;
-            print_list(out, list.json, &found, &["id", "since", "client"], |own| {
-                vec![
-                    text(own, "id"),
-                    to_the_second(own, "created_at"),
-                    text(own, "client_id"),
-                ]
-            })
+            let found = api.list(tokens, &filter, &list.part).await?;
+            print_list(
+                out,
+                list.part.json,
+                &found,
+                &["id", "since", "client"],
+                |own| {
+                    vec![
+                        text(own, "id"),
+                        to_the_second(own, "created_at"),
+                        text(own, "client_id"),
+                    ]
+                },
+            )
         }
         TokenCommand::Get(one) => {
             let found = api.get(&path(&["tokens", &one.id])).await?;

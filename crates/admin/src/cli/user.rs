@@ -1,7 +1,7 @@
 //! `authserver admin user …`
 
 use super::api::{Api, given, path};
-use super::{Result, print_done, print_list, print_one, text};
+use super::{Part, Result, print_done, print_list, print_one, text};
 use clap::{Args, Subcommand};
 use domain::{UserRole, UserStatus};
 use serde_json::Value;
@@ -55,15 +55,8 @@ pub struct List {
     /// Only users whose id, address or name contains this
     #[arg(long)]
     q: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
-    /// Pass over so many
-    #[arg(long, default_value_t = 0)]
-    offset: u32,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    part: Part,
 }
 
 #[derive(Debug, Args)]
@@ -133,9 +126,9 @@ pub(super) async fn run(command: UserCommand, api: &Api, out: &mut impl Write) -
                 ("q", list.q),
             ];
             let users = ("/admin/users", "users");
-            let found = api.list(users, &filter, list.limit, list.offset).await?;
+            let found = api.list(users, &filter, &list.part).await?;
             let columns = ["id", "status", "email", "name"];
-            print_list(out, list.json, &found, &columns, |own| {
+            print_list(out, list.part.json, &found, &columns, |own| {
                 columns.map(|member| text(own, member)).into()
             })
         }

@@ -434,27 +434,24 @@ pub(super) async fn act(
     let engine = &console.app.engine;
     let (act, question) = question(&console, &visit, &id, &word).await?;
     let set = async |status| engine.set_client_status(&id, status).await;
-    let (outcome, done) = match act {
-        Act::Suspend => (set(ClientStatus::Suspended).await, "suspended"),
-        Act::Reactivate => (set(ClientStatus::Active).await, "reactivated"),
-        Act::Revoke => (set(ClientStatus::Revoked).await, "revoked"),
+    let own = &question.back;
+    let then = |done: &str| format!("{own}?done={done}");
+    let (outcome, then) = match act {
+        Act::Suspend => (set(ClientStatus::Suspended).await, then("suspended")),
+        Act::Reactivate => (set(ClientStatus::Active).await, then("reactivated")),
+        Act::Revoke => (set(ClientStatus::Revoked).await, then("revoked")),
         Act::RotateSecret => match engine.rotate_client_secret(&id).await {
             Ok(made) => return Ok(SecretPage::show(&visit, "New secret", &made)),
-            Err(error) => (Err(error), ""),
+            Err(error) => (Err(error), then("")),
         },
         Act::Delete => {
             let how = Deletion {
                 version: form.get("version").parse().ok().map(UnixMillis),
                 force: true,
             };
-            match engine.delete_client(&id, how).await {
-                Ok(()) => return Ok(go("/admin/ui/clients?done=deleted")),
-                Err(error) => (Err(error), ""),
-            }
+            let gone = engine.delete_client(&id, how).await;
+            (gone, "/admin/ui/clients?done=deleted".to_owned())
         }
     };
-    Ok(match outcome {
-        Ok(()) => go(&format!("{}?done={done}", question.back)),
-        Err(error) => question.refused(&error),
-    })
+    question.after(outcome, &then)
 }

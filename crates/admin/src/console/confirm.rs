@@ -1,8 +1,7 @@
 //! The page that stands before everything that ends something.
 
-use super::page::{Frame, Shown, render, show};
+use super::page::{Frame, Shown, go, render, show};
 use askama::Template;
-use axum::response::Response;
 use engine::Error;
 use http::StatusCode;
 use store::RevokeCount;
@@ -37,10 +36,16 @@ impl Confirm {
         show(self)
     }
 
-    /// The question again, with the reason why it could not be done.
-    pub fn refused(mut self, error: &Error) -> Response {
-        self.problem = Some(told(error));
-        render(status(error), &self)
+    /// What comes after the answer "yes": the page `then`, or the question again, with the reason
+    /// why it could not be done.
+    pub fn after<T>(mut self, outcome: Result<T, Error>, then: &str) -> Shown {
+        match outcome {
+            Ok(_) => Ok(go(then)),
+            Err(error) => {
+                self.problem = Some(told(&error));
+                Ok(render(status(&error), &self))
+            }
+        }
     }
 }
 

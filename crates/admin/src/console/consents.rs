@@ -3,7 +3,7 @@
 use super::confirm::{Confirm, ends};
 use super::form::{Asked, At};
 use super::issuances::state;
-use super::page::{Frame, Section, Shown, go, link, plain, segment, show};
+use super::page::{Frame, Section, Shown, link, plain, segment, show};
 use super::session::Visit;
 use super::{Console, ROWS};
 use askama::Template;
@@ -179,8 +179,6 @@ pub(super) async fn revoke(
     At(id): At<String>,
 ) -> Shown {
     let question = question(&console, &visit, &id).await?;
-    match console.app.engine.revoke_consent(&id).await {
-        Ok(_) => Ok(go(&format!("{}&done=revoked", question.back))),
-        Err(error) => Ok(question.refused(&error)),
-    }
+    let then = format!("{}&done=revoked", question.back);
+    question.after(console.app.engine.revoke_consent(&id).await, &then)
 }

@@ -224,12 +224,8 @@ pub(super) async fn delete(
     At((source, target)): At<(String, String)>,
 ) -> Shown {
     let question = question(&console, &visit, &source, &target).await?;
-    Ok(
-        match console.app.engine.delete_fronting(&source, &target).await {
-            Ok(()) => go("/admin/ui/fronting?done=deleted"),
-            Err(error) => question.refused(&error),
-        },
-    )
+    let gone = console.app.engine.delete_fronting(&source, &target).await;
+    question.after(gone, "/admin/ui/fronting?done=deleted")
 }
 
 #[cfg(test)]

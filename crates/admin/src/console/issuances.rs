@@ -2,7 +2,7 @@
 
 use super::confirm::Confirm;
 use super::form::{Asked, At};
-use super::page::{Frame, Section, Shown, go, link, plain, segment, show};
+use super::page::{Frame, Section, Shown, link, plain, segment, show};
 use super::session::Visit;
 use super::{Console, ROWS};
 use crate::rest::list::{read_cursor, write_cursor};
@@ -200,8 +200,6 @@ pub(super) async fn revoke(
     let engine = &console.app.engine;
     let own = engine.issuance(&jti).await?;
     let question = question(&visit, &own, console.now());
-    match engine.revoke_issuance(&jti).await {
-        Ok(_) => Ok(go(&format!("{}?done=revoked", question.back))),
-        Err(error) => Ok(question.refused(&error)),
-    }
+    let then = format!("{}?done=revoked", question.back);
+    question.after(engine.revoke_issuance(&jti).await, &then)
 }

@@ -2,7 +2,7 @@
 
 use super::Console;
 use super::confirm::Confirm;
-use super::page::{Frame, Section, Shown, go, show};
+use super::page::{Frame, Section, Shown, show};
 use super::session::Visit;
 use askama::Template;
 use axum::extract::State;
@@ -51,8 +51,7 @@ pub(super) async fn ask(State(console): State<Console>, visit: Visit) -> Shown {
 
 /// `POST /admin/ui/keys/rotate`
 pub(super) async fn rotate(State(console): State<Console>, visit: Visit) -> Shown {
-    match console.app.engine.rotate_key().await {
-        Ok(_) => Ok(go("/admin/ui/keys?done=rotated")),
-        Err(error) => Ok(question(&console, &visit).refused(&error)),
-    }
+    let question = question(&console, &visit);
+    let made = console.app.engine.rotate_key().await;
+    question.after(made, "/admin/ui/keys?done=rotated")
 }

@@ -361,10 +361,8 @@ pub(super) async fn delete(
         version: form.get("version").parse().ok().map(UnixMillis),
         force: true,
     };
-    Ok(match console.app.engine.delete_resource(&slug, how).await {
-        Ok(()) => go("/admin/ui/resources?done=deleted"),
-        Err(error) => question.refused(&error),
-    })
+    let gone = console.app.engine.delete_resource(&slug, how).await;
+    question.after(gone, "/admin/ui/resources?done=deleted")
 }
 
 #[cfg(test)]

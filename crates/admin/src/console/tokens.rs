@@ -2,7 +2,7 @@
 
 use super::confirm::Confirm;
 use super::form::{Asked, At, Sent};
-use super::page::{Frame, Section, Shown, go, link, plain, segment, show};
+use super::page::{Frame, Section, Shown, link, plain, segment, show};
 use super::session::Visit;
 use super::{Console, ROWS};
 use crate::rest::list::{read_cursor, write_cursor};
@@ -200,8 +200,6 @@ pub(super) async fn revoke(
     At(id): At<String>,
 ) -> Shown {
     let question = question(&console, &visit, &id).await?;
-    match console.app.engine.revoke_issued_token(&id).await {
-        Ok(_) => Ok(go("/admin/ui/tokens?done=revoked")),
-        Err(error) => Ok(question.refused(&error)),
-    }
+    let ended = console.app.engine.revoke_issued_token(&id).await;
+    question.after(ended, "/admin/ui/tokens?done=revoked")
 }

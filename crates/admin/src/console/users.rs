@@ -365,23 +365,23 @@ pub(super) async fn act(
     let engine = &console.app.engine;
     let (act, question) = question(&console, &visit, &id, &word).await?;
     let set = async |status| engine.set_user_status(&id, status).await.map(drop);
-    let (outcome, done) = match act {
-        Act::Disable => (set(UserStatus::Disabled).await, "disabled"),
-        Act::Enable => (set(UserStatus::Active).await, "enabled"),
-        Act::ForceLogout => (engine.force_logout(&id).await.map(drop), "logged-out"),
+    let own = &question.back;
+    let then = |done: &str| format!("{own}?done={done}");
+    let (outcome, then) = match act {
+        Act::Disable => (set(UserStatus::Disabled).await, then("disabled")),
+        Act::Enable => (set(UserStatus::Active).await, then("enabled")),
+        Act::ForceLogout => {
+            let ended = engine.force_logout(&id).await.map(drop);
+            (ended, then("logged-out"))
+        }
         Act::Delete => {
             let how = Deletion {
                 version: form.get("version").parse().ok().map(UnixMillis),
                 force: true,
             };
-            match engine.delete_user(&id, how).await {
-                Ok(()) => return Ok(go("/admin/ui/users?done=deleted")),
-                Err(error) => (Err(error), ""),
-            }
+            let gone = engine.delete_user(&id, how).await;
+            (gone, "/admin/ui/users?done=deleted".to_owned())
         }
     };
-    Ok(match outcome {
-        Ok(()) => go(&format!("{}?done={done}", question.back)),
-        Err(error) => question.refused(&error),
-    })
+    question.after(outcome, &then)
 }

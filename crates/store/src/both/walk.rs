@@ -72,8 +72,10 @@ impl Walk<'_> {
         let mut query = QueryBuilder::<Db>::new("SELECT ");
         query.push(self.columns);
         self.push_range(&mut query);
-        if let Some(end) = &end {
-            self.push_place(&mut query, ">=", end);
+        // One bound alone: of two on the same column, SQLite may walk to the farther.
+        match &end {
+            Some(end) => self.push_place(&mut query, ">=", end),
+            None => self.push_from(&mut query),
         }
         for (column, value) in &self.also {
             query
@@ -114,6 +116,7 @@ impl Walk<'_> {
         let (time, id) = (self.order.time(), self.order.id());
         let mut query = QueryBuilder::<Db>::new(format!("SELECT {time}, {id}"));
         self.push_range(&mut query);
+        self.push_from(&mut query);
         self.push_order(&mut query);
         query.push(" LIMIT 1 OFFSET ").push_bind(STRETCH - 1);
         let row: Option<(i64, String)> = statement::built(&mut query)
@@ -133,12 +136,15 @@ impl Walk<'_> {
                 .push(format!(" AND {column} = "))
                 .push_bind(value.to_owned());
         }
+        if let Some(place) = self.behind {
+            self.push_place(query, "<", place);
+        }
+    }
+
+    fn push_from(&self, query: &mut QueryBuilder<Db>) {
         if let Some(from) = &self.from {
             let id = self.order.id();
             query.push(format!(" AND {id} >= ")).push_bind(from.clone());
-        }
-        if let Some(place) = self.behind {
-            self.push_place(query, "<", place);
         }
     }
 
