@@ -86,6 +86,32 @@ async fn without_the_key_everything_is_refused_counted_and_recorded(database: Da
 }
 
 #[tokio::test]
+async fn scripts_of_other_origins_are_not_let_in() {
+    let server = Server::start(&Database::sqlite()).await;
+    let elsewhere = |request: Request| request.header("origin", "https://evil.example");
+    let preflight = elsewhere(Request::new("OPTIONS", "/admin/keys/rotate"))
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization");
+    let asked = elsewhere(Request::get("/admin/keys")).bearer(ADMIN_KEY);
+    let door = elsewhere(Request::get("/admin/ui/sign-in"));
+    for request in [preflight, asked, door] {
+        let reply = server.send_admin(&request).await;
+        assert_eq!(
+            reply.header("access-control-allow-origin"),
+            None,
+            "{reply:?}"
+        );
+        assert_eq!(
+            reply.header("cross-origin-resource-policy"),
+            Some("same-origin")
+        );
+    }
+    let sign_in = elsewhere(Request::post("/admin/ui/sign-in", &[("key", ADMIN_KEY)]));
+    let reply = server.send_admin(&sign_in).await;
+    assert_eq!((reply.status, reply.header("set-cookie")), (403, None));
+}
+
+#[tokio::test]
 async fn metrics_are_open_and_accept_the_credentials_of_scrapers() {
     let server = Server::start(&Database::sqlite()).await;
     let scrape = || Request::get("/metrics");

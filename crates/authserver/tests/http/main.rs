@@ -23,6 +23,7 @@ mod exchange;
 mod harness;
 mod issuer_path;
 mod logs;
+mod long_lists;
 mod odd_bytes;
 mod operator;
 mod otlp;
