@@ -85,6 +85,10 @@ crate::words! {
         ExchangeClientAdded = "resource.policy.exchange.allowed_client.added",
         /// A client may no longer exchange tokens for a resource.
         ExchangeClientRemoved = "resource.policy.exchange.allowed_client.removed",
+        /// Users may now be sent back to an address after connecting an account.
+        ReturnUrlAdded = "resource.policy.connect.allowed_return_url.added",
+        /// Users may no longer be sent back to an address.
+        ReturnUrlRemoved = "resource.policy.connect.allowed_return_url.removed",
         /// A resource may now obtain tokens for another.
         FrontingLinkCreated = "fronting_link.created",
         /// What a resource may obtain of another changed.

@@ -4,7 +4,7 @@ use super::api::{Api, given, path};
 use super::{CliError, Part, Result, print_done, print_list, print_one, table, text};
 use clap::{Args, Subcommand};
 use domain::CatalogScope;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -27,6 +27,9 @@ pub enum ResourceCommand {
     /// The clients as which the resource's server runs: they may introspect its tokens
     #[command(subcommand)]
     RuntimeClient(AllowlistCommand),
+    /// The addresses that users may be sent back to after connecting an account
+    #[command(subcommand)]
+    ReturnUrl(ReturnUrlCommand),
 }
 
 #[derive(Debug, Args)]
@@ -113,6 +116,28 @@ pub enum AllowlistCommand {
     Remove(Member),
     /// List the clients
     List(One),
+}
+
+/// Commands on a list of addresses.
+#[derive(Debug, Subcommand)]
+pub enum ReturnUrlCommand {
+    /// Add an address
+    Add(Address),
+    /// Remove an address
+    Remove(Address),
+    /// List the addresses
+    List(One),
+}
+
+#[derive(Debug, Args)]
+pub struct Address {
+    /// Slug or id
+    resource: String,
+    /// The absolute URL
+    url: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -215,48 +240,120 @@ pub(super) async fn run(command: ResourceCommand, api: &Api, out: &mut impl Writ
             print_done(out, one.json, "deleted", &one.resource)
         }
         ResourceCommand::ExchangeClient(command) => {
-            let list = ["exchange", "allowed-clients", "allowed_client_ids"];
-            allowlist(command, list, api, out).await
+            allowlist(command.into(), &EXCHANGE, api, out).await
         }
         ResourceCommand::RuntimeClient(command) => {
-            let list = ["runtime", "client-ids", "client_ids"];
-            allowlist(command, list, api, out).await
+            allowlist(command.into(), &RUNTIME, api, out).await
+        }
+        ResourceCommand::ReturnUrl(command) => allowlist(command.into(), &CONNECT, api, out).await,
+    }
+}
+
+/// A list of a policy, as the API has it.
+struct Allowlist {
+    /// Its parts of the path.
+    path: [&'static str; 2],
+    /// The member of the answer.
+    list: &'static str,
+    /// What one of it is called.
+    one: &'static str,
+}
+
+const EXCHANGE: Allowlist = Allowlist {
+    path: ["exchange", "allowed-clients"],
+    list: "allowed_client_ids",
+    one: "client_id",
+};
+const RUNTIME: Allowlist = Allowlist {
+    path: ["runtime", "client-ids"],
+    list: "client_ids",
+    one: "client_id",
+};
+const CONNECT: Allowlist = Allowlist {
+    path: ["connect", "allowed-return-urls"],
+    list: "allowed_return_urls",
+    one: "url",
+};
+
+/// What is done to a list: of this resource, with this member.
+struct Act {
+    resource: String,
+    json: bool,
+    change: Change,
+}
+
+enum Change {
+    Add(String),
+    Remove(String),
+    None,
+}
+
+impl From<AllowlistCommand> for Act {
+    fn from(command: AllowlistCommand) -> Self {
+        let of = |member: &Member, change: fn(String) -> Change| {
+            let (resource, client) = member.names();
+            Self {
+                resource: resource.to_owned(),
+                json: member.json,
+                change: change(client.to_owned()),
+            }
+        };
+        match &command {
+            AllowlistCommand::Add(member) => of(member, Change::Add),
+            AllowlistCommand::Remove(member) => of(member, Change::Remove),
+            AllowlistCommand::List(one) => Self::reading(one),
+        }
+    }
+}
+
+impl From<ReturnUrlCommand> for Act {
+    fn from(command: ReturnUrlCommand) -> Self {
+        let of = |address: Address, change: fn(String) -> Change| Self {
+            resource: address.resource,
+            json: address.json,
+            change: change(address.url),
+        };
+        match command {
+            ReturnUrlCommand::Add(address) => of(address, Change::Add),
+            ReturnUrlCommand::Remove(address) => of(address, Change::Remove),
+            ReturnUrlCommand::List(one) => Self::reading(&one),
+        }
+    }
+}
+
+impl Act {
+    fn reading(one: &One) -> Self {
+        Self {
+            resource: one.resource.clone(),
+            json: one.json,
+            change: Change::None,
         }
     }
 }
 
 /// Reads or changes one of the lists of a policy, and prints what it is then.
-async fn allowlist(
-    command: AllowlistCommand,
-    [policy, name, member]: [&str; 3],
-    api: &Api,
-    out: &mut impl Write,
-) -> Result {
-    let list = |resource: &str| path(&["resources", resource, "policy", policy, name]);
-    let (now, json) = match &command {
-        AllowlistCommand::Add(one) => {
-            let (resource, client) = one.names();
-            let new = json!({ "client_id": client });
-            (api.post(&list(resource), Some(new)).await?, one.json)
+async fn allowlist(act: Act, list: &Allowlist, api: &Api, out: &mut impl Write) -> Result {
+    let [policy, name] = list.path;
+    let parts = ["resources", &act.resource, "policy", policy, name];
+    let now = match &act.change {
+        Change::Add(member) => {
+            let mut new = Map::new();
+            new.insert(list.one.to_owned(), member.as_str().into());
+            api.post(&path(&parts), Some(new.into())).await?
         }
-        AllowlistCommand::Remove(one) => {
-            let (resource, client) = one.names();
-            let own = list(resource);
-            api.delete(&format!(
-                "{own}/{}",
-                path(&[client]).trim_start_matches("/admin/")
-            ))
-            .await?;
-            (api.get(&own).await?, one.json)
+        Change::Remove(member) => {
+            let own = [&parts[..], &[member.as_str()]].concat();
+            api.delete(&path(&own)).await?;
+            api.get(&path(&parts)).await?
         }
-        AllowlistCommand::List(one) => (api.get(&list(&one.resource)).await?, one.json),
+        Change::None => api.get(&path(&parts)).await?,
     };
-    if json {
+    if act.json {
         writeln!(out, "{now}")?;
         return Ok(());
     }
-    let ids = now[member].as_array().into_iter().flatten();
-    let ids = ids.filter_map(Value::as_str);
-    let rows: Vec<_> = ids.map(|id| vec![id.to_owned()]).collect();
-    Ok(table::print(out, &["client_id"], &rows)?)
+    let members = now[list.list].as_array().into_iter().flatten();
+    let members = members.filter_map(Value::as_str);
+    let rows: Vec<_> = members.map(|own| vec![own.to_owned()]).collect();
+    Ok(table::print(out, &[list.one], &rows)?)
 }

@@ -1,11 +1,11 @@
-//! The clients that a resource's policy names. Both lists are read and changed alike.
+//! The lists of a resource's policy, which are read and changed alike.
 
 use super::App;
 use super::input::{Body, Path};
 use super::refusal::{Answer, deleted};
 use axum::extract::State;
 use axum::response::Json;
-use domain::{ExchangePolicy, RuntimePolicy};
+use domain::{ConnectPolicy, ExchangePolicy, RuntimePolicy};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ pub(crate) struct NewMember {
     client_id: String,
 }
 
-/// A resource and a client on its list.
+/// A resource and a member of its list.
 type Member = Path<(String, String)>;
 
 /// The clients that may exchange tokens for a resource.
@@ -155,5 +155,78 @@ pub(crate) async fn remove_runtime_client(
     Path((reference, client_id)): Member,
 ) -> Answer<StatusCode> {
     let removed = app.engine.remove_runtime_client(&reference, &client_id);
+    deleted(removed.await.map(drop))
+}
+
+/// An address to add to a list.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewReturnUrl {
+    url: String,
+}
+
+/// The addresses that users may be sent back to after connecting an account for a resource.
+#[utoipa::path(
+    get,
+    path = "/admin/resources/{reference}/policy/connect/allowed-return-urls",
+    tag = "Resources",
+    operation_id = "allowlists_return_urls",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+    ),
+    responses(
+        (status = 200, description = "The list", body = ConnectPolicy),
+    ),
+)]
+pub(crate) async fn return_urls(
+    State(app): State<App>,
+    Path(reference): Path<String>,
+) -> Answer<Json<ConnectPolicy>> {
+    let resource = app.engine.resource(&reference).await?;
+    Ok(Json(resource.policy.connect.clone()))
+}
+
+/// Adds to the addresses that users may be sent back to.
+#[utoipa::path(
+    post,
+    path = "/admin/resources/{reference}/policy/connect/allowed-return-urls",
+    tag = "Resources",
+    operation_id = "allowlists_add_return_url",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+    ),
+    request_body = NewReturnUrl,
+    responses(
+        (status = 200, description = "The list", body = ConnectPolicy),
+    ),
+)]
+pub(crate) async fn add_return_url(
+    State(app): State<App>,
+    Path(reference): Path<String>,
+    Body(new): Body<NewReturnUrl>,
+) -> Answer<Json<ConnectPolicy>> {
+    let resource = app.engine.add_return_url(&reference, &new.url).await?;
+    Ok(Json(resource.policy.connect))
+}
+
+/// Removes from the addresses that users may be sent back to.
+#[utoipa::path(
+    delete,
+    path = "/admin/resources/{reference}/policy/connect/allowed-return-urls/{url}",
+    tag = "Resources",
+    operation_id = "allowlists_remove_return_url",
+    params(
+        ("reference" = String, Path, description = "The resource's slug or id"),
+        ("url" = String, Path, description = "The address"),
+    ),
+    responses(
+        (status = 204, description = "Gone, now or already"),
+    ),
+)]
+pub(crate) async fn remove_return_url(
+    State(app): State<App>,
+    Path((reference, url)): Member,
+) -> Answer<StatusCode> {
+    let removed = app.engine.remove_return_url(&reference, &url);
     deleted(removed.await.map(drop))
 }

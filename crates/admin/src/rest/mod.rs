@@ -140,6 +140,8 @@ fn api() -> OpenApiRouter<App> {
             allowlists::add_runtime_client
         ))
         .routes(routes!(allowlists::remove_runtime_client))
+        .routes(routes!(allowlists::return_urls, allowlists::add_return_url))
+        .routes(routes!(allowlists::remove_return_url))
         .routes(routes!(fronting::list, fronting::create))
         .routes(routes!(fronting::get, fronting::update, fronting::delete))
         .routes(routes!(issuances::list))

@@ -145,7 +145,15 @@ async fn operators(stage: &Stage) {
         json!({ "source_slug": "notes", "target_slug": "mail", "scope_map": map("mail/read") });
     let user = json!({ "email": "eve@example.com", "password": "a long enough password" });
     let lists = ["exchange/allowed-clients", "runtime/client-ids"];
+    let return_urls = "resources/notes/policy/connect/allowed-return-urls";
+    let return_url = "https%3A%2F%2Fapp.example%2Fback";
     let mut acts = vec![
+        (
+            "POST",
+            return_urls.into(),
+            json!({ "url": "https://app.example/back" }),
+        ),
+        ("DELETE", format!("{return_urls}/{return_url}"), Value::Null),
         ("DELETE", format!("users/{USER}/tokens"), Value::Null),
         ("DELETE", format!("grants/consent/{consent}"), Value::Null),
         (

@@ -108,6 +108,9 @@ async fn what_is_done_from_afar_is_what_is_done_at_hand(database: Database) {
     afar.run(&["resource", "exchange-client", "add", "mail", id]);
     afar.run(&["resource", "runtime-client", "add", "mail", id]);
     afar.run(&["resource", "runtime-client", "remove", "mail", id]);
+    let back = "https://app.example/back?x";
+    let listed = afar.run(&["resource", "return-url", "add", "mail", back]);
+    assert_eq!(listed["allowed_return_urls"][0], back);
     afar.run(&["dcr", "set", "approved_redirects"]);
     afar.run(&["key", "rotate"]);
 
@@ -122,6 +125,7 @@ async fn what_is_done_from_afar_is_what_is_done_at_hand(database: Database) {
         &["resource", "get", "mail"],
         &["resource", "exchange-client", "list", "mail"],
         &["resource", "runtime-client", "list", "mail"],
+        &["resource", "return-url", "list", "mail"],
         &["fronting", "list"],
         &["fronting", "get", "notes", "mail"],
         &["grant", "list-user-grants", USER],

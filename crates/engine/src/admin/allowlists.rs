@@ -1,15 +1,16 @@
-//! The clients that a resource lets do more than others: those that may exchange tokens for it,
-//! and those as which its own server runs.
+//! What the policy of a resource lists: the clients that may exchange tokens for it, those as
+//! which its own server runs, and the addresses that users may be sent back to.
 
 use crate::{Engine, Error, Result};
 use domain::{AuditAction, Policy, Resource};
 use telemetry::metrics::labels::AllowlistOp;
 
-/// A list of clients in the policy of a resource.
+/// A list in the policy of a resource.
 #[derive(Clone, Copy)]
 enum Allowlist {
     Exchange,
     Runtime,
+    Connect,
 }
 
 impl Allowlist {
@@ -17,7 +18,13 @@ impl Allowlist {
         match self {
             Self::Exchange => &mut policy.exchange.allowed_client_ids,
             Self::Runtime => &mut policy.runtime.client_ids,
+            Self::Connect => &mut policy.connect.allowed_return_urls,
         }
+    }
+
+    /// Whether its members are clients, which have to be known.
+    fn is_of_clients(self) -> bool {
+        !matches!(self, Self::Connect)
     }
 
     fn action(self, op: AllowlistOp) -> AuditAction {
@@ -26,6 +33,8 @@ impl Allowlist {
             (Self::Exchange, AllowlistOp::Remove) => AuditAction::ExchangeClientRemoved,
             (Self::Runtime, AllowlistOp::Add) => AuditAction::RuntimeClientAdded,
             (Self::Runtime, AllowlistOp::Remove) => AuditAction::RuntimeClientRemoved,
+            (Self::Connect, AllowlistOp::Add) => AuditAction::ReturnUrlAdded,
+            (Self::Connect, AllowlistOp::Remove) => AuditAction::ReturnUrlRemoved,
         }
     }
 }
@@ -75,31 +84,44 @@ impl Engine {
         self.disallow(list, reference, client_id).await
     }
 
-    async fn allow(&self, list: Allowlist, reference: &str, client_id: &str) -> Result<Resource> {
-        self.client(client_id).await?;
-        let add = |clients: &mut Vec<String>| {
-            if !clients.iter().any(|own| own == client_id) {
-                clients.push(client_id.to_owned());
+    /// Lets users be sent back to an address after connecting an account for the resource.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown resource; `invalid_request` for what is no absolute URL.
+    pub async fn add_return_url(&self, reference: &str, url: &str) -> Result<Resource> {
+        self.allow(Allowlist::Connect, reference, url).await
+    }
+
+    /// No longer lets users be sent back to an address.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown resource, and for an address that is not on the list.
+    pub async fn remove_return_url(&self, reference: &str, url: &str) -> Result<Resource> {
+        self.disallow(Allowlist::Connect, reference, url).await
+    }
+
+    async fn allow(&self, list: Allowlist, reference: &str, member: &str) -> Result<Resource> {
+        if list.is_of_clients() {
+            self.client(member).await?;
+        }
+        let add = |members: &mut Vec<String>| {
+            if !members.iter().any(|own| own == member) {
+                members.push(member.to_owned());
             }
         };
-        self.change_allowlist(list, reference, (AllowlistOp::Add, client_id), add)
+        self.change_allowlist(list, reference, (AllowlistOp::Add, member), add)
             .await
     }
 
-    async fn disallow(
-        &self,
-        list: Allowlist,
-        reference: &str,
-        client_id: &str,
-    ) -> Result<Resource> {
+    async fn disallow(&self, list: Allowlist, reference: &str, member: &str) -> Result<Resource> {
         let mut policy = self.resource(reference).await?.policy.clone();
-        if !list.of(&mut policy).iter().any(|own| own == client_id) {
+        if !list.of(&mut policy).iter().any(|own| own == member) {
             return Err(Error::not_found(format!(
-                "{client_id} is not on the list of {reference}"
+                "{member} is not on the list of {reference}"
             )));
         }
-        let remove = |clients: &mut Vec<String>| clients.retain(|own| own != client_id);
-        self.change_allowlist(list, reference, (AllowlistOp::Remove, client_id), remove)
+        let remove = |members: &mut Vec<String>| members.retain(|own| own != member);
+        self.change_allowlist(list, reference, (AllowlistOp::Remove, member), remove)
             .await
     }
 
@@ -107,12 +129,13 @@ impl Engine {
         &self,
         list: Allowlist,
         reference: &str,
-        (op, client_id): (AllowlistOp, &str),
+        (op, member): (AllowlistOp, &str),
         change: impl Fn(&mut Vec<String>),
     ) -> Result<Resource> {
         let apply = |resource: &mut Resource| change(list.of(&mut resource.policy));
+        let client_id = Some(member).filter(|_| list.is_of_clients());
         let (resource, changed) = self
-            .change_resource(reference, None, (list.action(op), Some(client_id)), apply)
+            .change_resource(reference, None, (list.action(op), client_id), apply)
             .await?;
         if changed {
             self.metrics().allowlist_ops.add(op);

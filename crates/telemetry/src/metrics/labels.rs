@@ -196,11 +196,11 @@ label! {
 }
 
 label! {
-    /// What was done to a list of allowed clients.
+    /// What was done to a list of a resource's policy.
     AllowlistOp {
-        /// A client was added.
+        /// A member was added.
         Add = "add",
-        /// A client was removed.
+        /// A member was removed.
         Remove = "remove",
     }
 }

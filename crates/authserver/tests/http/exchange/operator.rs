@@ -9,6 +9,7 @@ on_both!(
     fronting_links_are_tried_declared_shown_changed_and_deleted,
     a_resource_with_links_goes_only_together_with_them,
     lists_of_clients_are_read_and_changed,
+    return_addresses_are_read_and_changed,
     issuances_are_found_by_what_they_are,
     a_revoked_issuance_ends_alone_and_a_revoked_consent_takes_all_along,
 );
@@ -266,6 +267,32 @@ async fn a_resource_with_links_goes_only_together_with_them(database: Database) 
     gone.refused(404, "not_found");
     let reply = ask(&server, "DELETE", "resources/mail", Value::Null).await;
     reply.expect(204);
+}
+
+async fn return_addresses_are_read_and_changed(database: Database) {
+    let server = Server::start(&database).await;
+    let list = "resources/notes/policy/connect/allowed-return-urls";
+    let url = "https://app.example/connected?from=notes";
+    assert_eq!(get(&server, list).await["allowed_return_urls"], json!([]));
+    for _ in 0..2 {
+        let added = ask(&server, "POST", list, json!({ "url": url })).await;
+        let now = added.expect(200).json();
+        assert_eq!(now, json!({ "allowed_return_urls": [url] }));
+    }
+    for wrong in ["", "connected", "https://a b/"] {
+        let refused = ask(&server, "POST", list, json!({ "url": wrong })).await;
+        assert_eq!(
+            refused.expect(422).json()["field"],
+            "policy.connect.allowed_return_urls"
+        );
+    }
+    let own = format!("{list}/https%3A%2F%2Fapp.example%2Fconnected%3Ffrom%3Dnotes");
+    for _ in 0..2 {
+        ask(&server, "DELETE", &own, Value::Null).await.expect(204);
+    }
+    assert_eq!(get(&server, list).await["allowed_return_urls"], json!([]));
+    assert_eq!(recorded(&server, AuditAction::ReturnUrlAdded).await, 1);
+    assert_eq!(recorded(&server, AuditAction::ReturnUrlRemoved).await, 1);
 }
 
 async fn lists_of_clients_are_read_and_changed(database: Database) {
