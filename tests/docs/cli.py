@@ -44,7 +44,7 @@ authserver purge --only sessions,authorization-codes --timeout 5m
 
 def text(binary: str, command: list[str]) -> str:
     answer = subprocess.run(
-        [binary, *command, "--help"], check=True, capture_output=True, text=True,
+        ["authserver", *command, "--help"], executable=binary, check=True, capture_output=True, text=True,
         env={"COLUMNS": "100", "NO_COLOR": "1", "PATH": ""},
     )
     return answer.stdout.rstrip()

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from peers.authserver import ADMIN_KEY, REPOSITORY, AuthServer
+from peers.authserver import ADMIN_KEY, REPOSITORY, AuthServer, find_binary
 
 SCRIPT = REPOSITORY / "tests/e2e/cli_only.sh"
+
+
+def test_the_reference_of_commands_is_the_generated_one() -> None:
+    script = [sys.executable, REPOSITORY / "tests/docs/cli.py", find_binary()]
+    written = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    assert written == (REPOSITORY / "docs/reference/cli.md").read_text(), "run tests/docs/cli.py"
 
 
 @pytest.mark.parametrize("where", ["at hand", "from afar"])

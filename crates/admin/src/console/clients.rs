@@ -206,7 +206,7 @@ impl ClientForm {
     fn action(&self) -> String {
         match &self.id {
             Some(id) => format!("{}/edit", path_of(id)),
-            None => "/admin/ui/clients/new".into(),
+            None => "/admin/ui/new/client".into(),
         }
     }
 
@@ -232,7 +232,7 @@ impl ClientForm {
     }
 }
 
-/// `GET /admin/ui/clients/new`
+/// `GET /admin/ui/new/client`
 pub(super) async fn new(visit: Visit) -> Shown {
     let mut form = ClientForm::from_sent(&visit, None, &Pairs::default());
     form.grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
@@ -263,7 +263,7 @@ impl SecretPage {
     }
 }
 
-/// `POST /admin/ui/clients/new`
+/// `POST /admin/ui/new/client`
 pub(super) async fn create(State(console): State<Console>, visit: Visit, form: Sent) -> Shown {
     let typed = ClientForm::from_sent(&visit, None, &form);
     let made = async {

@@ -125,12 +125,12 @@ impl FrontingForm {
     }
 }
 
-/// `GET /admin/ui/fronting/new`
+/// `GET /admin/ui/new/link`
 pub(super) async fn new(State(console): State<Console>, visit: Visit) -> Shown {
     show(&FrontingForm::new(&console, &visit, &Pairs::default()).await?)
 }
 
-/// `POST /admin/ui/fronting/new`: declares a link, or tries whether it could be.
+/// `POST /admin/ui/new/link`: declares a link, or tries whether it could be.
 pub(super) async fn create(State(console): State<Console>, visit: Visit, form: Sent) -> Shown {
     let mut typed = FrontingForm::new(&console, &visit, &form).await?;
     let dry_run = form.get("act") == "try";

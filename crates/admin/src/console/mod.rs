@@ -79,7 +79,7 @@ fn pages() -> Router<Console> {
         .route("/admin/ui/sign-out", post(sign_in::sign_out))
         .route("/admin/ui/clients", get(clients::list))
         .route(
-            "/admin/ui/clients/new",
+            "/admin/ui/new/client",
             get(clients::new).post(clients::create),
         )
         .route("/admin/ui/clients/{id}", get(clients::one))
@@ -92,7 +92,7 @@ fn pages() -> Router<Console> {
             get(clients::ask).post(clients::act),
         )
         .route("/admin/ui/users", get(users::list))
-        .route("/admin/ui/users/new", get(users::new).post(users::create))
+        .route("/admin/ui/new/user", get(users::new).post(users::create))
         .route("/admin/ui/users/{id}", get(users::one))
         .route(
             "/admin/ui/users/{id}/edit",
@@ -104,7 +104,7 @@ fn pages() -> Router<Console> {
         )
         .route("/admin/ui/resources", get(resources::list))
         .route(
-            "/admin/ui/resources/new",
+            "/admin/ui/new/resource",
             get(resources::new).post(resources::create),
         )
         .route("/admin/ui/resources/{slug}", get(resources::one))
@@ -118,7 +118,7 @@ fn pages() -> Router<Console> {
         )
         .route("/admin/ui/fronting", get(fronting::list))
         .route(
-            "/admin/ui/fronting/new",
+            "/admin/ui/new/link",
             get(fronting::new).post(fronting::create),
         )
         .route(

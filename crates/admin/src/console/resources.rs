@@ -224,7 +224,7 @@ impl ResourceForm {
     fn action(&self) -> String {
         match &self.own {
             Some(slug) => format!("{}/edit", path_of(slug)),
-            None => "/admin/ui/resources/new".into(),
+            None => "/admin/ui/new/resource".into(),
         }
     }
 
@@ -240,12 +240,12 @@ impl ResourceForm {
     }
 }
 
-/// `GET /admin/ui/resources/new`
+/// `GET /admin/ui/new/resource`
 pub(super) async fn new(visit: Visit) -> Shown {
     show(&ResourceForm::from_sent(&visit, None, &Pairs::default()))
 }
 
-/// `POST /admin/ui/resources/new`
+/// `POST /admin/ui/new/resource`
 pub(super) async fn create(State(console): State<Console>, visit: Visit, form: Sent) -> Shown {
     let typed = ResourceForm::from_sent(&visit, None, &form);
     let new = NewResource {

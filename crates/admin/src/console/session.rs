@@ -26,6 +26,8 @@ const IDLE: Duration = Duration::from_secs(30 * 60);
 const LONGEST: Duration = Duration::from_secs(12 * 3600);
 /// The cookie is renewed no more often than this.
 const RENEWAL: Duration = Duration::from_secs(60);
+/// What the script of a page asks for by itself does not keep a session from being idle.
+const UNASKED: [&str; 2] = ["/admin/ui/charts", "/admin/ui/audit/stream"];
 /// The name under which tokens of forms are signed.
 const FORM: &str = "console";
 /// The largest form.
@@ -221,7 +223,8 @@ pub(super) async fn guard(
         parts.extensions.insert(form);
     }
     parts.extensions.insert(visit.clone());
-    let renewed = (now.since(visit.session.seen) >= RENEWAL).then(|| {
+    let is_asked = !UNASKED.contains(&parts.uri.path());
+    let renewed = (is_asked && now.since(visit.session.seen) >= RENEWAL).then(|| {
         let session = Session {
             seen: now,
             ..visit.session.clone()

@@ -180,7 +180,7 @@ impl UserForm {
     fn action(&self) -> String {
         match &self.id {
             Some(id) => format!("{}/edit", path_of(id)),
-            None => "/admin/ui/users/new".into(),
+            None => "/admin/ui/new/user".into(),
         }
     }
 
@@ -194,12 +194,12 @@ impl UserForm {
     }
 }
 
-/// `GET /admin/ui/users/new`
+/// `GET /admin/ui/new/user`
 pub(super) async fn new(visit: Visit) -> Shown {
     show(&UserForm::from_sent(&visit, None, &Pairs::default()))
 }
 
-/// `POST /admin/ui/users/new`
+/// `POST /admin/ui/new/user`
 pub(super) async fn create(State(console): State<Console>, visit: Visit, form: Sent) -> Shown {
     let typed = UserForm::from_sent(&visit, None, &form);
     let made = async {
