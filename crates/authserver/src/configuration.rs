@@ -30,8 +30,9 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Loaded> {
     let environment = std::env::vars_os().filter_map(|(name, value)| {
         let name = name.into_string().ok()?;
         let value = value.into_string().ok()?;
-        // Names the configuration file itself, not a key of it.
-        (name != "AUTHPLANE_CONFIG").then_some((name, value))
+        // Arguments of commands, not keys of a configuration.
+        let is_argument = ["AUTHPLANE_CONFIG", "AUTHPLANE_ADMIN_SERVER"].contains(&&*name);
+        (!is_argument).then_some((name, value))
     });
     config::load(file, environment)
         .map_err(|problems| Failure::new(format!("the configuration is not usable\n{problems}")))

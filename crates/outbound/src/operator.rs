@@ -25,6 +25,9 @@ pub enum OperatorError {
     /// The address is none of a server.
     #[error("{0}: give the address of an admin API, such as https://auth.example.com:9001")]
     Address(String),
+    /// The address carries what does not belong there.
+    #[error("the address of a server has neither user nor password, query nor fragment in it")]
+    Adorned,
     /// The key would go over a network in the clear.
     #[error(
         "{0} is plain HTTP to another machine, which would show the key on the way; go through a \
@@ -55,6 +58,13 @@ impl OperatorClient {
         allow_http: bool,
     ) -> Result<Self, OperatorError> {
         let url = Url::parse(base).map_err(|_| OperatorError::Address(base.to_owned()))?;
+        let is_plain = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if !is_plain {
+            return Err(OperatorError::Adorned);
+        }
         let is_own = match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -85,7 +95,7 @@ impl OperatorClient {
             .map_err(|error| OperatorError::Certificates(error.to_string()))?;
         Ok(Self {
             http,
-            base: url,
+            base: folder(url),
             key,
         })
     }
@@ -106,7 +116,7 @@ impl OperatorClient {
         };
         let url = self
             .base
-            .join(path)
+            .join(path.trim_start_matches('/'))
             .map_err(|_| OperatorError::Address(address()))?;
         let mut request = self
             .http
@@ -120,6 +130,15 @@ impl OperatorClient {
         let body = answer.bytes().await.map_err(away)?;
         Ok((status, body))
     }
+}
+
+/// An address that paths can be added to: a proxy may have the API below a path.
+fn folder(mut url: Url) -> Url {
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    url
 }
 
 fn read_authorities(file: &Path) -> Result<Vec<reqwest::Certificate>, OperatorError> {
@@ -157,6 +176,24 @@ mod tests {
                 matches!(made(none, true), Err(OperatorError::Address(_))),
                 "{none}"
             );
+        }
+        for adorned in [
+            "http://u:secret@localhost:9001",
+            "https://u@a.example",
+            "https://a.example/?x",
+            "https://a.example/#x",
+        ] {
+            let refused = made(adorned, true).err().expect("refused");
+            assert!(matches!(refused, OperatorError::Adorned), "{adorned}");
+            assert!(!refused.to_string().contains("secret"));
+        }
+        for (base, path) in [
+            ("https://a.example", "/"),
+            ("https://a.example/x/y", "/x/y/"),
+        ] {
+            let own = made(base, false).expect("a client").base;
+            let asked = own.join("admin/stats").expect("a path");
+            assert_eq!(asked.path(), format!("{path}admin/stats"));
         }
         let key = OperatorClient::new("https://a.example", "a\nb", None, false);
         assert!(matches!(key, Err(OperatorError::Key)));

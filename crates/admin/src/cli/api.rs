@@ -149,10 +149,11 @@ impl Api {
                 .await
                 .map_err(|error| CliError::Refused(error.to_string()))?,
         };
-        let value = match answer.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_slice(&answer).unwrap_or_default(),
-        };
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
+        // Whatever answers in another language is not what was asked, good as it may be.
+        let value = serde_json::from_slice(&answer).map_err(|_| stranger(status))?;
         match status.is_success() {
             true => Ok(value),
             false => Err(refused(status, &value)),
@@ -160,16 +161,20 @@ impl Api {
     }
 }
 
+/// Something answered that is not the admin API.
+fn stranger(status: StatusCode) -> CliError {
+    CliError::Refused(format!("this is no admin API: it answers {status}"))
+}
+
 /// What a problem says, in one line.
 fn refused(status: StatusCode, problem: &Value) -> CliError {
-    let detail = problem["detail"].as_str();
-    let mut said = match detail {
-        Some(detail) => detail.to_owned(),
-        None => format!("this is no admin API: it answers {status}"),
+    let Some(detail) = problem["detail"].as_str() else {
+        return stranger(status);
     };
-    if status == StatusCode::UNAUTHORIZED && detail.is_some() {
-        said = "the server does not accept this admin key".to_owned();
-    }
+    let mut said = match status {
+        StatusCode::UNAUTHORIZED => "the server does not accept this admin key".to_owned(),
+        _ => detail.to_owned(),
+    };
     let dependents = problem["dependents"].as_array();
     let names: Vec<_> = dependents
         .into_iter()

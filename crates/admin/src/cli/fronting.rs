@@ -16,6 +16,9 @@ pub enum FrontingCommand {
     Get(One),
     /// List the links
     List {
+        /// Only those of this resource: slug or id
+        #[arg(long)]
+        resource: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -162,14 +165,25 @@ pub(super) async fn run(command: FrontingCommand, api: &Api, out: &mut impl Writ
             let found = api.get(&link(&one.ends)).await?;
             print_one(out, one.json, &found)
         }
-        FrontingCommand::List { json } => {
-            let mut found = api.get("/admin/fronting").await?;
-            let links = found["fronting_links"].take();
-            let links = links.as_array().map_or(&[][..], Vec::as_slice);
+        FrontingCommand::List { resource, json } => {
+            let (of, lists) = match &resource {
+                Some(resource) => (
+                    path(&["resources", resource, "fronting"]),
+                    &["fronts", "fronted_by"][..],
+                ),
+                None => ("/admin/fronting".to_owned(), &["fronting_links"][..]),
+            };
+            let mut found = api.get(&of).await?;
+            let mut links = Vec::new();
+            for list in lists {
+                if let Value::Array(part) = found[*list].take() {
+                    links.extend(part);
+                }
+            }
             print_list(
                 out,
                 json,
-                links,
+                &links,
                 &["source", "target", "scope map"],
                 |own| {
                     vec![

@@ -3,6 +3,7 @@
 use crate::harness::{ADMIN_KEY, Browser, Database, Process, USER, on_both, run_cli};
 use crate::races::{cli, furnish};
 use serde_json::Value;
+use std::io::{Read as _, Write as _};
 use std::process::Output;
 
 on_both!(what_is_done_from_afar_is_what_is_done_at_hand);
@@ -127,6 +128,7 @@ async fn what_is_done_from_afar_is_what_is_done_at_hand(database: Database) {
         &["resource", "runtime-client", "list", "mail"],
         &["resource", "return-url", "list", "mail"],
         &["fronting", "list"],
+        &["fronting", "list", "--resource", "mail"],
         &["fronting", "get", "notes", "mail"],
         &["grant", "list-user-grants", USER],
         &["issuance", "list", "--jti", &jti],
@@ -193,6 +195,31 @@ async fn nobody_is_talked_to_who_should_not_be() {
     afar.refused(&["stats"], "http://127.0.0.1:1 does not answer");
     afar.server = "nonsense".into();
     afar.refused(&["stats"], "give the address of an admin API");
+    afar.server = format!("{open}/below/a/path");
+    afar.refused(&["stats"], "there is nothing at this path");
+    afar.server = format!("http://u:secret@{}", process.admin);
+    afar.refused(&["stats"], "neither user nor password");
+    // Something that says yes to everything, in words of its own.
+    for body in ["<p>welcome</p>", ""] {
+        let yes = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        afar.server = format!("http://{}", yes.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for connection in yes.incoming() {
+                let mut connection = connection.unwrap();
+                drop(connection.read(&mut [0; 4096]));
+                let length = body.len();
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                drop(write!(connection, "{head}{body}"));
+            }
+        });
+        for command in [
+            &["client", "delete", "x"][..],
+            &["client", "list"],
+            &["key", "rotate"],
+        ] {
+            afar.refused(command, "this is no admin API");
+        }
+    }
     afar.server = open;
     afar.run(&["stats"]);
     let keyless = ["admin", "--server", &afar.server, "stats"];
