@@ -194,7 +194,9 @@ pub async fn connections(arguments: &Arguments, report: &mut Report) -> Result<(
         let spread = |index| Cycle::new(&many, index * CLIENTS / CONNECTIONS);
         (0..CONNECTIONS).map(spread).collect::<Vec<_>>()
     };
+    let bare = crate::measures::start_bare(arguments).await?;
     let title = |connections| format!("SQLite: machine token, {connections} connections");
+    let bare_title = |connections| format!("bare server, {connections} connections");
     let many_title = format!("SQLite: machine token, {CLIENTS} clients");
     // Reads every client once.
     run(stage.server.address, many_clients(), Some(arguments.time())).await?;
@@ -203,6 +205,8 @@ pub async fn connections(arguments: &Arguments, report: &mut Report) -> Result<(
             let workers = repeat(&stage.request(None, ""), connections);
             let title = title(connections);
             load(&title, &stage.server, workers, arguments, report).await?;
+            let workers = repeat(&stage.request(None, ""), connections);
+            load(&bare_title(connections), &bare, workers, arguments, report).await?;
         }
         let workers = many_clients();
         load(&many_title, &stage.server, workers, arguments, report).await?;
@@ -211,6 +215,8 @@ pub async fn connections(arguments: &Arguments, report: &mut Report) -> Result<(
     for connections in FEW_TO_MANY {
         let name = format!("{connections} / {CONNECTIONS} connections");
         report.compare(&name, &title(connections), &usual);
+        let name = format!("bare server, {name}");
+        report.compare(&name, &bare_title(connections), &bare_title(CONNECTIONS));
     }
     let name = format!("{CLIENTS} clients / one");
     report.compare(&name, &many_title, &usual);

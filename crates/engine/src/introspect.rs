@@ -3,7 +3,8 @@
 //! Resource servers ask this on every call, so answers are kept in memory: with the store's
 //! generation number, which changes with every revocation anywhere, and with what they rest on.
 //! When the number has changed, the changes since are looked at; one that concerns the answer
-//! ends it, so that a kept answer is as current as a fresh one.
+//! ends it, as does the removal of the key that signed the token, so that a kept answer is as
+//! current as a fresh one.
 
 use crate::observe::event;
 use crate::refusal::Caller;
@@ -11,6 +12,7 @@ use crate::{Engine, Error, Result};
 use domain::{
     AuditAction, Client, ClientStatus, Digest, FamilyId, Issuance, UnixMillis, UserStatus,
 };
+use keys::{Keyring, VerifyingKey};
 use moka::sync::Cache;
 use oauth::client_auth::PresentedClient;
 use oauth::introspection::{INACTIVE, IntrospectionResponse};
@@ -33,6 +35,8 @@ struct Answer {
     body: Arc<[u8]>,
     /// Under which it was last known to hold.
     generation: AtomicU64,
+    /// That verified the token.
+    key: VerifyingKey,
     exp: i64,
     jti: String,
     /// Whom it was issued to, or who obtained it in that one's place.
@@ -58,7 +62,10 @@ impl Answer {
     }
 
     /// Whether it still holds.
-    fn holds(&self, store: &Store, now: UnixMillis) -> bool {
+    fn holds(&self, store: &Store, keys: &Keyring, now: UnixMillis) -> bool {
+        if keys.verifying(self.key.kid()).is_none() {
+            return false;
+        }
         let since = self.generation.load(Ordering::Acquire);
         let Some(generation) = store.unchanged_since(since, |change| self.rests_on(change)) else {
             return false;
@@ -132,11 +139,11 @@ impl Engine {
         let key = (Digest::of(token.as_bytes()), Arc::from(client.id.as_str()));
         let cache = &self.inner().introspections.0;
         if let Some(kept) = cache.get(&key)
-            && kept.holds(self.store(), self.now())
+            && kept.holds(self.store(), self.keys(), self.now())
         {
             return Ok(Arc::clone(&kept.body));
         }
-        let Some(claims) = self.own_token(token) else {
+        let Some((claims, key_of_token)) = self.verified_token(token) else {
             return Ok(inactive());
         };
         if !self.may_introspect(client, &claims).await? {
@@ -162,6 +169,7 @@ impl Engine {
                 Arc::new(Answer {
                     body: Arc::clone(&body),
                     generation: AtomicU64::new(generation),
+                    key: key_of_token,
                     exp: claims.exp,
                     jti: claims.jti,
                     holder: live.issuance.holder().to_string(),
@@ -175,6 +183,11 @@ impl Engine {
 
     /// The claims of a token that this server signed and that has not expired.
     pub(crate) fn own_token(&self, token: &str) -> Option<AccessTokenClaims> {
+        self.verified_token(token).map(|(claims, _)| claims)
+    }
+
+    /// The same with the key that verified it.
+    fn verified_token(&self, token: &str) -> Option<(AccessTokenClaims, VerifyingKey)> {
         let unverified = jwt::parse(token).ok()?;
         let key = self.keys().verifying(&unverified.header.kid)?;
         let same_algorithm = key.algorithm() == unverified.header.alg;
@@ -187,7 +200,7 @@ impl Engine {
         let now = self.now().seconds();
         // The clock that set `exp` is this one: no leeway for it.
         (Validation::new(self.issuer(), now).check(&claims).is_ok() && now < claims.exp)
-            .then_some(claims)
+            .then_some((claims, key))
     }
 
     /// The client the token was issued to, and whoever runs a resource it is for.

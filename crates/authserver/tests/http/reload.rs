@@ -10,6 +10,7 @@ use store::{AuditFilter, Page};
 
 on_both!(
     no_request_fails_while_keys_are_rotated_and_read_again,
+    tokens_end_with_the_key_that_signed_them,
     admin_keys_are_replaced_without_a_restart,
 );
 
@@ -59,6 +60,31 @@ async fn no_request_fails_while_keys_are_rotated_and_read_again(database: Databa
     tokio::join!(work(a), work(b), work(c), work(d), disturb);
     let keys = server.get("/.well-known/jwks.json").await.json();
     assert_eq!(keys["keys"].as_array().unwrap().len(), ROUNDS + 1);
+}
+
+async fn tokens_end_with_the_key_that_signed_them(database: Database) {
+    let app = furnish(&database);
+    let server = Process::start(&database, &[]).await;
+    let mut browser = Browser::signed_in(&server).await;
+    let tokens = app.tokens(&mut browser).await;
+    for _ in 0..2 {
+        assert!(app.is_active(&server, &tokens.access).await);
+    }
+
+    // The operator replaces keys that others may have seen.
+    let keys = |database: &Database| database.folder().path().join("keys");
+    let fresh = Database::sqlite();
+    let made = run_cli(&fresh, &["admin", "key", "rotate"]);
+    assert!(made.status.success(), "{made:?}");
+    std::fs::remove_dir_all(keys(&database)).expect("removed");
+    std::fs::rename(keys(&fresh), keys(&database)).expect("replaced");
+    server.hang_up();
+    within(PATIENCE, "the token to end", async || {
+        !app.is_active(&server, &tokens.access).await
+    })
+    .await;
+    let tokens = app.tokens(&mut browser).await;
+    assert!(app.is_active(&server, &tokens.access).await);
 }
 
 const FIRST: &str = "7c1f0e5ad2b94863-first";
