@@ -62,7 +62,12 @@ impl Engine {
         if summary.new_current.is_some() {
             self.metrics().key_rotation.inc();
         }
-        tracing::info!(new_current = ?summary.new_current, retired = ?summary.retired, removed = ?summary.removed, "signing keys reloaded");
+        tracing::info!(
+            new_current = summary.new_current.as_deref(),
+            retired = summary.retired.join(" "),
+            removed = summary.removed.join(" "),
+            "signing keys reloaded"
+        );
         let current = summary
             .new_current
             .unwrap_or_else(|| self.keys().current().kid().to_owned());
