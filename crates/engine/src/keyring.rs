@@ -62,19 +62,21 @@ impl Engine {
         if summary.new_current.is_some() {
             self.metrics().key_rotation.inc();
         }
+        let removed = summary.removed.join(" ");
         tracing::info!(
             new_current = summary.new_current.as_deref(),
             retired = summary.retired.join(" "),
-            removed = summary.removed.join(" "),
+            removed,
             "signing keys reloaded"
         );
         let current = summary
             .new_current
             .unwrap_or_else(|| self.keys().current().kid().to_owned());
-        self.record(vec![
-            event(AuditAction::KeyReloaded, SYSTEM).with("current", current),
-        ])
-        .await;
+        let mut event = event(AuditAction::KeyReloaded, SYSTEM).with("current", current);
+        if !removed.is_empty() {
+            event = event.with("removed", removed);
+        }
+        self.record(vec![event]).await;
         Ok(true)
     }
 

@@ -70,6 +70,8 @@ async fn tokens_end_with_the_key_that_signed_them(database: Database) {
     for _ in 0..2 {
         assert!(app.is_active(&server, &tokens.access).await);
     }
+    let published = server.get("/.well-known/jwks.json").await.json();
+    let kid = published["keys"][0]["kid"].as_str().expect("a key");
 
     // The operator replaces keys that others may have seen.
     let keys = |database: &Database| database.folder().path().join("keys");
@@ -85,6 +87,17 @@ async fn tokens_end_with_the_key_that_signed_them(database: Database) {
     .await;
     let tokens = app.tokens(&mut browser).await;
     assert!(app.is_active(&server, &tokens.access).await);
+
+    let removal = AuditFilter {
+        actions: vec![AuditAction::KeyReloaded],
+        text: Some(format!("removed={kid}")),
+        ..AuditFilter::default()
+    };
+    let store = database.look().await;
+    within(PATIENCE, "the record of it", async || {
+        !(store.audit(&removal, &Page::default()).await.unwrap()).is_empty()
+    })
+    .await;
 }
 
 const FIRST: &str = "7c1f0e5ad2b94863-first";
