@@ -1,5 +1,6 @@
 //! Measures the server; README.md says what and how. `run.sh` builds what this needs.
 
+mod beside;
 mod cost;
 mod flow;
 mod http;
@@ -49,6 +50,9 @@ pub struct Arguments {
     /// Where to write all figures
     #[arg(long)]
     results: PathBuf,
+    /// Another release build of authserver, to be measured beside the first, and nothing else
+    #[arg(long, value_name = "BINARY")]
+    beside: Option<PathBuf>,
     /// Measurements of each kind; the median counts
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -91,6 +95,9 @@ async fn main() -> Result<()> {
 }
 
 async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
+    if let Some(other) = &arguments.beside {
+        return beside::measure(other, arguments, report).await;
+    }
     if arguments.wants("idle") {
         measures::idle(arguments, report).await?;
     }
