@@ -32,6 +32,10 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
     if loaded.origins.get("oauth.require_scope") == Some(&config::Layer::Default) {
         loaded.config.oauth.require_scope = false;
     }
+    // Clients that run in a browser, such as the MCP Inspector, come from a port of this machine.
+    if loaded.origins.get("server.allowed_origins") == Some(&config::Layer::Default) {
+        loaded.config.server.allowed_origins = config::Origin::loopback();
+    }
     let config = loaded.config.clone();
     let password = {
         let console = wiring::Console::for_quickstart();

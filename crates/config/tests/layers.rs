@@ -129,7 +129,7 @@ resources:
             "issuer (authplane.yaml line 9): is not a known key; did you mean server.issuer?",
             "oidc (authplane.yaml line 11): is not a known key",
             "resources[0].scops (authplane.yaml line 14): is not a known key; did you mean resources[0].scopes?",
-            "server.allowed_origins (authplane.yaml line 4): \"https://app.example.com\" is one value, where a list belongs; allowed: origins such as https://app.example.com, without path, or *",
+            "server.allowed_origins (authplane.yaml line 4): \"https://app.example.com\" is one value, where a list belongs; allowed: origins such as https://app.example.com, without path, http://localhost:* for all ports, or *",
             "server.read_timeout (authplane.yaml line 3): \"10\" is not a duration; allowed: a duration above 0, such as 500ms, 10s, 1h30m or 168h",
             "storage.driver (AUTHPLANE_STORAGE_DRIVER): \"mysql\" is not known; allowed: one of sqlite, postgres",
             "dcr.mode (authplane.yaml line 7): \"opne\" is not known; allowed: one of open, approved_redirects, admin_only; did you mean open?",

@@ -11,7 +11,8 @@ use domain::{
     GrantType, OFFLINE_ACCESS, OpaqueToken, Resource, ResourceId, ScopeSet, UnixMillis,
 };
 use oauth::authorize::{
-    AuthorizationRequest, AuthorizationTarget, error_redirect, success_redirect,
+    AuthorizationRequest, AuthorizationTarget, error_redirect, refuse_request_object,
+    success_redirect,
 };
 use oauth::{ErrorCode, Params, redirect_uri};
 use std::sync::Arc;
@@ -212,6 +213,9 @@ impl Engine {
             }
             (None, [only]) => only.clone(),
             (given, _) => {
+                if given.is_none() {
+                    refuse_request_object(params)?;
+                }
                 let description = if given.is_some() {
                     "the redirect_uri is not registered for this client; it must be the same character for character"
                 } else {

@@ -190,7 +190,9 @@ fn deny_reason(reason: Reason) -> DenyReason {
         Reason::MalformedParams
         | Reason::MissingParam
         | Reason::InvalidParam
+        | Reason::MediaType
         | Reason::PkceMalformed => DenyReason::InvalidRequest,
+        Reason::RequestObject => DenyReason::UnsupportedRequestObject,
         Reason::ResponseType => DenyReason::UnsupportedResponseType,
         Reason::PkceMissing => DenyReason::MissingPkce,
         Reason::PkceMethod => DenyReason::UnsupportedPkceMethod,

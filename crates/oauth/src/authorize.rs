@@ -35,6 +35,9 @@ impl AuthorizationTarget {
     /// # Errors
     /// `invalid_request`, to be shown as a page.
     pub fn parse(params: &Params) -> Result<Self, Rejection> {
+        if params.get("client_id").is_none() {
+            refuse_request_object(params)?;
+        }
         let client_id = ClientId::from(params.required("client_id")?);
         let redirect_uri = params.get("redirect_uri");
         if redirect_uri.is_some_and(|uri| uri.len() > crate::redirect_uri::MAX_LENGTH) {
@@ -122,6 +125,7 @@ impl AuthorizationRequest {
     /// known to be good.
     pub fn parse(params: &Params) -> Result<Self, Rejection> {
         let target = AuthorizationTarget::parse(params)?;
+        refuse_request_object(params)?;
         let response_type = params.required("response_type")?;
         if response_type != "code" {
             return Err(Rejection::new(
@@ -160,6 +164,30 @@ impl AuthorizationRequest {
 
 fn invalid(description: impl Into<std::borrow::Cow<'static, str>>) -> Rejection {
     Rejection::new(ErrorCode::InvalidRequest, Reason::InvalidParam, description)
+}
+
+/// Request objects (RFC 9101) are not read. Whoever sends one may have left everything else out, so
+/// that this has to be said before anything about what is missing.
+///
+/// # Errors
+/// `request_not_supported` or `request_uri_not_supported` (RFC 9101 §6.1).
+pub fn refuse_request_object(params: &Params) -> Result<(), Rejection> {
+    let refuse = |code, description: &'static str| {
+        Err(Rejection::new(code, Reason::RequestObject, description))
+    };
+    if params.get("request").is_some() {
+        return refuse(
+            ErrorCode::RequestNotSupported,
+            "request objects are not supported; send the parameters themselves instead of request",
+        );
+    }
+    if params.get("request_uri").is_some() {
+        return refuse(
+            ErrorCode::RequestUriNotSupported,
+            "request objects are not supported; send the parameters themselves instead of request_uri",
+        );
+    }
+    Ok(())
 }
 
 /// PKCE is required, with `S256` (RFC 7636 §4.3, RFC 9700 §2.1.1). A request without a method

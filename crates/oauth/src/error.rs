@@ -57,6 +57,10 @@ codes! {
     UnsupportedGrantType = "unsupported_grant_type", 400, "The grant type is not supported";
     /// RFC 6749 §4.1.2.1
     UnsupportedResponseType = "unsupported_response_type", 400, "The response type is not supported";
+    /// OpenID Connect Core §3.1.2.6, RFC 9101 §6.1
+    RequestNotSupported = "request_not_supported", 400, "Request objects are not supported";
+    /// OpenID Connect Core §3.1.2.6, RFC 9101 §6.1
+    RequestUriNotSupported = "request_uri_not_supported", 400, "Request objects by reference are not supported";
     /// RFC 6749 §4.1.2.1, §5.2
     InvalidScope = "invalid_scope", 400, "The scope is unknown, malformed or too wide";
     /// RFC 6749 §4.1.2.1
@@ -139,6 +143,10 @@ reasons! {
     MissingParam = "missing_param",
     /// A parameter's value has the wrong form.
     InvalidParam = "invalid_param",
+    /// The body is not of the media type that the endpoint reads.
+    MediaType = "media_type",
+    /// The request comes as a request object.
+    RequestObject = "request_object",
     /// `response_type` is not `code`.
     ResponseType = "response_type",
     /// `code_challenge` is absent, so the client does not use PKCE.

@@ -7,7 +7,7 @@
 //!
 //! | direction | modules |
 //! |---|---|
-//! | requests | [`params`], [`client_auth`], [`authorize`], [`token`], [`presented_token`], [`registration`] |
+//! | requests | [`media_type`], [`params`], [`client_auth`], [`authorize`], [`token`], [`presented_token`], [`registration`] |
 //! | responses | [`error`], [`token`], [`introspection`], [`metadata`], [`registration`] |
 //! | tokens | [`jwt`] |
 //! | proofs | [`dpop`] |
@@ -22,6 +22,7 @@ pub mod error;
 pub mod introspection;
 pub mod jwt;
 pub mod local_path;
+pub mod media_type;
 pub mod metadata;
 pub mod params;
 pub mod pkce;

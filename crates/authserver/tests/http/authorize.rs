@@ -409,3 +409,38 @@ async fn a_consent_form_works_only_in_the_session_that_was_asked() {
     let reply = browser.decide(&page, "allow").await;
     assert!(query_of(reply.location()).contains_key("code"));
 }
+
+#[tokio::test]
+async fn request_objects_are_refused_by_name_and_where_the_answer_belongs() {
+    let (server, app, _) = stage(&Database::sqlite()).await;
+    let request = app.authorize(&Pkce::fresh());
+    for (name, code) in [
+        ("request", "request_not_supported"),
+        ("request_uri", "request_uri_not_supported"),
+    ] {
+        let sent = request.clone().with(name, "https://app.example/r");
+        let bare = sent
+            .clone()
+            .without("response_type")
+            .without("code_challenge");
+        for sent in [sent.clone(), bare.clone(), bare.without("redirect_uri")] {
+            let reply = server.send(&sent.request()).await;
+            assert_eq!(redirected_error(&reply), code);
+        }
+        let foreign = sent.clone().with("redirect_uri", "https://evil.example/");
+        for sent in [
+            sent.without("client_id"),
+            foreign.clone().with("client_id", "nobody"),
+            foreign,
+        ] {
+            is_page(&server.send(&sent.request()).await);
+        }
+        let alone = Request::query("/oauth/authorize", &[(name, "x")]);
+        let page = server.send(&alone).await;
+        is_page(&page);
+        assert!(
+            page.body.contains("request objects are not supported"),
+            "{page:?}"
+        );
+    }
+}

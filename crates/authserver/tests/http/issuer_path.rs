@@ -85,21 +85,6 @@ async fn a_client_gets_tokens_of_an_issuer_with_a_path(database: Database) {
     app.refresh(&server, &tokens.refresh).await.expect(200);
 }
 
-#[tokio::test]
-async fn the_metadata_of_resources_may_be_asked_for_with_a_slash_behind() {
-    let server = Server::start(&Database::sqlite()).await;
-    let path = "/.well-known/oauth-protected-resource";
-    for at in [path.to_owned(), format!("{path}/notes")] {
-        let plain = server.get(&at).await;
-        let slash = server.get(&format!("{at}/")).await;
-        assert_eq!(
-            (slash.status, slash.json()["resource"].clone()),
-            (plain.status, plain.json()["resource"].clone()),
-            "{at}"
-        );
-    }
-}
-
 #[test]
 fn an_issuer_whose_path_is_the_servers_own_is_refused() {
     let database = Database::sqlite();

@@ -18,7 +18,9 @@ section! {
         /// The URL by which clients know this server, exactly as it appears in tokens (`iss`) and
         /// metadata. Plain http only on localhost; no trailing `/`, query or fragment.
         issuer: Issuer = "http://localhost:9000", "AUTHPLANE_SERVER_ISSUER";
-        /// Origins whose scripts may call the OAuth endpoints (CORS). Empty: none; `*`: any.
+        /// Origins whose scripts may call the OAuth endpoints (CORS): `https://app.example.com`,
+        /// `http://localhost:*` for all ports of a host, `*` for any. Discovery documents and keys
+        /// are open to all in any case. `quickstart` lets in the pages of the user's own machine.
         allowed_origins: Vec<Origin>, "AUTHPLANE_SERVER_ALLOWED_ORIGINS";
         /// Time for a client to send a whole request, headers and body.
         read_timeout: Duration = "30s", "AUTHPLANE_SERVER_READ_TIMEOUT", ABOVE_ZERO;

@@ -261,3 +261,29 @@ proptest! {
         prop_assert_eq!(back, all);
     }
 }
+
+#[test]
+fn request_objects_are_refused_before_anything_is_missed() {
+    for (query, code) in [
+        ("request=x", ErrorCode::RequestNotSupported),
+        ("request_uri=https://a/b", ErrorCode::RequestUriNotSupported),
+        (
+            "request_uri=urn:x&request=x",
+            ErrorCode::RequestNotSupported,
+        ),
+    ] {
+        let alone = Params::parse(query.as_bytes()).unwrap();
+        let refused = AuthorizationTarget::parse(&alone).unwrap_err();
+        assert_eq!(
+            (refused.code, refused.reason),
+            (code, Reason::RequestObject)
+        );
+        let named =
+            Params::parse(format!("client_id=c&response_type=x&{query}").as_bytes()).unwrap();
+        assert!(AuthorizationTarget::parse(&named).is_ok());
+        assert_eq!(AuthorizationRequest::parse(&named).unwrap_err().code, code);
+    }
+    let empty = Params::parse(b"client_id=c&request=&request_uri=").unwrap();
+    let other = AuthorizationRequest::parse(&empty).unwrap_err();
+    assert_eq!(other.reason, Reason::MissingParam);
+}

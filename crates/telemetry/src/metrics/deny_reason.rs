@@ -39,6 +39,8 @@ label! {
         // Authorization requests.
         /// The redirect URI is missing or not registered.
         InvalidRedirectUri = "invalid_redirect_uri",
+        /// The request comes as a request object, by value or by reference.
+        UnsupportedRequestObject = "unsupported_request_object",
         /// The response type is not `code`.
         UnsupportedResponseType = "unsupported_response_type",
         /// The response mode is not `query`.

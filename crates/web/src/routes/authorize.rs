@@ -12,7 +12,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use domain::{Client, ClientSource};
 use engine::{Authorization, ConsentDecision, ConsentView, Error, SignedIn};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use telemetry::metrics::DenyReason;
 
 /// The form-token purpose of the consent form; its token is bound to the request it answers.
@@ -50,6 +50,7 @@ pub(crate) const SIGN_OUT_FORM: &str = "logout";
 pub(crate) async fn authorize(
     State(app): State<App>,
     asked: Asked,
+    method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -58,7 +59,7 @@ pub(crate) async fn authorize(
         Ok(params) => params,
         Err(error) => return app.pages.error(&error, asked.request_id()),
     };
-    let user = match app.signed_in(&headers).await {
+    let user = match app.acting_user(&method, &headers).await {
         Ok(user) => user,
         Err(error) => return app.pages.error(&error, asked.request_id()),
     };
@@ -73,19 +74,11 @@ pub(crate) async fn authorize(
     }
 }
 
-/// `HEAD /oauth/authorize`: refused, so that nothing that merely looks is handed a code.
-pub(crate) async fn not_by_head() -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    let allowed = http::HeaderValue::from_static("GET");
-    response.headers_mut().insert(http::header::ALLOW, allowed);
-    response
-}
-
 /// `GET /consent`: the question that an authorization request has raised.
 pub(crate) async fn consent_form(
     State(app): State<App>,
     asked: Asked,
+    method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -94,7 +87,7 @@ pub(crate) async fn consent_form(
         Ok(params) => params,
         Err(error) => return app.pages.error(&error, asked.request_id()),
     };
-    let user = match app.signed_in(&headers).await {
+    let user = match app.acting_user(&method, &headers).await {
         Ok(user) => user,
         Err(error) => return app.pages.error(&error, asked.request_id()),
     };

@@ -5,7 +5,7 @@ use axum::response::Response;
 use domain::{OpaqueToken, SystemRng};
 use engine::{Error, SignedIn};
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::time::Duration;
 
 /// Added to the session cookie's name for the cookie that a login form is bound to before
@@ -59,6 +59,19 @@ impl App {
         match cookie(headers, self.cookie_name()) {
             Some(cookie) => self.engine.signed_in(cookie).await,
             None => Ok(None),
+        }
+    }
+
+    /// Who the browser belongs to, for an answer that may be a code. HEAD is sent by what merely
+    /// looks, and has to have no effect (RFC 9110 §9.2.1): it is nobody's.
+    pub(crate) async fn acting_user(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Option<SignedIn>, Error> {
+        match *method {
+            Method::HEAD => Ok(None),
+            _ => self.signed_in(headers).await,
         }
     }
 

@@ -120,11 +120,28 @@ pub(crate) async fn resource(
 }
 
 async fn describe(State(app): State<App>, asked: Asked, reference: Option<String>) -> Response {
-    match app.engine.protected_resource(reference.as_deref()).await {
+    let found = match reference.as_deref() {
+        Some(reference) => named(&app, reference).await,
+        None => app.engine.protected_resource(None).await,
+    };
+    match found {
         Ok(Some(description)) => document(description),
         Ok(None) => asked.refuse(&Error::not_found(
             "no protected resource is registered under this name",
         )),
         Err(error) => asked.refuse(&error),
+    }
+}
+
+/// A resource by its name, or by its name behind the path of the issuer.
+async fn named(app: &App, reference: &str) -> Result<Option<Vec<u8>>, Error> {
+    let found = app.engine.protected_resource(Some(reference)).await?;
+    let base = app.pages.base_path.trim_start_matches('/');
+    let below = reference
+        .strip_prefix(base)
+        .filter(|rest| !base.is_empty() && (rest.is_empty() || rest.starts_with('/')));
+    match (found, below) {
+        (None, Some(below)) => app.engine.protected_resource(Some(below)).await,
+        (found, _) => Ok(found),
     }
 }

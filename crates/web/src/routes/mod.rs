@@ -31,7 +31,8 @@ pub(crate) struct App {
 }
 
 /// All routes of the public listener. An issuer with a path is served both below that path and
-/// at the root, so that a proxy in front may strip it or not.
+/// at the root, so that a proxy in front may strip it or not. Discovery documents are at the root
+/// alone: the shell takes requests for them there ([`crate::shell::well_known`]).
 pub fn router(engine: Engine) -> Router {
     let pages = Pages::new(&engine);
     let app = App { pages, engine };
@@ -40,14 +41,12 @@ pub fn router(engine: Engine) -> Router {
     let router = if base.is_empty() {
         endpoints
     } else {
-        let openid = format!("{base}/.well-known/openid-configuration");
         Router::new()
             .nest(&base, endpoints.clone())
             .merge(endpoints)
-            .route(&openid, get(discovery::openid))
             .route(&format!("{base}/"), get(login::home))
     };
-    router.merge(well_known(&base)).with_state(app)
+    router.merge(documents()).with_state(app)
 }
 
 fn endpoints(app: &App) -> Router<App> {
@@ -58,10 +57,7 @@ fn endpoints(app: &App) -> Router<App> {
     )));
     Router::new()
         .route("/", get(login::home))
-        .route(
-            "/oauth/authorize",
-            get(authorize::authorize).head(authorize::not_by_head),
-        )
+        .route("/oauth/authorize", get(authorize::authorize))
         .route("/oauth/token", post(oauth::token))
         .route("/oauth/register", register)
         .route("/oauth/revoke", post(oauth::revoke))
@@ -79,42 +75,25 @@ fn endpoints(app: &App) -> Router<App> {
         .route("/livez", get(health::livez))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
-        .route("/.well-known/jwks.json", get(discovery::jwks))
 }
 
-/// Discovery documents, in the places where RFC 8414 §3.1, OpenID Connect Discovery §4 and
-/// RFC 9728 §3.1 let clients look for them.
-fn well_known(base: &str) -> Router<App> {
-    let mut router = Router::new()
+/// Discovery documents (RFC 8414 §3, OpenID Connect Discovery §4, RFC 9728 §3).
+fn documents() -> Router<App> {
+    Router::new()
         .route(
             "/.well-known/oauth-authorization-server",
             get(discovery::oauth),
         )
         .route("/.well-known/openid-configuration", get(discovery::openid))
+        .route("/.well-known/jwks.json", get(discovery::jwks))
         .route(
             "/.well-known/oauth-protected-resource",
             get(discovery::any_resource),
         )
         .route(
-            "/.well-known/oauth-protected-resource/",
-            get(discovery::any_resource),
-        )
-        .route(
             "/.well-known/oauth-protected-resource/{*reference}",
             get(discovery::resource),
-        );
-    if !base.is_empty() {
-        router = router
-            .route(
-                &format!("/.well-known/oauth-authorization-server{base}"),
-                get(discovery::oauth),
-            )
-            .route(
-                &format!("/.well-known/openid-configuration{base}"),
-                get(discovery::openid),
-            );
-    }
-    router
+        )
 }
 
 /// Has the engine record what the shell refuses in place of a handler.

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::answer::{Asked, json, logged};
-use ::oauth::{Endpoint, ErrorBody, dpop};
+use ::oauth::{Endpoint, ErrorBody, dpop, media_type};
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -10,25 +10,21 @@ use engine::Error;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
-/// What clients send is a form (RFC 6749 §4.1.3); JSON is the one other thing they try.
-async fn check_form(
+/// Refuses a body that is sent as something else than the endpoint reads.
+async fn check_body(
     app: &App,
     endpoint: Endpoint,
     asked: &Asked,
     headers: &HeaderMap,
+    body: &[u8],
 ) -> Result<(), Response> {
-    let is_json = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            value
-                .trim_start()
-                .to_ascii_lowercase()
-                .starts_with("application/json")
-        });
-    if is_json {
-        let error =
-            Error::invalid_request("the body is JSON; send application/x-www-form-urlencoded");
+    let check = match endpoint {
+        Endpoint::Registration => media_type::check_json,
+        Endpoint::Token | Endpoint::Revocation | Endpoint::Introspection => media_type::check_form,
+    };
+    let sent = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    if let Err(rejection) = check(sent, body) {
+        let error = Error::from(rejection);
         app.engine.refuse_unread(endpoint, &error).await;
         return Err(asked.refuse(&error));
     }
@@ -69,7 +65,7 @@ pub(crate) async fn token(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(refused) = check_form(&app, Endpoint::Token, &asked, &headers).await {
+    if let Err(refused) = check_body(&app, Endpoint::Token, &asked, &headers, &body).await {
         return logged(refused);
     }
     let proofs = headers
@@ -116,7 +112,7 @@ pub(crate) async fn revoke(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(refused) = check_form(&app, Endpoint::Revocation, &asked, &headers).await {
+    if let Err(refused) = check_body(&app, Endpoint::Revocation, &asked, &headers, &body).await {
         return refused;
     }
     match app.engine.revoke(authorization(&headers), &body).await {
@@ -148,7 +144,7 @@ pub(crate) async fn introspect(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(refused) = check_form(&app, Endpoint::Introspection, &asked, &headers).await {
+    if let Err(refused) = check_body(&app, Endpoint::Introspection, &asked, &headers, &body).await {
         return refused;
     }
     match app.engine.introspect(authorization(&headers), &body).await {
@@ -173,7 +169,16 @@ pub(crate) async fn introspect(
         (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
     ),
 )]
-pub(crate) async fn register(State(app): State<App>, asked: Asked, body: Bytes) -> Response {
+pub(crate) async fn register(
+    State(app): State<App>,
+    asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let endpoint = Endpoint::Registration;
+    if let Err(refused) = check_body(&app, endpoint, &asked, &headers, &body).await {
+        return refused;
+    }
     match app.engine.register(&body).await {
         Ok(registered) => json(StatusCode::CREATED, registered.to_json()),
         Err(error) => asked.refuse(&error),

@@ -1,4 +1,5 @@
-//! Lets scripts of configured origins call the OAuth endpoints and read discovery documents.
+//! Lets scripts of all origins read discovery documents, and those of configured origins call the
+//! OAuth endpoints.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -7,14 +8,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
+use config::Origin;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Request, Response};
+use http::{Method, Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use tower_http::cors::{AllowOrigin, Cors, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer, Vary};
 
 use super::arrival::REQUEST_ID;
 use super::exchange::Exchange;
+use super::surface::{Area, Surface};
 
 /// How long a browser may remember a preflight. Chromium caps it at two hours.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(7200);
@@ -43,33 +46,48 @@ const EXPOSED: [HeaderName; 5] = [
 /// scripts may call looks at cookies.
 #[derive(Clone)]
 pub struct CrossOrigin<S> {
-    open: Option<Cors<S>>,
+    documents: Cors<S>,
+    endpoints: Option<Cors<S>>,
     closed: S,
 }
 
 impl<S: Clone> CrossOrigin<S> {
-    /// Around `inner`, for the given origins; `*` means any, none means no CORS.
-    pub fn new(inner: S, origins: &[String]) -> Self {
-        let allowed = if origins.iter().any(|origin| origin == "*") {
-            AllowOrigin::any()
-        } else {
-            AllowOrigin::list(
-                origins
-                    .iter()
-                    .filter_map(|origin| HeaderValue::from_str(origin).ok()),
-            )
+    /// Around `inner`, whose endpoints are for scripts of the given origins; none means no CORS
+    /// there. Documents that say how to reach the server are public.
+    pub fn new(inner: S, origins: &[Origin]) -> Self {
+        let layer = || {
+            CorsLayer::new()
+                .expose_headers(EXPOSED)
+                .max_age(PREFLIGHT_AGE)
         };
-        let layer = CorsLayer::new()
-            .allow_origin(allowed)
+        // The answers are the same for all, so that caches need not tell origins apart.
+        let documents = layer()
+            .allow_origin(AllowOrigin::any())
+            .allow_methods([Method::GET, Method::HEAD])
+            .allow_headers(AllowHeaders::mirror_request())
+            .vary(Vary::list([]));
+        let endpoints = layer()
+            .allow_origin(admitted(origins))
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers(ACCEPTED)
-            .expose_headers(EXPOSED)
-            .max_age(PREFLIGHT_AGE);
+            .allow_headers(ACCEPTED);
         Self {
-            open: (!origins.is_empty()).then(|| layer.layer(inner.clone())),
+            documents: documents.layer(inner.clone()),
+            endpoints: (!origins.is_empty()).then(|| endpoints.layer(inner.clone())),
             closed: inner,
         }
     }
+}
+
+fn admitted(origins: &[Origin]) -> AllowOrigin {
+    if origins.iter().any(Origin::is_any) {
+        return AllowOrigin::any();
+    }
+    let origins = origins.to_vec();
+    AllowOrigin::predicate(move |asking, _| {
+        asking
+            .to_str()
+            .is_ok_and(|asking| origins.iter().any(|own| own.admits(asking)))
+    })
 }
 
 impl<S, B> Service<Request<B>> for CrossOrigin<S>
@@ -85,19 +103,27 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match &mut self.open {
-            Some(open) if is_for_scripts(&request) => Crossing::Open {
+        let open = match public_area(&request) {
+            Some(Area::Discovery) => Some(&mut self.documents),
+            Some(Area::Endpoint(_)) => self.endpoints.as_mut(),
+            _ => None,
+        };
+        match open {
+            Some(open) => Crossing::Open {
                 future: open.call(request),
             },
-            _ => Crossing::Closed {
+            None => Crossing::Closed {
                 future: self.closed.call(request),
             },
         }
     }
 }
 
-fn is_for_scripts<B>(request: &Request<B>) -> bool {
-    Exchange::of(request).is_some_and(|exchange| exchange.area.is_for_scripts())
+/// The area of a request on the public listener.
+fn public_area<B>(request: &Request<B>) -> Option<Area> {
+    Exchange::of(request)
+        .filter(|exchange| exchange.surface == Surface::Public)
+        .map(|exchange| exchange.area)
 }
 
 pin_project! {

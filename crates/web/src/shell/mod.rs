@@ -10,12 +10,14 @@
 //! | [`access_log`] | writes one line when it ends |
 //! | [`report`] | has refusals recorded that come in place of a handler's answer |
 //! | [`security_headers`] | tells browsers what they must not do |
-//! | [`cross_origin`] | lets scripts of configured origins call the OAuth endpoints (CORS) |
+//! | [`cross_origin`] | lets scripts of other origins read documents and call the OAuth endpoints (CORS) |
 //! | [`mod@panic`] | turns a panic into a 500 |
+//! | [`host`] | refuses requests that do not name one host |
 //! | [`rate_limit`] | refuses a client address that asks too often |
 //! | [`target_limit`] | refuses request targets that are too long |
 //! | [`body_limit`] | reads the body, within limits of size and time |
 //! | [`time_limit`] | gives up on a handler that takes too long |
+//! | [`well_known`] | takes the many addresses of a discovery document to its route |
 //! | [`route`] | notes which route matched |
 //!
 //! Nothing here allocates a future or clones the router for a request without a body: the whole
@@ -27,6 +29,7 @@ pub mod body_limit;
 pub mod client_address;
 pub mod cross_origin;
 pub mod exchange;
+pub mod host;
 pub mod limiter;
 pub mod measure;
 pub mod panic;
@@ -41,8 +44,10 @@ pub mod surface;
 pub mod target_limit;
 pub mod time_limit;
 pub mod unmatched;
+pub mod well_known;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -78,10 +83,12 @@ where
 {
     let router = unmatched::answer_unmatched(router);
     let service = router.layer(route::RouteLayer::new(state.metrics.clone()));
+    let service = well_known::WellKnown::new(service, Arc::clone(&state.base_path));
     let service = time_limit::TimeLimit::new(service, state.handler_timeout);
     let service = body_limit::BodyLimit::new(service, state.body_limit);
     let service = target_limit::TargetLimit::new(service);
     let service = rate_limit::RateLimit::new(service, state.rate_limit.clone());
+    let service = host::OneHost::new(service);
     let service = panic::CatchPanic::new(service);
     let service = cross_origin::CrossOrigin::new(service, &state.allowed_origins);
     let service = security_headers::SecurityHeaders::new(service, state.surface, state.https);

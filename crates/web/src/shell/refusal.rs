@@ -31,6 +31,8 @@ pub enum Refusal {
     BodyBroken,
     /// The body has more than so many bytes: 413.
     BodyTooLarge(usize),
+    /// The request names no host, several, or something that is no host: 400.
+    BadHost,
     /// The request target has more than so many bytes: 414.
     TargetTooLong(usize),
     /// The address asks too often; it may try again after so many seconds: 429.
@@ -47,7 +49,7 @@ impl Refusal {
             Self::UnknownPath => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::BodyBroken | Self::BadHost => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -65,6 +67,7 @@ impl Refusal {
             | Self::BodyTooSlow
             | Self::BodyBroken
             | Self::BodyTooLarge(_)
+            | Self::BadHost
             | Self::TargetTooLong(_) => ErrorCode::InvalidRequest,
             Self::TooManyRequests(_) | Self::HandlerTooSlow => ErrorCode::TemporarilyUnavailable,
             Self::Panicked => ErrorCode::ServerError,
@@ -83,6 +86,11 @@ impl Refusal {
             Self::BodyBroken => "the request body could not be read to its end".into(),
             Self::BodyTooLarge(limit) => {
                 format!("the request body is larger than {limit} bytes")
+            }
+            Self::BadHost => {
+                "the Host header is missing, sent more than once, or not a host; send one, such as \
+                 auth.example.com or localhost:9000"
+                    .into()
             }
             Self::TargetTooLong(limit) => {
                 format!("the request target is longer than {limit} bytes")
@@ -110,6 +118,7 @@ impl Refusal {
             | Self::HandlerTooSlow => true,
             Self::UnknownPath
             | Self::WrongMethod
+            | Self::BadHost
             | Self::TargetTooLong(_)
             | Self::TooManyRequests(_) => false,
         }

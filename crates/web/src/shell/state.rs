@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::Config;
+use config::{Config, Origin};
 use domain::Rng;
 use ipnet::IpNet;
 use telemetry::Metrics;
@@ -35,8 +35,8 @@ pub struct ShellState {
     pub trace_sample_rate: f64,
     /// Networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Arc<[IpNet]>,
-    /// Origins whose scripts may call the OAuth endpoints; `*` means any.
-    pub allowed_origins: Vec<String>,
+    /// Origins whose scripts may call the OAuth endpoints.
+    pub allowed_origins: Vec<Origin>,
     /// Path of the issuer, without a slash at its end; empty at the root.
     pub base_path: Arc<str>,
     /// Path of the metrics, where this listener has them.
@@ -69,12 +69,7 @@ impl ShellState {
                 false => 0.0,
             },
             trusted_proxies: config.server.trusted_proxies.as_slice().into(),
-            allowed_origins: config
-                .server
-                .allowed_origins
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            allowed_origins: config.server.allowed_origins.clone(),
             base_path: config.server.issuer.path().into(),
             scrape_path: None,
             https: config.server.issuer.is_https(),

@@ -50,12 +50,6 @@ impl Area {
         }
     }
 
-    /// Whether scripts of other origins may be let in. Pages are never among these.
-    #[must_use]
-    pub fn is_for_scripts(self) -> bool {
-        matches!(self, Self::Discovery | Self::Endpoint(_))
-    }
-
     /// Whether its requests are so frequent and uniform that they are only logged for debugging.
     #[must_use]
     pub fn is_quiet(self) -> bool {
@@ -68,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_not_for_scripts_of_others() {
+    fn a_page_is_neither_a_document_nor_an_endpoint() {
         for page in [
             "/login",
             "/logout",
@@ -76,21 +70,10 @@ mod tests {
             "/oauth/authorize",
             "/",
             "/connections",
+            "/oauth/token/",
         ] {
-            assert!(!Area::of(page).is_for_scripts(), "{page}");
+            assert_eq!(Area::of(page), Area::Other, "{page}");
         }
-        for open in [
-            "/oauth/token",
-            "/oauth/register",
-            "/oauth/revoke",
-            "/oauth/introspect",
-            "/.well-known/jwks.json",
-            "/.well-known/oauth-authorization-server/tenant",
-            "/tenant/.well-known/openid-configuration",
-        ] {
-            assert!(Area::of(open).is_for_scripts(), "{open}");
-        }
-        assert!(!Area::of("/oauth/token/").is_for_scripts());
     }
 
     #[test]
@@ -102,6 +85,10 @@ mod tests {
             ("/tenant/.well-known/jwks.json", Area::Discovery),
             (
                 "/.well-known/oauth-authorization-server/tenant",
+                Area::Discovery,
+            ),
+            (
+                "/tenant//.well-known/openid-configuration/",
                 Area::Discovery,
             ),
             ("/tenant/login", Area::Other),

@@ -3,7 +3,7 @@
 use crate::server::{Answer, Server, Setup, request};
 
 async fn server(origins: &[&str]) -> Server {
-    let origins = origins.iter().map(ToString::to_string).collect();
+    let origins = origins.iter().map(|own| own.parse().unwrap()).collect();
     Server::with(Setup {
         change: Box::new(|state| state.allowed_origins = origins),
         ..Setup::default()
@@ -30,11 +30,7 @@ const ALLOWED: &str = "access-control-allow-origin";
 #[tokio::test]
 async fn a_listed_origin_may_call_the_endpoints_and_nobody_else() {
     let server = server(&["https://app.example"]).await;
-    for path in [
-        "/oauth/token",
-        "/.well-known/jwks.json",
-        "/nowhere/.well-known/x",
-    ] {
+    for path in ["/oauth/token", "/oauth/register"] {
         let answer = server.get(path, &[("origin", "https://app.example")]).await;
         assert_eq!(
             answer.header(ALLOWED),
@@ -95,13 +91,13 @@ async fn a_preflight_is_answered_and_may_be_remembered() {
 async fn a_star_is_any_origin_without_credentials_and_nothing_is_none() {
     let open = server(&["*"]).await;
     let answer = open
-        .get("/.well-known/jwks.json", &[("origin", "https://x.example")])
+        .get("/oauth/token", &[("origin", "https://x.example")])
         .await;
     assert_eq!(answer.header(ALLOWED), Some("*"));
     assert_eq!(answer.header("access-control-allow-credentials"), None);
     let closed = server(&[]).await;
     let answer = closed
-        .get("/.well-known/jwks.json", &[("origin", "https://x.example")])
+        .get("/oauth/token", &[("origin", "https://x.example")])
         .await;
     assert_eq!(answer.header(ALLOWED), None);
     assert_eq!(
@@ -110,4 +106,25 @@ async fn a_star_is_any_origin_without_credentials_and_nothing_is_none() {
             .status,
         405
     );
+}
+
+#[tokio::test]
+async fn documents_are_for_all_origins_whatever_is_configured_and_on_this_listener_alone() {
+    for origins in [&[][..], &["https://app.example"], &["*"]] {
+        let server = server(origins).await;
+        for path in ["/.well-known/jwks.json", "/nowhere/.well-known/x"] {
+            for headers in [&[("origin", "https://x.example")][..], &[]] {
+                let answer = server.get(path, headers).await;
+                assert_eq!(answer.header(ALLOWED), Some("*"), "{path}");
+                assert_eq!(answer.header("access-control-allow-credentials"), None);
+            }
+        }
+    }
+    let admin = Server::with(Setup {
+        admin: true,
+        ..Setup::default()
+    })
+    .await;
+    let answer = admin.get("/.well-known/jwks.json", &[]).await;
+    assert_eq!(answer.header(ALLOWED), None);
 }

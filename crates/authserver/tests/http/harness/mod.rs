@@ -21,7 +21,7 @@ pub use instance::{ADMIN_KEY, Instance};
 pub use jwt::Jwt;
 pub use process::{Process, run_cli};
 pub use server::Server;
-pub use wire::{Connection, Reply, Request, Stream};
+pub use wire::{Connection, Reply, Request, Stream, encode};
 
 use std::time::Duration;
 

@@ -195,7 +195,7 @@ impl Connection {
     /// Sends a request and waits for the whole reply; `None` when the connection ends first.
     pub async fn try_send(&mut self, request: &Request) -> Option<Reply> {
         self.stream.write_all(&request.encode()).await.ok()?;
-        let reply = tokio::time::timeout(PATIENCE, self.reply());
+        let reply = tokio::time::timeout(PATIENCE, self.reply(request.method != "HEAD"));
         reply.await.expect("a reply or an end in time")
     }
 
@@ -205,9 +205,9 @@ impl Connection {
         reply.unwrap_or_else(|| panic!("no reply to {} {line}", request.method))
     }
 
-    async fn reply(&mut self) -> Option<Reply> {
+    async fn reply(&mut self, with_body: bool) -> Option<Reply> {
         loop {
-            if let Some((reply, length)) = Reply::parse(&self.buffer) {
+            if let Some((reply, length)) = Reply::parse(&self.buffer, with_body) {
                 self.buffer.drain(..length);
                 return Some(reply);
             }
@@ -279,7 +279,7 @@ impl Reply {
         self.header("location").expect("a location")
     }
 
-    fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
+    fn parse(bytes: &[u8], with_body: bool) -> Option<(Self, usize)> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
         let head = str::from_utf8(&bytes[..end]).expect("headers are text");
         let mut lines = head.trim_end().split("\r\n");
@@ -290,7 +290,7 @@ impl Reply {
             .collect::<Vec<_>>();
         let length = headers
             .iter()
-            .find(|(name, _)| name == "content-length")
+            .find(|(name, _)| with_body && name == "content-length")
             .map_or(0, |(_, value)| value.parse().expect("a length"));
         let body = bytes.get(end..end + length)?;
         let body = String::from_utf8_lossy(body).into_owned();
