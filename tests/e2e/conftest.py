@@ -140,9 +140,9 @@ def mcp_server(
 def new_browser(demo: Demo, tmp_path: Path, output: Path) -> Iterator[Callable[..., Browser]]:
     with ExitStack() as stack:
 
-        def start(javascript: bool = True) -> Browser:
+        def start(javascript: bool = True, network: bool = False) -> Browser:
             profile = tmp_path / f"profile-{secrets.token_hex(4)}"
-            browser = Browser(profile, output, demo.email, demo.password, javascript)
+            browser = Browser(profile, output, demo.email, demo.password, javascript, network)
             stack.callback(browser.quit)
             return browser
 

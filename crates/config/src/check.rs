@@ -225,7 +225,8 @@ impl Rules<'_> {
             "\"none\" needs Secure cookies, and so an https issuer; allowed: lax, strict",
         );
         // RFC 6265bis §4.1.3: what browsers ask of a cookie with one of these prefixes.
-        let name = config.session.cookie_name.to_ascii_lowercase();
+        let given = config.session.cookie_name.as_deref().unwrap_or_default();
+        let name = given.to_ascii_lowercase();
         let whole_host = config.server.issuer.path().is_empty();
         self.demand(
             match (name.starts_with("__host-"), name.starts_with("__secure-")) {
@@ -236,7 +237,7 @@ impl Rules<'_> {
             &["session.cookie_name", "server.issuer"],
             format!(
                 "{} has a prefix that needs an https issuer, __Host- one without path; allowed: a name without it",
-                quote(&config.session.cookie_name)
+                quote(given)
             ),
         );
     }

@@ -137,11 +137,7 @@ const TABLE: [(&str, &str, &str); 65] = [
     ),
     ("cimd.cache_ttl", "1h", "AUTHPLANE_CIMD_CACHE_TTL"),
     ("cimd.fetch_timeout", "10s", "AUTHPLANE_CIMD_FETCH_TIMEOUT"),
-    (
-        "session.cookie_name",
-        "authserver_session",
-        "AUTHPLANE_SESSION_COOKIE_NAME",
-    ),
+    ("session.cookie_name", "-", "AUTHPLANE_SESSION_COOKIE_NAME"),
     ("session.max_age", "24h", "AUTHPLANE_SESSION_MAX_AGE"),
     ("session.same_site", "lax", "AUTHPLANE_SESSION_SAME_SITE"),
     ("session.secure", "false", "AUTHPLANE_SESSION_SECURE"),

@@ -11,7 +11,7 @@ use domain::{
     GrantType, OFFLINE_ACCESS, OpaqueToken, Resource, ResourceId, ScopeSet, UnixMillis,
 };
 use oauth::authorize::{
-    AuthorizationRequest, AuthorizationTarget, error_redirect, refuse_request_object,
+    AuthorizationRequest, AuthorizationTarget, error_redirect, login_hint, refuse_request_object,
     success_redirect,
 };
 use oauth::{ErrorCode, Params, redirect_uri};
@@ -37,7 +37,7 @@ pub enum Authorization {
     /// Away, to the client: with a code or with an error.
     Redirect(String),
     /// The login page.
-    Login(LoginView),
+    Login,
     /// The consent page.
     Consent(Box<ConsentView>),
 }
@@ -47,8 +47,6 @@ pub enum Authorization {
 pub struct LoginView {
     /// Name of the client that the user signs in for.
     pub client_name: Option<String>,
-    /// Where the answer will go, for the page's `form-action`.
-    pub redirect_uri: Option<String>,
     /// Who will probably sign in.
     pub login_hint: Option<String>,
 }
@@ -131,8 +129,7 @@ impl Engine {
         };
         LoginView {
             client_name: Some(proven.client.name.clone()),
-            redirect_uri: Some(proven.redirect_uri),
-            login_hint: params.get("login_hint").map(str::to_owned),
+            login_hint: login_hint(params).map(str::to_owned),
         }
     }
 
@@ -287,11 +284,7 @@ impl Engine {
                     "nobody is signed in and prompt=none forbids to ask",
                 ));
             }
-            return Ok(Authorization::Login(LoginView {
-                client_name: Some(client.name.clone()),
-                redirect_uri: Some(proven.redirect_uri.clone()),
-                login_hint: request.login_hint.clone(),
-            }));
+            return Ok(Authorization::Login);
         };
 
         let questions = self.questions(client, &audience, user).await?;

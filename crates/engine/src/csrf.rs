@@ -9,6 +9,17 @@ use std::time::Duration;
 /// How long a form stays valid.
 const FORM_LIFETIME: Duration = Duration::from_secs(3600);
 
+/// What the token of a form says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FormToken {
+    /// This server did not issue it for this form in this browser.
+    Forged,
+    /// It did, more than an hour ago.
+    Ended,
+    /// It did, and the form may be acted upon.
+    Good,
+}
+
 /// Signs and checks cookies and form tokens.
 pub struct FormTokens {
     key: hmac::Key,
@@ -68,13 +79,39 @@ impl FormTokens {
         self.verify("cookie", &[name, value], mac).then_some(value)
     }
 
-    /// A token for one form (`form`), bound to the browser's cookie value and to the `content`
-    /// the form will send back.
+    /// A token for one form (`form`), bound to the browser that it is shown in and to the
+    /// `content` that the form will send back.
     #[must_use]
-    pub fn issue(&self, form: &str, browser: &str, content: &str, now: UnixMillis) -> String {
+    pub fn issue(&self, form: &str, browser: &str, content: &[&str], now: UnixMillis) -> String {
         let ends = now.plus(FORM_LIFETIME).0.to_string();
-        let mac = URL_SAFE_NO_PAD.encode(self.mac("form", &[form, browser, content, &ends]));
-        format!("{ends}.{mac}")
+        let mac = self.form_mac(form, browser, content, &ends);
+        format!("{ends}.{}", URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    /// What `token` says of the form that it came back with.
+    #[must_use]
+    pub fn read(
+        &self,
+        token: &str,
+        form: &str,
+        browser: &str,
+        content: &[&str],
+        now: UnixMillis,
+    ) -> FormToken {
+        let genuine = |ends: &str, mac: &str| {
+            let given = URL_SAFE_NO_PAD.decode(mac).ok()?;
+            let own = self.form_mac(form, browser, content, ends);
+            aws_lc_rs::constant_time::verify_slices_are_equal(own.as_ref(), &given).ok()?;
+            ends.parse::<i64>().ok()
+        };
+        match token
+            .split_once('.')
+            .and_then(|(ends, mac)| genuine(ends, mac))
+        {
+            Some(ends) if now.0 < ends => FormToken::Good,
+            Some(_) => FormToken::Ended,
+            None => FormToken::Forged,
+        }
     }
 
     /// Whether `token` was issued for this form, browser and content, and has not ended.
@@ -84,14 +121,19 @@ impl FormTokens {
         token: &str,
         form: &str,
         browser: &str,
-        content: &str,
+        content: &[&str],
         now: UnixMillis,
     ) -> bool {
-        let Some((ends, mac)) = token.split_once('.') else {
-            return false;
-        };
-        self.verify("form", &[form, browser, content, ends], mac)
-            && ends.parse::<i64>().is_ok_and(|ends| now.0 < ends)
+        self.read(token, form, browser, content, now) == FormToken::Good
+    }
+
+    fn form_mac(&self, form: &str, browser: &str, content: &[&str], ends: &str) -> hmac::Tag {
+        let parts: Vec<_> = [form, browser, ends]
+            .iter()
+            .chain(content)
+            .copied()
+            .collect();
+        self.mac("form", &parts)
     }
 }
 
@@ -103,21 +145,29 @@ mod tests {
     fn form_tokens_hold_for_their_form_browser_content_and_time_only() {
         let tokens = FormTokens::new(b"secret");
         let now = UnixMillis(1_000_000);
-        let token = tokens.issue("consent", "browser", "content", now);
-        assert!(tokens.accepts(&token, "consent", "browser", "content", now));
-        assert!(!tokens.accepts(&token, "login", "browser", "content", now));
-        assert!(!tokens.accepts(&token, "consent", "other", "content", now));
-        assert!(!tokens.accepts(&token, "consent", "browser", "wider", now));
-        assert!(!tokens.accepts(
-            &token,
-            "consent",
-            "browser",
-            "content",
-            now.plus(FORM_LIFETIME)
-        ));
-        let later = format!("9{token}");
-        assert!(!tokens.accepts(&later, "consent", "browser", "content", now));
-        assert!(!tokens.accepts("", "consent", "browser", "content", now));
+        let token = tokens.issue("consent", "browser", &["who", "what"], now);
+        let read = |token: &str, form, browser, content: &[&str]| {
+            tokens.read(token, form, browser, content, now)
+        };
+        let own = ["who", "what"];
+        assert_eq!(read(&token, "consent", "browser", &own), FormToken::Good);
+        assert!(tokens.accepts(&token, "consent", "browser", &own, now));
+        for (form, browser, content) in [
+            ("login", "browser", &own[..]),
+            ("consent", "other", &own),
+            ("consent", "browser", &["who", "more"]),
+            ("consent", "browser", &["whow", "hat"]),
+            ("consent", "browser", &["who"]),
+        ] {
+            assert_eq!(read(&token, form, browser, content), FormToken::Forged);
+        }
+        for forged in [&format!("9{token}"), "", "1.", "."] {
+            assert_eq!(read(forged, "consent", "browser", &own), FormToken::Forged);
+        }
+        let later = now.plus(FORM_LIFETIME);
+        let read = tokens.read(&token, "consent", "browser", &own, later);
+        assert_eq!(read, FormToken::Ended);
+        assert!(!tokens.accepts(&token, "consent", "browser", &own, later));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::lockout::Lockout;
 use crate::metadata::MetadataCache;
 use crate::password::Passwords;
 use config::Config;
-use domain::{Clock, Rng, UnixMillis};
+use domain::{Clock, Digest, Rng, UnixMillis};
 use keys::Keyring;
 use oauth::dpop::{Htu, NonceKeeper};
 use outbound::cimd::CimdResolver;
@@ -49,6 +49,8 @@ pub struct Engine(Arc<Inner>);
 pub(crate) struct Inner {
     /// The token endpoint as proofs of possession name it.
     pub token_endpoint: Htu,
+    /// Name of the cookie that holds a browser's session.
+    pub session_cookie: String,
     pub parts: EngineParts,
     pub passwords: Passwords,
     pub lockout: Lockout,
@@ -73,6 +75,7 @@ impl Engine {
             metadata: MetadataCache::default(),
             introspections: IntrospectionCache::new(),
             token_endpoint,
+            session_cookie: session_cookie_name(&parts.config),
             parts,
         }))
     }
@@ -113,6 +116,19 @@ impl Engine {
         self.config().server.issuer.as_str()
     }
 
+    /// Name of the cookie that holds a browser's session: the configured one, or one of this
+    /// issuer's own, since browsers send a cookie to every port of a host (RFC 6265 §8.5).
+    #[must_use]
+    pub fn session_cookie_name(&self) -> &str {
+        &self.0.session_cookie
+    }
+
+    /// Eight letters and digits that stand for the issuer in the names of cookies.
+    #[must_use]
+    pub fn issuer_mark(&self) -> String {
+        issuer_mark(self.issuer())
+    }
+
     /// The present time.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
@@ -130,4 +146,28 @@ impl Engine {
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
     }
+}
+
+fn issuer_mark(issuer: &str) -> String {
+    let mut mark = Digest::of(issuer.as_bytes()).to_hex();
+    mark.truncate(8);
+    mark
+}
+
+/// With the prefix that makes browsers keep other hosts from setting it, where it can have one
+/// (RFC 6265bis §4.1.3).
+fn session_cookie_name(config: &Config) -> String {
+    if let Some(name) = &config.session.cookie_name {
+        return name.clone();
+    }
+    let issuer = &config.server.issuer;
+    let prefix = match (config.secure_cookies(), issuer.path().is_empty()) {
+        (true, true) => "__Host-",
+        (true, false) => "__Secure-",
+        (false, _) => "",
+    };
+    format!(
+        "{prefix}authserver_session_{}",
+        issuer_mark(issuer.as_str())
+    )
 }

@@ -35,7 +35,7 @@ pub use authorize::{
 };
 pub use client_secret::ClientSecrets;
 pub use consent_request::{CONSENT_REQUEST_PATH, ConsentRequestView};
-pub use csrf::FormTokens;
+pub use csrf::{FormToken, FormTokens};
 pub use engine::{Engine, EngineParts};
 pub use error::{Error, MissingConsent, Result};
 pub use grants::TokenAnswer;

@@ -20,8 +20,6 @@ pub struct SignedIn {
     pub user: Arc<User>,
     /// Since when, until when.
     pub session: Session,
-    /// The cookie value: what form tokens are bound to.
-    pub cookie: String,
 }
 
 /// A sign-in that succeeded.
@@ -114,7 +112,7 @@ impl Engine {
             .await?;
         self.metrics().login_attempts.add(LoginOutcome::Success);
         tracing::info!(sub = %user.id, "user signed in");
-        let name = &self.config().session.cookie_name;
+        let name = self.session_cookie_name();
         Ok(SignIn {
             user,
             cookie: Cookie(self.form_tokens().sign_cookie(name, token.expose())),
@@ -180,7 +178,7 @@ impl Engine {
     /// # Errors
     /// When the database cannot say, unless `session.fail_closed` is off: then nobody.
     pub async fn signed_in(&self, cookie: &str) -> Result<Option<SignedIn>> {
-        let name = &self.config().session.cookie_name;
+        let name = self.session_cookie_name();
         let Some(token) = self.form_tokens().read_cookie(name, cookie) else {
             return Ok(None);
         };
@@ -191,11 +189,7 @@ impl Engine {
             let user = self.store().user(session.user_id.as_str()).await?;
             Ok(user
                 .filter(|user| user.status == UserStatus::Active)
-                .map(|user| SignedIn {
-                    user,
-                    session,
-                    cookie: token.to_owned(),
-                }))
+                .map(|user| SignedIn { user, session }))
         };
         match found.await {
             Err(error) if !self.config().session.fail_closed => {

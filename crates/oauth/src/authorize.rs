@@ -113,8 +113,6 @@ pub struct AuthorizationRequest {
     pub resources: Vec<String>,
     /// What the user is to be asked.
     pub prompt: Prompt,
-    /// Who will probably sign in.
-    pub login_hint: Option<String>,
 }
 
 impl AuthorizationRequest {
@@ -146,7 +144,6 @@ impl AuthorizationRequest {
             ));
         }
         let prompt = params.get("prompt").map(Prompt::parse).transpose()?;
-        let hint = params.get("login_hint");
         Ok(Self {
             client_id: target.client_id,
             redirect_uri: target.redirect_uri,
@@ -155,11 +152,16 @@ impl AuthorizationRequest {
             scope: scope(params)?,
             resources: resources(params)?,
             prompt: prompt.unwrap_or_default(),
-            login_hint: hint
-                .filter(|hint| hint.len() <= MAX_LOGIN_HINT)
-                .map(str::to_owned),
         })
     }
+}
+
+/// Who will probably sign in (OpenID Connect Core §3.1.2.1).
+#[must_use]
+pub fn login_hint(params: &Params) -> Option<&str> {
+    params
+        .get("login_hint")
+        .filter(|hint| hint.len() <= MAX_LOGIN_HINT)
 }
 
 fn invalid(description: impl Into<std::borrow::Cow<'static, str>>) -> Rejection {

@@ -287,25 +287,5 @@ pub fn host_for_display(uri: &str) -> RedirectHost {
     }
 }
 
-/// The redirect URI as a source of a `form-action` directive: the origin, or the scheme where
-/// a source cannot name the host (custom schemes, IPv6 addresses; CSP Level 3 §2.3.1).
-/// Never holds a character that could end the directive.
-#[must_use]
-pub fn csp_source(uri: &str) -> String {
-    let Ok(url) = Url::parse(uri) else {
-        return String::from("'none'");
-    };
-    match url.host() {
-        Some(host @ (Host::Domain(_) | Host::Ipv4(_)))
-            if matches!(url.scheme(), "http" | "https") && is_plain_host(&host) =>
-        {
-            url.origin().ascii_serialization()
-        }
-        _ if REFUSED_SCHEMES.contains(&url.scheme()) => String::from("'none'"),
-        _ if REFUSED_SCHEMES.contains(&url.scheme()) => String::from("'none'"),
-        _ => format!("{}:", url.scheme()),
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,12 +47,15 @@ def is_gone(element: WebElement) -> bool:
 
 
 class Browser:
-    def __init__(self, profile: Path, output: Path, email: str, password: str, javascript: bool = True) -> None:
+    def __init__(
+        self, profile: Path, output: Path, email: str, password: str, javascript: bool = True, network: bool = False
+    ) -> None:
         options = Options()
         options.binary_location = "/usr/bin/chromium"
         for flag in [*FLAGS, f"--user-data-dir={profile}"]:
             options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        logged = {"browser": "ALL"} | ({"performance": "ALL"} if network else {})
+        options.set_capability("goog:loggingPrefs", logged)
         if not javascript:
             blocked = {"profile.managed_default_content_settings.javascript": 2}
             options.add_experimental_option("prefs", blocked)
@@ -124,6 +128,13 @@ class Browser:
     def console(self) -> list[str]:
         """What the page complained about since the last call: blocked resources, script errors."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def requested(self) -> list[str]:
+        """Documents that it set out to load since the last call, those of apps too; needs `network`."""
+        entries = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
+        return [
+            entry["params"]["documentURL"] for entry in entries if entry["method"] == "Network.requestWillBeSent"
+        ]
 
     def resize(self, width: int, height: int = 800) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

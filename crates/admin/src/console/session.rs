@@ -12,14 +12,15 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::{OpaqueToken, SystemRng, UnixMillis};
-use http::header::{ACCEPT, COOKIE, HOST, ORIGIN, SET_COOKIE};
+use http::header::{self, ACCEPT, HOST, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use moka::sync::Cache;
 use std::time::Duration;
 
-/// Name of the cookie.
-const COOKIE_NAME: &str = "authplane_console";
+/// What the name of the cookie begins with. A mark of the issuer follows, since browsers send a
+/// cookie to every port of a host (RFC 6265 §8.5).
+const COOKIE: &str = "authplane_console";
 /// A session ends when nothing was asked for so long.
 const IDLE: Duration = Duration::from_secs(30 * 60);
 /// A session ends after so long, whatever was asked.
@@ -106,24 +107,29 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 }
 
 impl Console {
+    fn cookie_name(&self) -> String {
+        format!("{COOKIE}_{}", self.app.engine.issuer_mark())
+    }
+
     fn sealed(&self, session: &Session) -> String {
         let (mark, _) = self.app.key.marks();
-        let name = format!("{COOKIE_NAME}:{mark}");
+        let name = format!("{COOKIE}:{mark}");
         let tokens = self.app.engine.form_tokens();
         tokens.sign_cookie(&name, &session.write())
     }
 
     fn session_of(&self, headers: &HeaderMap) -> Option<Session> {
-        let cookies = headers.get_all(COOKIE).iter();
+        let own = self.cookie_name();
+        let cookies = headers.get_all(header::COOKIE).iter();
         let sealed = cookies
             .filter_map(|header| header.to_str().ok())
             .flat_map(|header| header.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))?;
+            .find_map(|(name, value)| (name == own).then_some(value))?;
         let tokens = self.app.engine.form_tokens();
         let (mark, previous) = self.app.key.marks();
         let text = std::iter::once(mark).chain(previous).find_map(|mark| {
-            let name = format!("{COOKIE_NAME}:{mark}");
+            let name = format!("{COOKIE}:{mark}");
             tokens.read_cookie(&name, sealed)
         })?;
         let session = Session::read(text)?;
@@ -131,40 +137,44 @@ impl Console {
         (!ended && session.is_alive(self.now())).then_some(session)
     }
 
-    /// Begins a session: what to set as the cookie.
+    /// Begins a session, or the one anew that the browser has, whose forms may be open in other
+    /// tabs: what to set as the cookie.
     pub(super) fn begin(&self, headers: &HeaderMap) -> HeaderValue {
         let now = self.now();
+        let present = self.session_of(headers).map(|session| session.id);
+        let fresh = || OpaqueToken::generate(&SystemRng).expose().to_owned();
         let session = Session {
-            id: OpaqueToken::generate(&SystemRng).expose().to_owned(),
+            id: present.unwrap_or_else(fresh),
             began: now,
             seen: now,
         };
-        cookie(&self.sealed(&session), IDLE, headers)
+        self.cookie(&self.sealed(&session), IDLE, headers)
     }
 
     /// Ends the session of a visit: what to set as the cookie.
     pub(super) fn end(&self, visit: &Visit, headers: &HeaderMap) -> HeaderValue {
         self.signed_out.0.insert(visit.session.id.clone(), ());
-        cookie("", Duration::ZERO, headers)
+        self.cookie("", Duration::ZERO, headers)
+    }
+
+    fn cookie(&self, value: &str, age: Duration, headers: &HeaderMap) -> HeaderValue {
+        // The listener itself speaks plain HTTP. A proxy in front says when the browser does not.
+        let https = headers
+            .get("x-forwarded-proto")
+            .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+        let secure = if https { "; Secure" } else { "" };
+        let name = self.cookie_name();
+        let text = format!(
+            "{name}={value}; Path=/admin/ui; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
+            age.as_secs()
+        );
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 
     /// Whether somebody has signed in.
     pub(super) fn is_signed_in(&self, headers: &HeaderMap) -> bool {
         self.session_of(headers).is_some()
     }
-}
-
-fn cookie(value: &str, age: Duration, headers: &HeaderMap) -> HeaderValue {
-    // The listener itself speaks plain HTTP. A proxy in front says when the browser does not.
-    let https = headers
-        .get("x-forwarded-proto")
-        .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
-    let secure = if https { "; Secure" } else { "" };
-    let text = format!(
-        "{COOKIE_NAME}={value}; Path=/admin/ui; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
-        age.as_secs()
-    );
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// Whether a browser sent this on behalf of a page of another origin.
@@ -194,7 +204,7 @@ pub(super) async fn guard(
     let now = console.now();
     let tokens = console.app.engine.form_tokens();
     let visit = Visit {
-        csrf: tokens.issue(FORM, &session.id, "", now),
+        csrf: tokens.issue(FORM, &session.id, &[], now),
         host: console.issuer_host.to_string(),
         notice: notice(parts.uri.query().unwrap_or_default()),
         now,
@@ -210,7 +220,7 @@ pub(super) async fn guard(
             Err(error) => return TroublePage::of(&Trouble(error), &visit),
         };
         let token = form.raw("csrf_token");
-        if is_foreign(&parts.headers) || !tokens.accepts(token, FORM, &visit.session.id, "", now) {
+        if is_foreign(&parts.headers) || !tokens.accepts(token, FORM, &visit.session.id, &[], now) {
             let detail = "Nothing was changed. The form was open for more than an hour, or did \
                           not come from this page. Go back, reload the page, and send it again.";
             return TroublePage::show(
@@ -229,7 +239,7 @@ pub(super) async fn guard(
             seen: now,
             ..visit.session.clone()
         };
-        cookie(&console.sealed(&session), IDLE, &parts.headers)
+        console.cookie(&console.sealed(&session), IDLE, &parts.headers)
     });
     let request = Request::from_parts(parts, Body::empty());
     let mut response = next.run(request).await;

@@ -362,7 +362,7 @@ async fn without_require_scope_silence_means_all_scopes_of_the_resource() {
 }
 
 #[tokio::test]
-async fn a_consent_form_works_only_in_the_session_that_was_asked() {
+async fn a_consent_form_works_only_in_the_browser_that_was_asked() {
     let (server, app, mut browser) = stage(&Database::sqlite()).await;
     let request = app.authorize(&Pkce::fresh());
     let asked = browser.send(request.request()).await;
@@ -372,11 +372,12 @@ async fn a_consent_form_works_only_in_the_session_that_was_asked() {
     let mut other = Browser::signed_in(&server).await;
     let elsewhere = other.get(asked.location()).await.expect(200);
     let foreign = crate::harness::field(&elsewhere, "csrf_token");
-    let (_, mac) = token.split_once('.').unwrap();
-    let form = |token: &str| {
+    let (account, signed) = token.split_once(':').unwrap();
+    let (_, mac) = signed.split_once('.').unwrap();
+    let form = |token: &str, request: &str| {
         let pairs = [
             ("csrf_token", token),
-            ("request", &own),
+            ("request", request),
             ("decision", "allow"),
         ];
         Request::post("/consent", &pairs)
@@ -385,26 +386,24 @@ async fn a_consent_form_works_only_in_the_session_that_was_asked() {
         "",
         "x",
         &foreign,
-        &format!("99999999999999.{mac}"),
+        signed,
+        &format!(":{signed}"),
+        &format!("x{account}:{signed}"),
+        &format!("{account}:99999999999999.{mac}"),
         &format!("{token}A"),
     ] {
-        let reply = browser.send(form(token)).await;
+        let reply = browser.send(form(token, &own)).await;
         assert_eq!(reply.status, 403, "{token}: {reply:?}");
     }
-    // Nobody signed in has no say; and a decision is allow or deny.
-    assert_eq!(server.send(&form(&token)).await.status, 403);
+    // A browser without the cookie has no say; and a decision is allow or deny.
+    assert_eq!(server.send(&form(&token, &own)).await.status, 403);
     assert_eq!(browser.decide(&page, "maybe").await.status, 400);
     // Another form's token is none, and neither is one for another request.
     let home = browser.get("/").await.expect(200);
-    let sign_out = crate::harness::field(&home, "csrf_token");
-    assert_eq!(browser.send(form(&sign_out)).await.status, 403);
+    let sign_out = format!("{account}:{}", crate::harness::field(&home, "csrf_token"));
+    assert_eq!(browser.send(form(&sign_out, &own)).await.status, 403);
     let tampered = own.replace("app.example", "evil.example");
-    let pairs = [
-        ("csrf_token", token.as_str()),
-        ("request", &tampered),
-        ("decision", "allow"),
-    ];
-    assert_eq!(browser.post("/consent", &pairs).await.status, 403);
+    assert_eq!(browser.send(form(&token, &tampered)).await.status, 403);
     assert!(server.audit(AuditAction::ConsentGranted).await.is_empty());
     let reply = browser.decide(&page, "allow").await;
     assert!(query_of(reply.location()).contains_key("code"));

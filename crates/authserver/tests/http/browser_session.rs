@@ -1,6 +1,6 @@
 //! Signing in and out: who a browser belongs to, and what it takes to take it over.
 
-use crate::harness::{Browser, Database, PASSWORD, Request, Server, USER, field, on_both};
+use crate::harness::{Browser, Database, PASSWORD, Request, SESSION, Server, USER, field, on_both};
 use domain::AuditAction;
 use std::time::Duration;
 
@@ -11,14 +11,12 @@ on_both!(
     a_login_is_counted_and_recorded,
 );
 
-const COOKIE: &str = "authserver_session";
-
 async fn a_login_replaces_the_session_that_the_browser_held(database: Database) {
     let server = Server::start(&database).await;
     let mut browser = Browser::signed_in(&server).await;
     let before = browser.clone();
     browser.sign_in(USER, PASSWORD).await.expect(303);
-    assert_ne!(browser.cookies[COOKIE], before.cookies[COOKIE]);
+    assert_ne!(browser.cookies[SESSION], before.cookies[SESSION]);
     assert_eq!(browser.get("/").await.status, 200);
     assert_eq!(
         before.clone().get("/").await.location(),
@@ -93,27 +91,50 @@ async fn the_session_cookie_is_http_only_lax_and_secure_on_https() {
     let mut browser = Browser::new(&server);
     let reply = browser.sign_in(USER, PASSWORD).await;
     let cookie = session_cookie(&reply);
-    for flag in ["HttpOnly", "SameSite=Strict", "Secure"] {
+    assert!(cookie.starts_with("__Host-authserver_session_"), "{cookie}");
+    for flag in ["HttpOnly", "SameSite=Strict", "Secure", "Path=/;"] {
         assert!(cookie.contains(flag), "{flag}: {cookie}");
     }
     let page = server.get("/login").await;
     let login_cookie = page.header("set-cookie").unwrap();
-    assert!(login_cookie.contains("Secure") && login_cookie.contains("HttpOnly"));
+    for flag in ["__Host-", "HttpOnly", "Secure", "Path=/;"] {
+        assert!(login_cookie.contains(flag), "{flag}: {login_cookie}");
+    }
     assert!(page.header("strict-transport-security").is_some());
 }
 
 fn session_cookie(reply: &crate::harness::Reply) -> String {
     let mut cookies = reply.all("set-cookie");
-    let own = cookies.find(|cookie| cookie.starts_with(&format!("{COOKIE}=")));
+    let is_session = |name: &str| name.contains("session") && !name.contains("browser");
+    let own = cookies.find(|cookie| cookie.split('=').next().is_some_and(is_session));
     own.unwrap_or_else(|| panic!("a session: {reply:?}"))
         .to_owned()
+}
+
+#[tokio::test]
+async fn servers_of_one_host_do_not_share_the_name_of_the_session_cookie() {
+    let named = async |variables: &[(&str, &str)]| {
+        let server = Server::with(&Database::sqlite(), variables).await;
+        let reply = Browser::new(&server).sign_in(USER, PASSWORD).await;
+        let cookie = session_cookie(&reply);
+        cookie.split('=').next().unwrap_or_default().to_owned()
+    };
+    let issuer = |issuer| [("AUTHPLANE_SERVER_ISSUER", issuer)];
+    let own = named(&[]).await;
+    assert_eq!(own, SESSION);
+    let other = named(&issuer("http://localhost:9100")).await;
+    assert_ne!(own, other);
+    let below = named(&issuer("http://localhost:9000/auth")).await;
+    assert_ne!(own, below);
+    let given = named(&[("AUTHPLANE_SESSION_COOKIE_NAME", "session")]).await;
+    assert_eq!(given, "session");
 }
 
 #[tokio::test]
 async fn a_cookie_that_the_server_did_not_sign_is_nobody() {
     let server = Server::start(&Database::sqlite()).await;
     let browser = Browser::signed_in(&server).await;
-    let good = browser.cookies[COOKIE].clone();
+    let good = browser.cookies[SESSION].clone();
     let (value, signature) = good.rsplit_once('.').unwrap();
     let forged = [
         String::new(),
@@ -126,14 +147,14 @@ async fn a_cookie_that_the_server_did_not_sign_is_nobody() {
         "a".repeat(4000),
     ];
     for forged in forged {
-        let request = Request::get("/").header("cookie", format!("{COOKIE}={forged}"));
+        let request = Request::get("/").header("cookie", format!("{SESSION}={forged}"));
         assert_eq!(server.send(&request).await.location(), "/login", "{forged}");
     }
     // The cookie of the login form is signed too, and is not a session.
     let mut stranger = Browser::new(&server);
     stranger.get("/login").await.expect(200);
-    let login = stranger.cookies["authserver_session_login"].clone();
-    let request = Request::get("/").header("cookie", format!("{COOKIE}={login}"));
+    let (_, login) = stranger.cookies.first_key_value().unwrap();
+    let request = Request::get("/").header("cookie", format!("{SESSION}={login}"));
     assert_eq!(server.send(&request).await.location(), "/login");
 }
 
@@ -156,7 +177,7 @@ async fn a_login_form_works_only_in_the_browser_that_opened_it() {
     assert!(
         !reply
             .all("set-cookie")
-            .any(|cookie| cookie.starts_with("authserver_session="))
+            .any(|cookie| cookie.starts_with(&format!("{SESSION}=")))
     );
     assert_eq!(server.metric(denied).await, 1.0);
     // Nor without any cookie, nor without a token, nor for another place to go to.
@@ -169,7 +190,7 @@ async fn a_login_form_works_only_in_the_browser_that_opened_it() {
 }
 
 #[tokio::test]
-async fn logout_needs_the_token_of_the_session() {
+async fn logout_needs_the_token_of_the_browser() {
     let server = Server::start(&Database::sqlite()).await;
     let mut browser = Browser::signed_in(&server).await;
     let mut other = Browser::signed_in(&server).await;

@@ -234,6 +234,17 @@ async fn the_key_opens_the_console_and_the_session_the_console_alone() {
 }
 
 #[tokio::test]
+async fn a_second_sign_in_leaves_the_forms_of_other_tabs_good() {
+    let server = Server::start(&Database::sqlite()).await;
+    let mut operator = Operator::signed_in(&server).await;
+    let token = field(&operator.get("/keys/rotate").await, "csrf_token");
+    operator.sign_in(ADMIN_KEY).await.expect(303);
+    let form = [("csrf_token", token.as_str())];
+    let rotated = operator.send(Request::post("/admin/ui/keys/rotate", &form));
+    rotated.await.expect(303);
+}
+
+#[tokio::test]
 async fn a_session_ends_by_idleness_and_after_half_a_day() {
     let server = Server::start(&Database::sqlite()).await;
     let mut operator = Operator::signed_in(&server).await;

@@ -26,10 +26,7 @@ async fn work(app: App, mut browser: Browser, told: Arc<Mutex<Told>>) {
     loop {
         let pkce = Pkce::fresh();
         let request = app.authorize(&pkce).request();
-        let cookie = format!(
-            "authserver_session={}",
-            browser.cookies["authserver_session"]
-        );
+        let cookie = browser.session().expect("a session");
         let reply = browser.at.try_send(&request.header("cookie", cookie)).await;
         let Some(reply) = reply else { return };
         let code = crate::harness::query_of(reply.location())["code"].clone();

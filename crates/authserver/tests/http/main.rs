@@ -40,4 +40,5 @@ mod refusals;
 mod register;
 mod reload;
 mod remote_commands;
+mod several_tabs;
 mod tokens;

@@ -1,6 +1,6 @@
 //! Any bytes at every endpoint: never a fault of the server, and the connection stays usable.
 
-use crate::harness::{Connection, Database, REDIRECT, RESOURCE, Request, Server};
+use crate::harness::{Connection, Database, REDIRECT, RESOURCE, Request, SESSION, Server};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -94,7 +94,9 @@ fn header() -> impl Strategy<Value = Vec<u8>> {
             let text = base64::engine::general_purpose::STANDARD.encode(rest);
             format!("Basic {text}").into_bytes()
         }),
-        any.prop_map(|rest| [&b"authserver_session="[..], &rest].concat()),
+        any.clone()
+            .prop_map(|rest| [SESSION.as_bytes(), b"=", &rest].concat()),
+        any.prop_map(|rest| [SESSION.as_bytes(), b"_browser_x=", &rest].concat()),
     ]
 }
 

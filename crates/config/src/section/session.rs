@@ -18,20 +18,22 @@ choice! {
     }
 }
 
-const COOKIE_NAME: Rule<String> = Rule {
+const COOKIE_NAME: Rule<Option<String>> = Rule {
     allowed: "letters, digits and !#$%&'*+-.^_`|~",
     holds: |name| {
-        name.chars()
-            .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+        let fits = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        name.as_deref()
+            .is_none_or(|name| !name.is_empty() && name.chars().all(fits))
     },
 };
 
 section! {
     /// The browser session of a signed-in user.
     pub struct Session at "session." {
-        /// Name of the session cookie. The prefixes `__Secure-` and `__Host-` need an https issuer,
-        /// the latter one without path.
-        cookie_name: String = "authserver_session", "AUTHPLANE_SESSION_COOKIE_NAME", COOKIE_NAME;
+        /// Name of the session cookie. Without one it is derived from the issuer, so that servers
+        /// on one host do not sign each other's users out, with the prefix that the issuer allows.
+        /// The prefixes `__Secure-` and `__Host-` need an https issuer, the latter one without path.
+        cookie_name: Option<String>, "AUTHPLANE_SESSION_COOKIE_NAME", COOKIE_NAME;
         /// Time after sign-in at which the user has to sign in again.
         max_age: Duration = "24h", "AUTHPLANE_SESSION_MAX_AGE", ABOVE_ZERO;
         /// When browsers send the cookie along with requests from other sites.

@@ -67,10 +67,8 @@ label! {
         LockedOut = "locked_out",
         /// The user is disabled.
         UserDisabled = "user_disabled",
-        /// A form without its token, or with one of another session.
+        /// A form without its token, or with one of another browser.
         Csrf = "csrf",
-        /// The browser session is unknown, expired or ended.
-        SessionInvalid = "session_invalid",
         /// The pending authorization request is gone.
         RequestExpired = "request_expired",
 

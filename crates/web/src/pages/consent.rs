@@ -7,8 +7,8 @@ use super::text::{self, NAME_LENGTH};
 /// `GET /consent`: who asks, where the answer goes, and what for.
 ///
 /// The form posts `decision` (`allow` or `deny`, buttons with these ids and of equal weight),
-/// `request` and `csrf_token` to `{base_path}{action}`. A second form posts `csrf_token` to
-/// `{base_path}/logout` for someone who is signed in as the wrong person.
+/// `request` and `csrf_token` to `{base_path}{action}`. A second form posts `next` and
+/// `csrf_token` to `{base_path}/logout` for someone who is signed in as the wrong person.
 ///
 /// The client's `client_uri` and `logo_uri` are left out on purpose: the browser must not load
 /// anything that an unknown client points to.
@@ -23,10 +23,13 @@ pub struct ConsentPage {
     pub base_path: String,
     /// Path below `base_path` to which the answer is posted.
     pub action: &'static str,
-    /// Token against cross-site request forgery, bound to `request`.
+    /// Token against cross-site request forgery, bound to `request` and to the
+    /// signed-in person, for whom alone the answer holds.
     pub csrf_token: String,
     /// The same for the form that signs out.
     pub sign_out_token: String,
+    /// Local path to continue to for someone who signs out, and in again.
+    pub after_sign_in: String,
     /// Opaque handle by which the server finds the pending authorization request.
     pub request: String,
     /// Name of the client, as the client wrote it.

@@ -28,8 +28,8 @@ pub struct SignedOutPage {
     pub nonce: String,
     /// Host (and port) of the issuer, shown at the top so that people see where they are.
     pub issuer_host: String,
-    /// Path prefix of the public endpoints, without a slash at its end; usually empty.
-    pub base_path: String,
+    /// Local address of the login page.
+    pub sign_in_href: String,
 }
 
 /// The answer to a consent that belongs to no authorization: nothing is left to do here.

@@ -6,8 +6,8 @@ use super::text::{self, NAME_LENGTH};
 
 /// `GET /login`, and the answer to a `POST /login` that did not succeed.
 ///
-/// The form posts `email`, `password`, `csrf_token` and `next` to `{base_path}/login`; its
-/// button has the id `sign-in`. The cursor starts in the first field that needs typing.
+/// The form posts `email`, `password`, `csrf_token`, `next` and, when somebody who is signed in is
+/// to sign in again, `prompt` to `{base_path}/login`; its button has the id `sign-in`. The cursor starts in the first field that needs typing.
 #[derive(Debug, Clone, Template)]
 #[template(path = "login.html")]
 pub struct LoginPage {
@@ -21,6 +21,8 @@ pub struct LoginPage {
     pub csrf_token: String,
     /// Local path to continue to after sign-in, sent back by the form.
     pub next: String,
+    /// Whether somebody who is signed in is asked all the same.
+    pub again: bool,
     /// What the email field holds already: the `login_hint`, or the last attempt.
     pub email: String,
     /// Why the person sees the page again; `None` at the first visit.

@@ -15,6 +15,7 @@ fn login() -> LoginPage {
         base_path: String::new(),
         csrf_token: "csrf".to_owned(),
         next: "/oauth/authorize?client_id=c".to_owned(),
+        again: false,
         email: String::new(),
         error: None,
         client_name: Some("Claude Desktop".to_owned()),
@@ -31,6 +32,7 @@ fn consent() -> ConsentPage {
         base_path: String::new(),
         csrf_token: "csrf".to_owned(),
         sign_out_token: "csrf".to_owned(),
+        after_sign_in: "/oauth/authorize?client_id=c".to_owned(),
         request: "handle".to_owned(),
         client_name: "Claude Desktop".to_owned(),
         identity: ClientIdentity::SelfRegistered,
@@ -108,6 +110,7 @@ fn every_page_with(text: &str) -> Vec<String> {
         let page = ConsentPage {
             csrf_token: hostile(),
             sign_out_token: hostile(),
+            after_sign_in: hostile(),
             request: hostile(),
             client_name: hostile(),
             identity,
@@ -144,7 +147,7 @@ fn every_page_with(text: &str) -> Vec<String> {
     let page = SignedOutPage {
         nonce: "bm9uY2U=".to_owned(),
         issuer_host: hostile(),
-        base_path: String::new(),
+        sign_in_href: hostile(),
     };
     pages.push(page.render());
     for allowed in [true, false] {

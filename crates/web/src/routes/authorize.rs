@@ -3,22 +3,23 @@
 use super::App;
 use super::answer::Asked;
 use super::browser::see_other;
-use super::page::nonce;
+use super::login::{SIGN_OUT_FORM, login_path};
+use super::page::{Leads, nonce};
 use crate::pages::{ClientIdentity, ConsentPage, ConsentResource, ConsentScope, Destination};
-use ::oauth::redirect_uri::{csp_source, host_for_display};
+use ::oauth::redirect_uri::host_for_display;
 use ::oauth::{ErrorBody, ErrorCode, Params};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use domain::{Client, ClientSource};
-use engine::{Authorization, ConsentDecision, ConsentView, Error, SignedIn};
+use engine::{Authorization, ConsentDecision, ConsentView, Error, FormToken, SignedIn};
 use http::{HeaderMap, Method, StatusCode};
 use telemetry::metrics::DenyReason;
 
 /// The form-token purpose of the consent form; its token is bound to the request it answers.
 const CONSENT_FORM: &str = "consent";
-/// The form-token purpose of the form that signs out.
-pub(crate) const SIGN_OUT_FORM: &str = "logout";
+/// What stands in the token of a form behind the account that it was shown to.
+const BEHIND_ACCOUNT: char = ':';
 
 /// Begins an authorization (RFC 6749 §4.1.1): a page, or a redirect with the answer.
 #[utoipa::path(
@@ -66,11 +67,8 @@ pub(crate) async fn authorize(
     match app.engine.authorize(&params, user.as_ref()).await {
         Authorization::Refused(error) => app.pages.error(&error, asked.request_id()),
         Authorization::Redirect(to) => see_other(&to),
-        Authorization::Login(_) => see_other(&login_path(&app, &params)),
-        Authorization::Consent(_) => see_other(
-            &app.pages
-                .local(&format!("/consent?{}", carried(&app, &params, false))),
-        ),
+        Authorization::Login => see_other(&to_login(&app, &params, user.is_some())),
+        Authorization::Consent(_) => see_other(&to_consent(&app, &params)),
     }
 }
 
@@ -94,9 +92,9 @@ pub(crate) async fn consent_form(
     match (app.engine.authorize(&params, user.as_ref()).await, user) {
         (Authorization::Refused(error), _) => app.pages.error(&error, asked.request_id()),
         (Authorization::Redirect(to), _) => see_other(&to),
-        (Authorization::Consent(view), Some(user)) => page(&app, *view, &user, query),
-        (Authorization::Login(_) | Authorization::Consent(_), _) => {
-            see_other(&login_path(&app, &params))
+        (Authorization::Consent(view), Some(user)) => page(&app, &headers, *view, &user, query),
+        (Authorization::Login | Authorization::Consent(_), user) => {
+            see_other(&to_login(&app, &params, user.is_some()))
         }
     }
 }
@@ -108,28 +106,64 @@ pub(crate) async fn consent(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let request_id = asked.request_id();
     match decide(&app, &headers, &body).await {
-        Ok(Authorization::Redirect(to)) => see_other(&to),
-        Ok(Authorization::Refused(error)) | Err(error) => app.pages.error(&error, request_id),
-        // The session ended meanwhile: back to the beginning.
-        Ok(Authorization::Login(_) | Authorization::Consent(_)) => app
-            .pages
-            .error(&expired(DenyReason::RequestExpired), request_id),
+        Ok(response) => response,
+        Err(error) => app.pages.error(&error, asked.request_id()),
     }
 }
 
-async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Authorization, Error> {
+async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Error> {
     let form = Params::parse(body)?;
-    let user = app
-        .signed_in(headers)
-        .await?
-        .ok_or_else(|| expired(DenyReason::SessionInvalid))?;
     let request = form.required("request")?;
-    check_form_token(app, &form, &user, CONSENT_FORM, request).await?;
     let params = Params::parse(request.as_bytes())?;
+    let user = match answered_by(app, headers, &form, CONSENT_FORM, request).await? {
+        Answerer::Same(user) => user,
+        Answerer::Nobody => return Ok(see_other(&to_login(app, &params, false))),
+        Answerer::Other => return Ok(see_other(&to_consent_anew(app, &params))),
+    };
     let decision = read_decision(&form)?;
-    Ok(app.engine.consent(&params, &user, decision).await)
+    match app.engine.consent(&params, &user, decision).await {
+        Authorization::Redirect(to) => Ok(see_other(&to)),
+        Authorization::Refused(error) => Err(error),
+        Authorization::Login | Authorization::Consent(_) => {
+            Ok(see_other(&to_consent_anew(app, &params)))
+        }
+    }
+}
+
+/// Who sent a form that asks for a consent.
+pub(crate) enum Answerer {
+    /// The user whom the form was shown to, perhaps in a new session.
+    Same(SignedIn),
+    /// Somebody else who has signed in since, or the same after more than an hour: the form is
+    /// to be shown anew, and nothing of the answer holds.
+    Other,
+    /// The session has ended.
+    Nobody,
+}
+
+/// Reads who sent the form: its token names the account that it was shown to, and holds for that,
+/// the browser, and the request.
+pub(crate) async fn answered_by(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Params,
+    purpose: &str,
+    request: &str,
+) -> Result<Answerer, Error> {
+    let token = form.get("csrf_token").unwrap_or_default();
+    let (account, token) = token.split_once(BEHIND_ACCOUNT).unwrap_or_default();
+    let token = app.form_token(headers, token, purpose, &[account, request]);
+    if token == FormToken::Forged {
+        return Err(csrf_refused(app).await);
+    }
+    Ok(match app.signed_in(headers).await? {
+        None => Answerer::Nobody,
+        Some(user) if token == FormToken::Good && user.user.id.as_str() == account => {
+            Answerer::Same(user)
+        }
+        Some(_) => Answerer::Other,
+    })
 }
 
 /// Which of the two buttons was pressed.
@@ -141,30 +175,15 @@ pub(crate) fn read_decision(form: &Params) -> Result<ConsentDecision, Error> {
     }
 }
 
-/// A form of a signed-in browser must carry the token that was issued to its session.
-pub(crate) async fn check_form_token(
-    app: &App,
-    form: &Params,
-    user: &SignedIn,
-    purpose: &str,
-    content: &str,
-) -> Result<(), Error> {
-    let token = form.get("csrf_token").unwrap_or_default();
-    let tokens = app.engine.form_tokens();
-    if tokens.accepts(token, purpose, &user.cookie, content, app.engine.now()) {
-        return Ok(());
-    }
-    let error = expired(DenyReason::Csrf);
-    app.engine.refuse_authorization(&error).await;
-    Err(error)
-}
-
-pub(crate) fn expired(reason: DenyReason) -> Error {
-    Error::new(
+/// Records a form whose token is not one that this browser was given for it.
+pub(crate) async fn csrf_refused(app: &App) -> Error {
+    let error = Error::new(
         ErrorCode::AccessDenied,
-        reason,
-        "the form has expired or was not sent from this server's own page; start again in the app",
-    )
+        DenyReason::Csrf,
+        "the form was not sent from this server's own page in this browser; start again in the app",
+    );
+    app.engine.refuse_authorization(&error).await;
+    error
 }
 
 async fn read(app: &App, query: &str) -> Result<Params, Error> {
@@ -178,33 +197,40 @@ async fn read(app: &App, query: &str) -> Result<Params, Error> {
     }
 }
 
-/// The login page, with the way back to this request.
-fn login_path(app: &App, params: &Params) -> String {
-    let next = app
-        .pages
-        .local(&format!("/oauth/authorize?{}", carried(app, params, true)));
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("next", &next)
-        .finish();
-    app.pages.local(&format!("/login?{query}"))
+/// The login page, with the way back to this request. Somebody who `is_signed_in` and comes here
+/// is asked again because the request says so; after that it no longer does.
+fn to_login(app: &App, params: &Params, is_signed_in: bool) -> String {
+    let query = carried(app, params, |words| {
+        words.retain(|word| !matches!(*word, "login" | "select_account"));
+    });
+    let next = app.pages.local(&format!("/oauth/authorize?{query}"));
+    login_path(app, &next, is_signed_in)
 }
 
-/// The request's parameters as a query again, with the time at which the flow began. After a
-/// login, `prompt` no longer asks for one.
-fn carried(app: &App, params: &Params, after_login: bool) -> String {
+/// The consent page of this request.
+fn to_consent(app: &App, params: &Params) -> String {
+    let query = carried(app, params, |_| {});
+    app.pages.local(&format!("/consent?{query}"))
+}
+
+/// The consent page, for somebody who has to be asked whatever was agreed to before.
+fn to_consent_anew(app: &App, params: &Params) -> String {
+    let query = carried(app, params, |words| *words = vec!["consent"]);
+    app.pages.local(&format!("/consent?{query}"))
+}
+
+/// The request's parameters as a query again, with other words in `prompt` and the time at which
+/// the flow began.
+fn carried(app: &App, params: &Params, prompt: impl FnOnce(&mut Vec<&str>)) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in params.iter() {
-        if name == "prompt" && after_login {
-            let rest: Vec<_> = value
-                .split(' ')
-                .filter(|word| !matches!(*word, "login" | "select_account"))
-                .collect();
-            if !rest.is_empty() {
-                query.append_pair(name, &rest.join(" "));
-            }
-        } else {
-            query.append_pair(name, value);
-        }
+    for (name, value) in params.iter().filter(|(name, _)| *name != "prompt") {
+        query.append_pair(name, value);
+    }
+    let words = params.get("prompt").unwrap_or_default().split(' ');
+    let mut words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    prompt(&mut words);
+    if !words.is_empty() {
+        query.append_pair("prompt", &words.join(" "));
     }
     if params.get("flow_started").is_none() {
         query.append_pair("flow_started", &app.engine.now().0.to_string());
@@ -212,7 +238,13 @@ fn carried(app: &App, params: &Params, after_login: bool) -> String {
     query.finish()
 }
 
-fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Response {
+fn page(
+    app: &App,
+    headers: &HeaderMap,
+    view: ConsentView,
+    user: &SignedIn,
+    query: String,
+) -> Response {
     let host = host_for_display(&view.redirect_uri);
     let destination = if host.is_custom_scheme {
         // The page writes the colon.
@@ -227,8 +259,9 @@ fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Respons
     let form = ConsentForm {
         action: "/consent",
         purpose: CONSENT_FORM,
+        after_sign_in: app.pages.local(&format!("/oauth/authorize?{query}")),
         request: query,
-        leads_to: Some(csp_source(&view.redirect_uri)),
+        leads: Leads::ToClient,
     };
     let question = ConsentQuestion {
         client: &view.client,
@@ -236,7 +269,7 @@ fn page(app: &App, view: ConsentView, user: &SignedIn, query: String) -> Respons
         resources: view.resources,
         offline_access: view.offline_access,
     };
-    consent_page(app, user, question, form)
+    consent_page(app, headers, user, question, form)
 }
 
 /// What a consent page asks.
@@ -255,20 +288,25 @@ pub(crate) struct ConsentForm {
     pub purpose: &'static str,
     /// What is sent back along with the answer.
     pub request: String,
-    /// Where the answer to the form redirects to.
-    pub leads_to: Option<String>,
+    /// Where somebody goes on who signs out here and in again.
+    pub after_sign_in: String,
+    /// Where the answer leads to.
+    pub leads: Leads,
 }
 
 /// The page that asks for a consent.
 pub(crate) fn consent_page(
     app: &App,
+    headers: &HeaderMap,
     user: &SignedIn,
     question: ConsentQuestion<'_>,
     form: ConsentForm,
 ) -> Response {
-    let nonce = nonce();
+    let (nonce, binding) = (nonce(), app.bind(headers));
     let (tokens, now) = (app.engine.form_tokens(), app.engine.now());
-    let client = question.client;
+    let (client, account) = (question.client, user.user.id.as_str());
+    let content = [account, &form.request];
+    let token = tokens.issue(form.purpose, &binding.browser, &content, now);
     let identity = match (client.source, document_host(client)) {
         (_, Some(host)) => ClientIdentity::Document { host },
         (ClientSource::Admin, None) => ClientIdentity::Registered,
@@ -296,8 +334,9 @@ pub(crate) fn consent_page(
         issuer_host: app.pages.issuer_host.to_string(),
         base_path: app.pages.base_path.to_string(),
         action: form.action,
-        csrf_token: tokens.issue(form.purpose, &user.cookie, &form.request, now),
-        sign_out_token: tokens.issue(SIGN_OUT_FORM, &user.cookie, "", now),
+        csrf_token: format!("{account}{BEHIND_ACCOUNT}{token}"),
+        sign_out_token: tokens.issue(SIGN_OUT_FORM, &binding.browser, &[&form.after_sign_in], now),
+        after_sign_in: form.after_sign_in,
         request: form.request,
         client_name: client.name.clone(),
         identity,
@@ -306,8 +345,9 @@ pub(crate) fn consent_page(
         offline_access: question.offline_access,
         user_email: user.user.email.clone(),
     };
-    app.pages
-        .render(StatusCode::OK, &page, &nonce, form.leads_to.as_deref())
+    let mut response = app.pages.render(StatusCode::OK, &page, &nonce, form.leads);
+    binding.tie(&mut response);
+    response
 }
 
 /// Host of a CIMD client's id: the one thing about it that has been verified.

@@ -3,10 +3,11 @@
 use super::App;
 use super::answer::Asked;
 use super::authorize::{
-    ConsentForm, ConsentQuestion, check_form_token, consent_page, expired, read_decision,
+    Answerer, ConsentForm, ConsentQuestion, answered_by, consent_page, read_decision,
 };
 use super::browser::see_other;
-use super::page::nonce;
+use super::login::login_path;
+use super::page::{Leads, nonce};
 use crate::pages::{AnsweredPage, Destination};
 use ::oauth::Params;
 use axum::extract::{RawQuery, State};
@@ -14,7 +15,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use engine::{CONSENT_REQUEST_PATH, ConsentDecision, Error};
 use http::{HeaderMap, StatusCode};
-use telemetry::metrics::DenyReason;
 
 /// The form-token purpose of the form; its token is bound to the link it answers.
 const FORM: &str = "consent_request";
@@ -35,18 +35,15 @@ pub(crate) async fn form(
 async fn question(app: &App, headers: &HeaderMap, query: String) -> Result<Response, Error> {
     let link = Params::parse(query.as_bytes())?;
     let Some(user) = app.signed_in(headers).await? else {
-        let next = app.pages.local(&format!("{CONSENT_REQUEST_PATH}?{query}"));
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("next", &next)
-            .finish();
-        return Ok(see_other(&app.pages.local(&format!("/login?{query}"))));
+        return Ok(see_other(&login_path(app, &page_of(app, &query), false)));
     };
     let view = app.engine.consent_request(&link, &user).await?;
     let form = ConsentForm {
         action: CONSENT_REQUEST_PATH,
         purpose: FORM,
+        after_sign_in: page_of(app, &query),
         request: query,
-        leads_to: None,
+        leads: Leads::Here,
     };
     let question = ConsentQuestion {
         client: &view.client,
@@ -54,7 +51,12 @@ async fn question(app: &App, headers: &HeaderMap, query: String) -> Result<Respo
         resources: vec![view.resource],
         offline_access: false,
     };
-    Ok(consent_page(app, &user, question, form))
+    Ok(consent_page(app, headers, &user, question, form))
+}
+
+/// The page of the link with this query.
+fn page_of(app: &App, query: &str) -> String {
+    app.pages.local(&format!("{CONSENT_REQUEST_PATH}?{query}"))
 }
 
 /// `POST /consent/request`
@@ -65,32 +67,31 @@ pub(crate) async fn submit(
     body: Bytes,
 ) -> Response {
     match decide(&app, &headers, &body).await {
-        Ok(decision) => {
-            let nonce = nonce();
-            let page = AnsweredPage {
-                nonce: nonce.clone(),
-                issuer_host: app.pages.issuer_host.to_string(),
-                base_path: app.pages.base_path.to_string(),
-                allowed: decision == ConsentDecision::Allow,
-            };
-            app.pages.render(StatusCode::OK, &page, &nonce, None)
-        }
+        Ok(response) => response,
         Err(error) => app.pages.error(&error, asked.request_id()),
     }
 }
 
-async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<ConsentDecision, Error> {
+async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Error> {
     let form = Params::parse(body)?;
-    let user = app
-        .signed_in(headers)
-        .await?
-        .ok_or_else(|| expired(DenyReason::SessionInvalid))?;
     let request = form.required("request")?;
-    check_form_token(app, &form, &user, FORM, request).await?;
+    let user = match answered_by(app, headers, &form, FORM, request).await? {
+        Answerer::Same(user) => user,
+        Answerer::Nobody => return Ok(see_other(&login_path(app, &page_of(app, request), false))),
+        Answerer::Other => return Ok(see_other(&page_of(app, request))),
+    };
     let link = Params::parse(request.as_bytes())?;
     let decision = read_decision(&form)?;
     app.engine
         .answer_consent_request(&link, &user, decision)
         .await?;
-    Ok(decision)
+    let nonce = nonce();
+    let page = AnsweredPage {
+        nonce: nonce.clone(),
+        issuer_host: app.pages.issuer_host.to_string(),
+        base_path: app.pages.base_path.to_string(),
+        allowed: decision == ConsentDecision::Allow,
+    };
+    let page = app.pages.render(StatusCode::OK, &page, &nonce, Leads::Here);
+    Ok(page)
 }

@@ -19,6 +19,15 @@ pub(crate) struct Pages {
     pub base_path: Arc<str>,
 }
 
+/// Where sending the forms of a page leads in the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// To pages of this server.
+    Here,
+    /// Possibly to a client, and from there to wherever the client goes on to.
+    ToClient,
+}
+
 /// A fresh nonce for one response.
 pub(crate) fn nonce() -> String {
     OpaqueToken::generate(&SystemRng).expose().to_owned()
@@ -38,14 +47,18 @@ impl Pages {
         }
     }
 
-    /// A page. Forms on it may be sent here, and their answer may lead to `leads_to`: browsers
-    /// hold `form-action` against the redirect that follows, too.
+    /// A page.
+    ///
+    /// Browsers hold `form-action` against every redirect that follows the form, of whichever
+    /// server (CSP Level 3 §6.4.2.1 leaves it open, Chromium does). So it stands on pages whose
+    /// forms stay here, and on no other: where a client's own address redirects to is not for
+    /// this server to know. No text becomes markup, so that there is no form of anybody else's.
     pub fn render(
         &self,
         status: StatusCode,
         page: &impl Template,
         nonce: &str,
-        leads_to: Option<&str>,
+        forms: Leads,
     ) -> Response {
         let Ok(html) = page.render() else {
             return (
@@ -54,11 +67,12 @@ impl Pages {
             )
                 .into_response();
         };
-        let leads_to = leads_to
-            .map(|source| format!(" {source}"))
-            .unwrap_or_default();
+        let form_action = match forms {
+            Leads::Here => "form-action 'self'; ",
+            Leads::ToClient => "",
+        };
         let policy = format!(
-            "default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'{leads_to}; \
+            "default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; {form_action}\
              frame-ancestors 'none'; base-uri 'none'"
         );
         let mut response = (status, html).into_response();
@@ -101,7 +115,7 @@ impl Pages {
             request_id.to_owned(),
         );
         page.detail = Some(detail.to_owned());
-        self.render(status, &page, &nonce, None)
+        self.render(status, &page, &nonce, Leads::Here)
     }
 
     /// A path of this server.

@@ -1,7 +1,7 @@
 //! The page behind a `consent_url`: it asks the right user, for what was to be exchanged.
 
 use super::{ARCHIVE, Stage};
-use crate::harness::{Browser, Database, PASSWORD, Reply, field, on_both};
+use crate::harness::{Browser, Database, PASSWORD, Reply, USER, field, on_both};
 use domain::AuditAction;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ on_both!(
     the_page_is_for_the_user_of_the_token_alone,
     a_link_that_was_changed_or_has_ended_asks_nothing,
     the_form_needs_its_token,
+    a_form_that_is_too_old_or_of_a_session_that_ended_is_shown_anew,
     what_is_gone_cannot_be_agreed_to,
 );
 
@@ -22,13 +23,7 @@ fn local(url: &str) -> &str {
 
 async fn answer(browser: &mut Browser, url: &str, decision: &str) -> Reply {
     let page = browser.get(local(url)).await.expect(200);
-    let (token, request) = (field(&page, "csrf_token"), field(&page, "request"));
-    let form = [
-        ("csrf_token", token.as_str()),
-        ("request", &request),
-        ("decision", decision),
-    ];
-    browser.post("/consent/request", &form).await
+    browser.answer("/consent/request", &page, decision).await
 }
 
 /// Follows the link and agrees.
@@ -100,9 +95,7 @@ async fn the_page_is_for_the_user_of_the_token_alone(database: Database) {
     missing(&stage).await;
     // Whoever signs in on the way is led back to the question.
     let next = local(&url).to_owned();
-    let back = nobody
-        .sign_in_for(&next, crate::harness::USER, PASSWORD)
-        .await;
+    let back = nobody.sign_in_for(&next, USER, PASSWORD).await;
     assert_eq!(back.location(), next);
     allow(&mut nobody, &url).await;
     stage.delegate().await.expect(200);
@@ -137,15 +130,30 @@ async fn the_form_needs_its_token(database: Database) {
         .post("/consent/request", &form)
         .await
         .expect(403);
-    // The token of the other consent form does not do.
-    let stolen = field(&page, "csrf_token");
-    let form = [
-        ("csrf_token", stolen.as_str()),
-        ("request", &request),
-        ("decision", "allow"),
-    ];
-    stage.browser.post("/consent", &form).await.expect(403);
+    // The token is for this form alone.
+    let reply = stage.browser.answer("/consent", &page, "allow").await;
+    assert_eq!(reply.status, 403, "{reply:?}");
     missing(&stage).await;
+}
+
+async fn a_form_that_is_too_old_or_of_a_session_that_ended_is_shown_anew(database: Database) {
+    let (mut stage, url) = ready(&database).await;
+    let path = "/consent/request";
+    let page = stage.browser.get(local(&url)).await.expect(200);
+    stage.browser.sign_out().await.expect(200);
+    let reply = stage.browser.answer(path, &page, "allow").await;
+    let login = reply.expect(303).location().to_owned();
+    let login = stage.browser.get(&login).await.expect(200);
+    let browser = &mut stage.browser;
+    let reply = browser.send_login(&login, USER, PASSWORD).await;
+    assert_eq!(reply.location(), local(&url));
+    stage.server.wait(Duration::from_secs(3601));
+    let reply = stage.browser.answer(path, &page, "allow").await;
+    assert_eq!(reply.expect(303).location(), local(&url));
+    let agreed = async || stage.server.audit(AuditAction::ConsentGranted).await.len();
+    let before = agreed().await;
+    allow(&mut stage.browser, &url).await;
+    assert_eq!(agreed().await, before + 1);
 }
 
 async fn what_is_gone_cannot_be_agreed_to(database: Database) {

@@ -5,6 +5,9 @@ use super::wire::{Reply, Request};
 use super::{PASSWORD, USER};
 use std::collections::BTreeMap;
 
+/// Name of the session cookie of the issuer that most tests have.
+pub const SESSION: &str = "authserver_session_8127b8fa";
+
 /// The cookies of one person on one server.
 #[derive(Clone)]
 pub struct Browser {
@@ -62,6 +65,12 @@ impl Browser {
         self.send(Request::post(path, pairs)).await
     }
 
+    /// Its session, as a `Cookie` header has it.
+    pub fn session(&self) -> Option<String> {
+        let value = self.cookies.get(SESSION)?;
+        Some(format!("{SESSION}={value}"))
+    }
+
     /// Opens the login page and sends its form.
     pub async fn sign_in(&mut self, user: &str, password: &str) -> Reply {
         self.sign_in_for("/", user, password).await
@@ -69,26 +78,46 @@ impl Browser {
 
     /// The same, on the way to `next`.
     pub async fn sign_in_for(&mut self, next: &str, user: &str, password: &str) -> Reply {
-        let page = self.send(Request::query("/login", &[("next", next)])).await;
-        let (token, next) = (field(&page, "csrf_token"), field(&page, "next"));
-        let form = [
+        let page = self.login_page(next).await;
+        self.send_login(&page, user, password).await
+    }
+
+    /// The login page as somebody sees it who is signed in or not.
+    pub async fn login_page(&mut self, next: &str) -> Reply {
+        let pairs = [("next", next), ("prompt", "login")];
+        self.send(Request::query("/login", &pairs)).await
+    }
+
+    /// Sends the form of a login page.
+    pub async fn send_login(&mut self, page: &Reply, user: &str, password: &str) -> Reply {
+        let token = field(page, "csrf_token");
+        let next = field(page, "next");
+        let mut form = vec![
             ("email", user),
             ("password", password),
-            ("csrf_token", &token),
+            ("csrf_token", token.as_str()),
             ("next", &next),
         ];
+        if page.body.contains("name=\"prompt\"") {
+            form.push(("prompt", "login"));
+        }
         self.post("/login", &form).await
     }
 
     /// Sends the form of a consent page.
     pub async fn decide(&mut self, page: &Reply, decision: &str) -> Reply {
+        self.answer("/consent", page, decision).await
+    }
+
+    /// The same for a page whose form goes elsewhere.
+    pub async fn answer(&mut self, path: &str, page: &Reply, decision: &str) -> Reply {
         let (token, request) = (field(page, "csrf_token"), field(page, "request"));
         let form = [
             ("csrf_token", token.as_str()),
             ("request", &request),
             ("decision", decision),
         ];
-        self.post("/consent", &form).await
+        self.post(path, &form).await
     }
 
     pub async fn sign_out(&mut self) -> Reply {

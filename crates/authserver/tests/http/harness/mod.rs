@@ -11,7 +11,7 @@ mod process;
 mod server;
 mod wire;
 
-pub use browser::{Browser, field};
+pub use browser::{Browser, SESSION, field};
 pub use collector::{Collector, attribute, hex};
 pub use database::Database;
 pub use flow::{
