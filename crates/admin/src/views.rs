@@ -208,20 +208,23 @@ pub struct KeyView {
     /// Always `sig`.
     #[serde(rename = "use")]
     pub use_: &'static str,
-    /// Whether it signs or only verifies.
+    /// `pending`: published, and not yet used; `active`: signs; `retired`: verifies what it signed.
     pub status: &'static str,
     /// When it was made.
     pub created_at: UnixMillis,
+    /// From when it signs, or has signed.
+    pub active_at: UnixMillis,
 }
 
-impl From<&KeyInfo> for KeyView {
-    fn from(key: &KeyInfo) -> Self {
+impl From<KeyInfo> for KeyView {
+    fn from(key: KeyInfo) -> Self {
         Self {
-            kid: key.kid.clone(),
+            kid: key.kid,
             alg: key.alg.as_str(),
             use_: key.use_,
             status: key.status.as_str(),
             created_at: key.created_at,
+            active_at: key.active_at,
         }
     }
 }
@@ -229,15 +232,30 @@ impl From<&KeyInfo> for KeyView {
 /// The signing keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeyListView {
-    /// The current one first.
+    /// The active one first, then the pending one, then the retired ones, newest first.
     pub keys: Vec<KeyView>,
 }
 
-/// A key that was just made.
+/// A key that was just made, or just put to use.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RotatedKeyView {
     /// Its id in token headers.
     pub kid: String,
     /// Its algorithm.
     pub alg: &'static str,
+    /// `pending` or `active`.
+    pub status: &'static str,
+    /// From when it signs.
+    pub active_at: UnixMillis,
+}
+
+impl From<KeyInfo> for RotatedKeyView {
+    fn from(key: KeyInfo) -> Self {
+        Self {
+            kid: key.kid,
+            alg: key.alg.as_str(),
+            status: key.status.as_str(),
+            active_at: key.active_at,
+        }
+    }
 }

@@ -224,6 +224,7 @@ async fn open_keys(config: &Config, clock: &Arc<dyn Clock>) -> Result<Keyring> {
     let options = KeyringOptions {
         directory: config.signing.key_path.clone(),
         algorithm: config.signing.algorithm,
+        publish_ahead: config.signing.publish_ahead,
         max_token_lifetime: longest_token_lifetime(config),
         clock: Arc::clone(clock),
     };

@@ -14,7 +14,7 @@ fn keys() -> Vec<&'static Key> {
 }
 
 /// The specification's table: key, default as shown, variable.
-const TABLE: [(&str, &str, &str); 65] = [
+const TABLE: [(&str, &str, &str); 66] = [
     (
         "client_secret_pepper",
         "-",
@@ -105,6 +105,11 @@ const TABLE: [(&str, &str, &str); 65] = [
         "signing.key_path",
         "data/keys",
         "AUTHPLANE_SIGNING_KEY_PATH",
+    ),
+    (
+        "signing.publish_ahead",
+        "20m",
+        "AUTHPLANE_SIGNING_PUBLISH_AHEAD",
     ),
     ("dcr.mode", "open", "AUTHPLANE_DCR_MODE"),
     (

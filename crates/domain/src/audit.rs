@@ -97,8 +97,10 @@ crate::words! {
         FrontingLinkDeleted = "fronting_link.deleted",
         /// An operator revoked one token.
         IssuanceRevokedAdmin = "issuance.revoked_admin",
-        /// The signing key was rotated.
+        /// A new signing key was published.
         KeyRotated = "key.rotated",
+        /// A signing key was let go of, with all that it signed.
+        KeyRetired = "key.retired",
         /// The key store was read again.
         KeyReloaded = "key.reloaded",
         /// The registration mode changed at run time.

@@ -158,6 +158,11 @@ impl From<StoreError> for Error {
 
 impl From<KeysError> for Error {
     fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::RotationPending { .. } => return Self::conflict(error.to_string()),
+            KeysError::UnknownKey { .. } => return Self::not_found(error.to_string()),
+            _ => {}
+        }
         Self::new(
             ErrorCode::TemporarilyUnavailable,
             DenyReason::TemporarilyUnavailable,

@@ -4,7 +4,7 @@ use crate::{Engine, Result};
 use std::time::Duration;
 use store::PurgeTarget;
 
-/// How often the gauges that are counted in the database are counted.
+/// How often the gauges that are counted in the database are counted, and keys settled.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
 /// How often the key file is looked at.
 const FOLLOW_KEYS_EVERY: Duration = Duration::from_secs(1);
@@ -44,9 +44,7 @@ impl Engine {
             }
             outcomes.push((*target, outcome));
         }
-        if let Err(error) = self.keys().prune().await {
-            tracing::error!(%error, "retired signing keys could not be pruned");
-        }
+        self.settle_keys().await;
         PurgeReport { outcomes }
     }
 
@@ -77,9 +75,12 @@ impl Engine {
         loop {
             tokio::select! {
                 _ = keys.tick() => self.follow_keys().await,
-                _ = count.tick() => if let Err(error) = self.count().await {
-                    tracing::warn!(cause = error.cause.as_deref(), "clients and token families could not be counted");
-                },
+                _ = count.tick() => {
+                    self.settle_keys().await;
+                    if let Err(error) = self.count().await {
+                        tracing::warn!(cause = error.cause.as_deref(), "clients and token families could not be counted");
+                    }
+                }
                 _ = purge.tick(), if !purge_every.is_zero() => { self.purge(&PurgeTarget::ALL).await; }
             }
         }

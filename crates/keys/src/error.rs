@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use domain::UnixMillis;
+
 /// Why a key operation failed. The text says what happened, to what, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -78,6 +80,23 @@ pub enum Error {
     Gone {
         /// The missing file.
         path: PathBuf,
+    },
+    /// A new key is published already and waits for its time.
+    #[error(
+        "the key {kid} is published already and signs from {}; wait for that, or have it sign at once with --now",
+        active_at.rfc3339()
+    )]
+    RotationPending {
+        /// The pending key.
+        kid: String,
+        /// From when it signs.
+        active_at: UnixMillis,
+    },
+    /// There is no key of this name.
+    #[error("there is no signing key {kid:?}")]
+    UnknownKey {
+        /// The `kid` as given.
+        kid: String,
     },
     /// The name of a secret is not a plain file name.
     #[error("{name:?} cannot name a secret: use lower-case letters, digits, '-' and inner '.'")]

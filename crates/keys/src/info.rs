@@ -9,8 +9,10 @@ use crate::Algorithm;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyStatus {
+    /// Published, and not yet used.
+    Pending,
     /// Signs.
-    Current,
+    Active,
     /// Only verifies what it signed before.
     Retired,
 }
@@ -20,7 +22,8 @@ impl KeyStatus {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Current => "current",
+            Self::Pending => "pending",
+            Self::Active => "active",
             Self::Retired => "retired",
         }
     }
@@ -40,6 +43,8 @@ pub struct KeyInfo {
     pub status: KeyStatus,
     /// When it was made.
     pub created_at: UnixMillis,
+    /// From when it signs, or has signed.
+    pub active_at: UnixMillis,
     /// When it ceased to sign.
     pub retired_at: Option<UnixMillis>,
 }
@@ -47,8 +52,10 @@ pub struct KeyInfo {
 /// What a reload changed. Empty when nothing did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReloadSummary {
-    /// The new current key's `kid`, when another one signs now.
-    pub new_current: Option<String>,
+    /// The new active key's `kid`, when another one signs now.
+    pub new_active: Option<String>,
+    /// The new pending key's `kid`, when one has been published.
+    pub new_pending: Option<String>,
     /// Keys that were not known before.
     pub added: Vec<String>,
     /// Keys that signed before and now only verify.

@@ -1,7 +1,9 @@
 //! `keyring.json`: the keys of the keyfile store, as written on disk.
 //!
-//! The current key is kept as PKCS #8 PEM. A retired key never signs again, so only its public
+//! Active and pending keys are kept as PKCS #8 PEM. A retired key never signs again, so only its public
 //! half is kept: what is not there cannot be stolen.
+
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,31 +11,14 @@ use domain::UnixMillis;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::{Algorithm, PublicJwk, SigningKey, VerifyingKey};
+use crate::lifecycle::{HeldKey, Keys, RetiredKey};
+use crate::{Algorithm, KeyStatus, PublicJwk, SigningKey, VerifyingKey};
 
 /// The name of the file in the key directory.
 pub(crate) const FILE_NAME: &str = "keyring.json";
 const FORMAT: u32 = 1;
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
-
-/// The keys of one version of the file.
-#[derive(Debug)]
-pub(crate) struct Keys {
-    pub current: std::sync::Arc<SigningKey>,
-    /// Newest first.
-    pub retired: Vec<RetiredKey>,
-}
-
-/// A key that no longer signs.
-#[derive(Debug, Clone)]
-pub(crate) struct RetiredKey {
-    pub key: VerifyingKey,
-    pub created_at: UnixMillis,
-    pub retired_at: UnixMillis,
-    /// When the last token it signed was to be dead, by the lifetimes in force at retirement.
-    pub verify_until: UnixMillis,
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,20 +30,39 @@ struct Document {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase", deny_unknown_fields)]
 enum Entry {
-    Current {
+    Active {
         kid: String,
         alg: Algorithm,
         created_at_ms: i64,
+        active_at_ms: i64,
+        private_key: Pem,
+    },
+    Pending {
+        kid: String,
+        alg: Algorithm,
+        created_at_ms: i64,
+        active_at_ms: i64,
         private_key: Pem,
     },
     Retired {
         kid: String,
         alg: Algorithm,
         created_at_ms: i64,
+        active_at_ms: i64,
         retired_at_ms: i64,
         verify_until_ms: i64,
         public_key: PublicJwk,
     },
+}
+
+impl Entry {
+    fn status(&self) -> KeyStatus {
+        match self {
+            Self::Active { .. } => KeyStatus::Active,
+            Self::Pending { .. } => KeyStatus::Pending,
+            Self::Retired { .. } => KeyStatus::Retired,
+        }
+    }
 }
 
 /// Text that is wiped when dropped.
@@ -89,14 +93,23 @@ impl Keys {
                 document.format
             ));
         }
-        let mut current = None;
+        let (mut active, mut pending) = (None, None);
         let mut retired: Vec<RetiredKey> = Vec::new();
         for entry in document.keys {
+            let status = entry.status();
             match entry {
-                Entry::Current {
+                Entry::Active {
                     kid,
                     alg,
                     created_at_ms,
+                    active_at_ms,
+                    private_key,
+                }
+                | Entry::Pending {
+                    kid,
+                    alg,
+                    created_at_ms,
+                    active_at_ms,
                     private_key,
                 } => {
                     let pkcs8 = decode_pem(&private_key.0)
@@ -106,14 +119,23 @@ impl Keys {
                             format!("the private key of {kid:?} is not a key for {alg}")
                         })?;
                     expect_kid(&kid, key.kid())?;
-                    if current.replace(std::sync::Arc::new(key)).is_some() {
-                        return Err(String::from("two keys are marked current"));
+                    let held = HeldKey {
+                        key: Arc::new(key),
+                        active_at: UnixMillis(active_at_ms),
+                    };
+                    let place = match status {
+                        KeyStatus::Pending => &mut pending,
+                        _ => &mut active,
+                    };
+                    if place.replace(held).is_some() {
+                        return Err(format!("two keys are marked {}", status.as_str()));
                     }
                 }
                 Entry::Retired {
                     kid,
                     alg,
                     created_at_ms,
+                    active_at_ms,
                     retired_at_ms,
                     verify_until_ms,
                     public_key,
@@ -124,30 +146,45 @@ impl Keys {
                     retired.push(RetiredKey {
                         key,
                         created_at: UnixMillis(created_at_ms),
+                        active_at: UnixMillis(active_at_ms),
                         retired_at: UnixMillis(retired_at_ms),
                         verify_until: UnixMillis(verify_until_ms),
                     });
                 }
             }
         }
-        let current = current.ok_or_else(|| String::from("no key is marked current"))?;
+        let active = active.ok_or_else(|| String::from("no key is marked active"))?;
         retired.sort_by_key(|key| std::cmp::Reverse(key.retired_at));
-        Ok(Self { current, retired })
+        Ok(Self {
+            active,
+            pending,
+            retired,
+        })
     }
 
     /// The content to write.
     pub(crate) fn render(&self) -> crate::Result<Zeroizing<Vec<u8>>> {
-        let pkcs8 = self.current.to_pkcs8()?;
-        let mut keys = vec![Entry::Current {
-            kid: self.current.kid().to_owned(),
-            alg: self.current.algorithm(),
-            created_at_ms: self.current.created_at().0,
-            private_key: encode_pem(&pkcs8),
+        let mut keys = vec![Entry::Active {
+            kid: self.active.key.kid().to_owned(),
+            alg: self.active.key.algorithm(),
+            created_at_ms: self.active.key.created_at().0,
+            active_at_ms: self.active.active_at.0,
+            private_key: encode_pem(&self.active.key.to_pkcs8()?),
         }];
+        if let Some(pending) = &self.pending {
+            keys.push(Entry::Pending {
+                kid: pending.key.kid().to_owned(),
+                alg: pending.key.algorithm(),
+                created_at_ms: pending.key.created_at().0,
+                active_at_ms: pending.active_at.0,
+                private_key: encode_pem(&pending.key.to_pkcs8()?),
+            });
+        }
         keys.extend(self.retired.iter().map(|retired| Entry::Retired {
             kid: retired.key.kid().to_owned(),
             alg: retired.key.algorithm(),
             created_at_ms: retired.created_at.0,
+            active_at_ms: retired.active_at.0,
             retired_at_ms: retired.retired_at.0,
             verify_until_ms: retired.verify_until.0,
             public_key: retired.key.jwk().clone(),

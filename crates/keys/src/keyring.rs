@@ -12,15 +12,12 @@ use domain::{Clock, UnixMillis};
 
 use crate::directory::{FileVersion, KeyDirectory};
 use crate::jwk::{KeySet, PublishedKey};
-use crate::keyfile::{FILE_NAME, Keys, RetiredKey};
+use crate::keyfile::FILE_NAME;
+use crate::lifecycle::Keys;
 use crate::{
-    Algorithm, Error, KeyInfo, KeyStatus, ReloadSummary, Result, Signature, SigningKey,
+    Activation, Algorithm, Error, KeyInfo, ReloadSummary, Result, Signature, SigningKey,
     VerifyingKey,
 };
-
-/// How much longer than its tokens can live a retired key is kept: 30 s of clock skew that
-/// verifiers allow, and the time another process may need to notice that its key was retired.
-pub const RETIREMENT_GRACE: Duration = Duration::from_secs(120);
 
 /// What a keyring is opened with.
 #[derive(Clone)]
@@ -29,6 +26,8 @@ pub struct KeyringOptions {
     pub directory: PathBuf,
     /// The algorithm of the first key, when there is none yet (`signing.algorithm`).
     pub algorithm: Algorithm,
+    /// How long a new key is published before it signs (`signing.publish_ahead`).
+    pub publish_ahead: Duration,
     /// The longest lifetime any token can have that a key of this ring signs.
     pub max_token_lifetime: Duration,
     /// The time.
@@ -40,6 +39,7 @@ impl fmt::Debug for KeyringOptions {
         f.debug_struct("KeyringOptions")
             .field("directory", &self.directory)
             .field("algorithm", &self.algorithm)
+            .field("publish_ahead", &self.publish_ahead)
             .field("max_token_lifetime", &self.max_token_lifetime)
             .finish_non_exhaustive()
     }
@@ -51,6 +51,8 @@ pub struct Keyring(Arc<Inner>);
 
 struct Inner {
     directory: KeyDirectory,
+    algorithm: Algorithm,
+    publish_ahead: Duration,
     max_token_lifetime: Duration,
     clock: Arc<dyn Clock>,
     view: ArcSwap<View>,
@@ -69,7 +71,7 @@ struct View {
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring")
-            .field("current", &self.current().kid())
+            .field("active", &self.active().kid())
             .finish_non_exhaustive()
     }
 }
@@ -78,7 +80,7 @@ impl Keyring {
     /// Opens the key directory, making it and its first key when they are not there. Several
     /// processes that do so at once end up with the same key.
     ///
-    /// A current key of another kind than `options.algorithm` stays: to rotate is the decision of
+    /// An active key of another kind than `options.algorithm` stays: to rotate is the decision of
     /// whoever runs the server, not of every command that looks at the keys.
     ///
     /// # Errors
@@ -95,18 +97,19 @@ impl Keyring {
         let (mut keys, mut version, mut write) = match read(&directory)? {
             Some((keys, version)) => (keys, Some(version), false),
             None => {
-                let current = Arc::new(SigningKey::generate(options.algorithm, now)?);
-                tracing::info!(kid = current.kid(), alg = %options.algorithm, "signing key generated");
-                let retired = Vec::new();
-                (Keys { current, retired }, None, true)
+                let keys = Keys::first(options.algorithm, now)?;
+                tracing::info!(kid = keys.active.key.kid(), alg = %options.algorithm, "signing key generated");
+                (keys, None, true)
             }
         };
-        write |= drop_expired(&mut keys, now, options.max_token_lifetime);
+        write |= keys.settle(now, options.max_token_lifetime);
         if write {
             version = Some(directory.replace(&lock, FILE_NAME, &keys.render()?)?);
         }
         Ok(Self(Arc::new(Inner {
             directory,
+            algorithm: options.algorithm,
+            publish_ahead: options.publish_ahead,
             max_token_lifetime: options.max_token_lifetime,
             clock: options.clock,
             view: ArcSwap::from_pointee(View::new(keys)?),
@@ -116,11 +119,18 @@ impl Keyring {
 
     /// The key that signs at present.
     #[must_use]
-    pub fn current(&self) -> Arc<SigningKey> {
-        Arc::clone(&self.0.view.load().keys.current)
+    pub fn active(&self) -> Arc<SigningKey> {
+        let view = self.0.view.load();
+        Arc::clone(&view.keys.signing_at(self.0.clock.now()).key)
     }
 
-    /// Signs with a key taken from [`Keyring::current`], whose `kid` is in the message already.
+    /// The algorithm of the key that was made last, pending or active.
+    #[must_use]
+    pub fn newest_algorithm(&self) -> Algorithm {
+        self.0.view.load().keys.newest().key.algorithm()
+    }
+
+    /// Signs with a key taken from [`Keyring::active`], whose `kid` is in the message already.
     ///
     /// # Errors
     /// When the key cannot be used.
@@ -132,14 +142,14 @@ impl Keyring {
         key.sign(message)
     }
 
-    /// The public key with this `kid`, current or retired.
+    /// The public key with this `kid`: active, pending or retired.
     #[must_use]
     pub fn verifying(&self, kid: &str) -> Option<VerifyingKey> {
         self.0.view.load().by_kid.get(kid).cloned()
     }
 
-    /// The JWK Set (RFC 7517 §5) as it is served: the current key first, then the retired ones,
-    /// newest first.
+    /// The JWK Set (RFC 7517 §5) as it is served: the active key first, then the pending
+    /// one, then the retired ones, newest first.
     #[must_use]
     pub fn jwks(&self) -> Bytes {
         self.0.view.load().jwks.clone()
@@ -148,33 +158,46 @@ impl Keyring {
     /// All keys, in the order of [`Keyring::jwks`].
     #[must_use]
     pub fn list(&self) -> Vec<KeyInfo> {
-        let view = self.0.view.load();
-        let mut list = vec![current_info(&view.keys.current)];
-        list.extend(view.keys.retired.iter().map(|retired| KeyInfo {
-            kid: retired.key.kid().to_owned(),
-            alg: retired.key.algorithm(),
-            use_: "sig",
-            status: KeyStatus::Retired,
-            created_at: retired.created_at,
-            retired_at: Some(retired.retired_at),
-        }));
-        list
+        self.0.view.load().keys.list()
     }
 
-    /// When the current key was made, which is when the ring was last rotated.
+    /// When the ring was last rotated, which is when its newest key was made.
     #[must_use]
     pub fn last_rotation(&self) -> UnixMillis {
-        self.0.view.load().keys.current.created_at()
+        self.0.view.load().keys.newest().key.created_at()
     }
 
-    /// Makes a new current key and retires the one before. What is on disk counts: a rotation by
-    /// another process meanwhile is built upon, not undone.
+    /// Makes a new key, and says when it is active. What is on disk counts: a rotation by another
+    /// process meanwhile is built upon, not undone.
     ///
     /// # Errors
-    /// When the key directory cannot be read or written; the keys stay as they were.
-    pub async fn rotate(&self, algorithm: Algorithm) -> Result<KeyInfo> {
+    /// [`Error::RotationPending`] when a published key of `algorithm` waits for its time and is
+    /// not to be used now; and when the key directory cannot be read or written. The keys stay as
+    /// they were.
+    pub async fn rotate(&self, algorithm: Algorithm, activation: Activation) -> Result<KeyInfo> {
         let inner = Arc::clone(&self.0);
-        blocking(move || inner.rotate(algorithm)).await
+        blocking(move || {
+            inner.change(|keys, now| {
+                let active_at = match activation {
+                    Activation::Published => Some(now.plus(inner.publish_ahead)),
+                    Activation::Now => None,
+                };
+                // Nothing to wait for is the same as not to wait.
+                let active_at = active_at.filter(|at| *at > now);
+                keys.rotate(algorithm, active_at, now, inner.max_token_lifetime)
+            })
+        })
+        .await
+    }
+
+    /// Lets go of a key at once: what it signed is no longer accepted. In place of the active
+    /// key, the pending one signs, or a new one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`]; and when the key directory cannot be read or written.
+    pub async fn retire(&self, kid: &str) -> Result<()> {
+        let (inner, kid) = (Arc::clone(&self.0), kid.to_owned());
+        blocking(move || inner.change(|keys, now| keys.retire(&kid, inner.algorithm, now))).await
     }
 
     /// Reads the keys from disk again and says what changed.
@@ -187,19 +210,19 @@ impl Keyring {
         blocking(move || inner.reload()).await
     }
 
-    /// Drops retired keys whose tokens are all dead, from memory and disk, and returns their
-    /// `kid`s. Opening, rotating and reloading do this as well.
+    /// Does what time has brought: a pending key whose time has come is active, and retired keys
+    /// whose tokens are all dead go, from memory and disk. Opening, rotating and reloading do this
+    /// as well. Costs nothing when there is nothing to do.
     ///
     /// # Errors
     /// When the key directory cannot be read or written.
-    pub async fn prune(&self) -> Result<Vec<String>> {
-        let now = self.0.clock.now();
-        let due = (self.0.view.load().keys.retired.iter())
-            .any(|key| is_expired(key, now, self.0.max_token_lifetime));
-        if !due {
-            return Ok(Vec::new());
+    pub async fn settle(&self) -> Result<ReloadSummary> {
+        let (now, view) = (self.0.clock.now(), self.0.view.load());
+        if !view.keys.is_due(now, self.0.max_token_lifetime) {
+            return Ok(ReloadSummary::default());
         }
-        self.reload().await.map(|summary| summary.removed)
+        drop(view);
+        self.reload().await
     }
 
     /// Whether the key file changed since it was last read or written here. Costs one `stat`; the
@@ -216,18 +239,18 @@ impl Inner {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn rotate(&self, algorithm: Algorithm) -> Result<KeyInfo> {
+    /// Changes what is on disk, and publishes it.
+    fn change<T>(&self, change: impl FnOnce(&mut Keys, UnixMillis) -> Result<T>) -> Result<T> {
         let mut seen = self.seen();
         self.directory.check()?;
         let lock = self.directory.lock()?;
         let now = self.clock.now();
-        let (keys, _) = read(&self.directory)?.ok_or_else(|| self.gone())?;
-        let mut keys = rotated(keys, algorithm, now, self.max_token_lifetime)?;
-        drop_expired(&mut keys, now, self.max_token_lifetime);
+        let (mut keys, _) = read(&self.directory)?.ok_or_else(|| self.gone())?;
+        keys.settle(now, self.max_token_lifetime);
+        let changed = change(&mut keys, now)?;
         *seen = Some(self.directory.replace(&lock, FILE_NAME, &keys.render()?)?);
-        let info = current_info(&keys.current);
         self.view.store(Arc::new(View::new(keys)?));
-        Ok(info)
+        Ok(changed)
     }
 
     fn reload(&self) -> Result<ReloadSummary> {
@@ -239,7 +262,7 @@ impl Inner {
         let lock = self.directory.lock()?;
         let (mut keys, version) = read(&self.directory)?.ok_or_else(|| self.gone())?;
         *seen = Some(version);
-        if drop_expired(&mut keys, self.clock.now(), self.max_token_lifetime) {
+        if keys.settle(self.clock.now(), self.max_token_lifetime) {
             *seen = Some(self.directory.replace(&lock, FILE_NAME, &keys.render()?)?);
         }
         let before = self.view.load_full();
@@ -258,9 +281,7 @@ impl Inner {
 
 impl View {
     fn new(keys: Keys) -> Result<Self> {
-        let public: Vec<&VerifyingKey> = std::iter::once(keys.current.verifying())
-            .chain(keys.retired.iter().map(|retired| &retired.key))
-            .collect();
+        let public: Vec<&VerifyingKey> = keys.public().collect();
         let set = KeySet {
             keys: public
                 .iter()
@@ -298,45 +319,6 @@ fn read(directory: &KeyDirectory) -> Result<Option<(Keys, FileVersion)>> {
     Ok(Some((keys, version)))
 }
 
-fn rotated(keys: Keys, algorithm: Algorithm, now: UnixMillis, lifetime: Duration) -> Result<Keys> {
-    let current = Arc::new(SigningKey::generate(algorithm, now)?);
-    let mut retired = keys.retired;
-    retired.insert(
-        0,
-        RetiredKey {
-            key: keys.current.verifying().clone(),
-            created_at: keys.current.created_at(),
-            retired_at: now,
-            verify_until: now.plus(lifetime).plus(RETIREMENT_GRACE),
-        },
-    );
-    Ok(Keys { current, retired })
-}
-
-/// By the lifetimes at retirement or the present ones, whichever last longer: a configuration
-/// change in either direction must not end a key before its tokens.
-fn is_expired(key: &RetiredKey, now: UnixMillis, lifetime: Duration) -> bool {
-    let by_present = key.retired_at.plus(lifetime).plus(RETIREMENT_GRACE);
-    now > key.verify_until.max(by_present)
-}
-
-fn drop_expired(keys: &mut Keys, now: UnixMillis, lifetime: Duration) -> bool {
-    let before = keys.retired.len();
-    keys.retired.retain(|key| !is_expired(key, now, lifetime));
-    keys.retired.len() != before
-}
-
-fn current_info(key: &SigningKey) -> KeyInfo {
-    KeyInfo {
-        kid: key.kid().to_owned(),
-        alg: key.algorithm(),
-        use_: "sig",
-        status: KeyStatus::Current,
-        created_at: key.created_at(),
-        retired_at: None,
-    }
-}
-
 fn difference(before: &View, after: &View) -> ReloadSummary {
     let sorted = |mut kids: Vec<String>| {
         kids.sort();
@@ -349,10 +331,12 @@ fn difference(before: &View, after: &View) -> ReloadSummary {
             .filter(|kid| !view.by_kid.contains_key(*kid));
         sorted(kids.cloned().collect())
     };
-    let old = before.keys.current.kid();
-    let new = after.keys.current.kid();
+    let old = before.keys.active.key.kid();
+    let new = after.keys.active.key.kid();
+    let pending = |view: &View| Some(view.keys.pending.as_ref()?.key.kid().to_owned());
     ReloadSummary {
-        new_current: (old != new).then(|| new.to_owned()),
+        new_active: (old != new).then(|| new.to_owned()),
+        new_pending: pending(after).filter(|kid| !before.by_kid.contains_key(kid)),
         added: missing_from(before, after),
         retired: (old != new && after.by_kid.contains_key(old))
             .then(|| old.to_owned())

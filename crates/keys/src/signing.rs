@@ -42,7 +42,7 @@ enum PrivateKey {
     Rs256(RsaKeyPair),
 }
 
-/// The key that signs at present. Take it with [`Keyring::current`](crate::Keyring::current),
+/// A key that signs. Take it with [`Keyring::active`](crate::Keyring::active),
 /// write its [`kid`](Self::kid) and [`algorithm`](Self::algorithm) into the header, then sign
 /// with the same value, so that a rotation in between cannot part header and signature.
 pub struct SigningKey {

@@ -19,7 +19,7 @@ import httpx
 
 SECRET_NAMES = re.compile(r"(^|_)(token|secret|password|code|verifier|assertion|csrf)$")
 # Thumbprints of public keys have the shape of secrets.
-PUBLIC_FIELDS = {"kid", "current", "jkt", "dpop_jkt"}
+PUBLIC_FIELDS = {"kid", "active", "pending", "new_active", "new_pending", "retired", "removed", "jkt", "dpop_jkt"}
 JWT = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")
 RANDOM = re.compile(r"(?<![\w.-])[\w-]{43,128}(?![\w.-])")
 SHORTEST = 12

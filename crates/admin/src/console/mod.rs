@@ -147,6 +147,10 @@ fn pages() -> Router<Console> {
         )
         .route("/admin/ui/keys", get(keys::list))
         .route("/admin/ui/keys/rotate", get(keys::ask).post(keys::rotate))
+        .route(
+            "/admin/ui/keys/{kid}/retire",
+            get(keys::ask_to_retire).post(keys::retire),
+        )
         .route("/admin/ui/audit", get(audit::list))
         .route("/admin/ui/audit/export", get(audit::export))
         .route("/admin/ui/audit/stream", get(audit::stream))

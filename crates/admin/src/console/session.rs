@@ -283,6 +283,7 @@ fn notice(query: &str) -> Option<&'static str> {
         "enabled" => "Enabled.",
         "logged-out" => "All sessions and tokens have ended.",
         "rotated" => "There is a new signing key.",
+        "retired" => "The signing key is gone.",
         _ => return None,
     })
 }

@@ -76,7 +76,7 @@ fn settings(name: &str, value: &Value, found: &mut Vec<Setting>) {
 async fn gather(console: &Console, visit: &Visit) -> engine::Result<SystemPage> {
     let engine = &console.app.engine;
     let (health, pool) = (engine.health().await, engine.store().pool_state());
-    let current = engine.keys().current();
+    let active = engine.keys().active();
     let mut found = Vec::new();
     let config = serde_json::from_str(&console.app.config).unwrap_or_default();
     settings("", &config, &mut found);
@@ -87,8 +87,8 @@ async fn gather(console: &Console, visit: &Visit) -> engine::Result<SystemPage> 
         database: health.database,
         driver: engine.config().storage.driver.as_str(),
         pool: [pool.in_use, pool.idle, pool.waiting],
-        key: current.kid().to_owned(),
-        alg: current.algorithm().as_str(),
+        key: active.kid().to_owned(),
+        alg: active.algorithm().as_str(),
         mode: engine.dcr_mode().await?.as_str(),
         modes: MODES,
         settings: found,

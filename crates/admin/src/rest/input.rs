@@ -3,6 +3,7 @@
 use super::refusal::Refused;
 use axum::Json;
 use axum::body::Bytes;
+use axum::body::HttpBody as _;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
@@ -71,6 +72,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             Err(JsonRejection::JsonDataError(fault)) => Err(Refused::misshapen(fault.body_text())),
             Err(fault) => Err(Refused::unreadable(fault.body_text())),
         }
+    }
+}
+
+/// A JSON body that may be left out.
+pub(crate) struct OptionalBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
+        if request.body().is_end_stream() {
+            return Ok(Self(T::default()));
+        }
+        let Body(value) = Body::from_request(request, state).await?;
+        Ok(Self(value))
     }
 }
 

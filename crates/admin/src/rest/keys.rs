@@ -1,12 +1,23 @@
 //! Signing keys.
 
 use super::App;
+use super::input::{OptionalBody, Path};
 use super::refusal::Answer;
 use crate::views::{KeyListView, KeyView, RotatedKeyView};
 use axum::extract::State;
 use axum::response::Json;
+use keys::Activation;
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-/// Signing keys, the current one first.
+fn listed(app: &App) -> Json<KeyListView> {
+    let keys = app.engine.keys().list().into_iter();
+    Json(KeyListView {
+        keys: keys.map(KeyView::from).collect(),
+    })
+}
+
+/// Signing keys, the active one first.
 #[utoipa::path(
     get,
     path = "/admin/keys",
@@ -17,25 +28,58 @@ use axum::response::Json;
     ),
 )]
 pub(crate) async fn list(State(app): State<App>) -> Json<KeyListView> {
-    let keys = app.engine.keys().list();
-    let keys = keys.iter().map(KeyView::from).collect();
-    Json(KeyListView { keys })
+    listed(&app)
 }
 
-/// Makes a new signing key; the old one verifies until its last token has ended.
+/// When a new signing key is to sign.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Rotation {
+    /// At once, in an emergency: verifiers that keep the key set refuse the key's tokens until
+    /// they read the set again.
+    now: bool,
+}
+
+/// Makes a new signing key and publishes it. It signs once it has been published for
+/// `signing.publish_ahead`; the old one verifies until its last token has ended.
 #[utoipa::path(
     post,
     path = "/admin/keys/rotate",
     tag = "Keys",
     operation_id = "keys_rotate",
+    request_body = Option<Rotation>,
     responses(
         (status = 200, description = "The new key", body = RotatedKeyView),
     ),
 )]
-pub(crate) async fn rotate(State(app): State<App>) -> Answer<Json<RotatedKeyView>> {
-    let key = app.engine.rotate_key().await?;
-    Ok(Json(RotatedKeyView {
-        kid: key.kid,
-        alg: key.alg.as_str(),
-    }))
+pub(crate) async fn rotate(
+    State(app): State<App>,
+    OptionalBody(rotation): OptionalBody<Rotation>,
+) -> Answer<Json<RotatedKeyView>> {
+    let activation = match rotation.now {
+        true => Activation::Now,
+        false => Activation::Published,
+    };
+    let key = app.engine.rotate_key(activation).await?;
+    Ok(Json(key.into()))
+}
+
+/// Lets go of a signing key at once: no token that it signed is accepted any longer. In place of
+/// the active key, the pending one signs, or a new one.
+#[utoipa::path(
+    post,
+    path = "/admin/keys/{kid}/retire",
+    tag = "Keys",
+    operation_id = "keys_retire",
+    params(("kid" = String, Path, description = "The id of the key")),
+    responses(
+        (status = 200, description = "The keys that are left", body = KeyListView),
+    ),
+)]
+pub(crate) async fn retire(
+    State(app): State<App>,
+    Path(kid): Path<String>,
+) -> Answer<Json<KeyListView>> {
+    app.engine.retire_key(&kid).await?;
+    Ok(listed(&app))
 }

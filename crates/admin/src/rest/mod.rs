@@ -107,6 +107,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(audit::stream))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
+        .routes(routes!(keys::retire))
         .routes(routes!(settings::get_dcr, settings::set_dcr))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::get, clients::update, clients::delete))

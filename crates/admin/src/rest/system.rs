@@ -35,8 +35,8 @@ pub(crate) async fn status(State(app): State<App>) -> Json<SystemStatusView> {
     let engine = &app.engine;
     let (health, pool) = (engine.health().await, engine.store().pool_state());
     let keys = engine.keys().list();
-    let current = engine.keys().current();
-    let created_at = keys.iter().find(|key| key.kid == current.kid());
+    let active = engine.keys().active();
+    let created_at = keys.iter().find(|key| key.kid == active.kid());
     let word = |well: bool, ill: &'static str| if well { "ok" } else { ill };
     Json(SystemStatusView {
         status: word(health.database, "degraded"),
@@ -53,8 +53,8 @@ pub(crate) async fn status(State(app): State<App>) -> Json<SystemStatusView> {
         },
         keys: KeysView {
             status: "ok",
-            current: current.kid().to_owned(),
-            alg: current.algorithm().as_str(),
+            active: active.kid().to_owned(),
+            alg: active.algorithm().as_str(),
             created_at: created_at.map_or(app.started_at, |key| key.created_at),
             count: keys.len(),
         },

@@ -81,7 +81,7 @@ pub struct KeysView {
     /// `ok`: without keys the server does not start.
     pub status: &'static str,
     /// The key that signs.
-    pub current: String,
+    pub active: String,
     /// Its algorithm.
     pub alg: &'static str,
     /// When it was made.

@@ -463,7 +463,7 @@ async fn numbers_and_health_of_the_server_are_told(database: Database) {
     assert_eq!(status["status"], "ok");
     assert_eq!(status["database"]["status"], "ok");
     let key = get(&server, "/admin/keys").await["keys"][0].clone();
-    assert_eq!(status["keys"]["current"], key["kid"]);
+    assert_eq!(status["keys"]["active"], key["kid"]);
     assert_eq!(status["keys"]["created_at"], key["created_at"]);
     let process = crate::harness::Process::start(&database, &[]).await;
     let ask = Request::get("/admin/system/config").bearer(ADMIN_KEY);

@@ -5,6 +5,7 @@ use crate::harness::{
     ADMIN_KEY, Browser, Database, PASSWORD, Pkce, REDIRECT, Reply, Request, USER, on_both,
 };
 use domain::{AuditAction, Word as _};
+use keys::Activation;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::{AuditFilter, Page};
@@ -24,7 +25,8 @@ async fn every_action_that_is_declared_is_recorded_by_something(database: Databa
     operators(&stage).await;
     // Another instance rotates, and this one notices.
     let other = stage.server.beside(&database).await;
-    other.engine.rotate_key().await.expect("a new key");
+    let rotated = other.engine.rotate_key(Activation::Now).await;
+    rotated.expect("a new key");
     stage.server.engine.follow_keys().await;
     let all = Page {
         limit: 10_000,
@@ -147,6 +149,7 @@ async fn operators(stage: &Stage) {
     let lists = ["exchange/allowed-clients", "runtime/client-ids"];
     let return_urls = "resources/notes/policy/connect/allowed-return-urls";
     let return_url = "https%3A%2F%2Fapp.example%2Fback";
+    let kid = server.engine.keys().active().kid().to_owned();
     let mut acts = vec![
         (
             "POST",
@@ -189,7 +192,8 @@ async fn operators(stage: &Stage) {
             json!({ "scope_map": map("mail/send") }),
         ),
         ("DELETE", "fronting/notes/mail".into(), Value::Null),
-        ("POST", "keys/rotate".into(), Value::Null),
+        ("POST", "keys/rotate".into(), json!({ "now": true })),
+        ("POST", format!("keys/{kid}/retire"), Value::Null),
         (
             "PATCH",
             "settings/dcr".into(),

@@ -69,6 +69,21 @@ async fn what_one_command_makes_another_shows(database: Database) {
     let count =
         |keys: &serde_json::Value| keys.as_array().or(keys["keys"].as_array()).unwrap().len();
     assert_eq!(count(&rotated), count(&keys) + 1);
+    assert_eq!(rotated["keys"][0]["status"], "active");
+    assert_eq!(rotated["keys"][1]["status"], "pending");
+    let again = run_cli(&database, &["admin", "key", "rotate"]);
+    assert_eq!(again.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(
+        said.contains("is published already") && said.contains("--now"),
+        "{said}"
+    );
+    let now = run_cli(&database, &["admin", "key", "rotate", "--now"]);
+    assert!(now.status.success());
+    let said = String::from_utf8_lossy(&now.stdout);
+    assert!(said.contains("refuse tokens of this key until"), "{said}");
+    let gone = run_cli(&database, &["admin", "key", "retire", "nobody"]);
+    assert_eq!(gone.status.code(), Some(1));
     cli(&database, &["admin", "dcr", "set", "admin_only", "--json"]);
     assert_eq!(
         cli(&database, &["admin", "dcr", "get", "--json"])["mode"],

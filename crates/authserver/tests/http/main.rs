@@ -41,4 +41,5 @@ mod register;
 mod reload;
 mod remote_commands;
 mod several_tabs;
+mod signing_keys;
 mod tokens;

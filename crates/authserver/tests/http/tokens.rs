@@ -6,6 +6,7 @@ use crate::harness::{
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use domain::AuditAction;
+use keys::Activation;
 use std::time::Duration;
 
 on_both!(
@@ -169,7 +170,7 @@ async fn a_client_cannot_revoke_what_is_not_its_own(database: Database) {
 async fn a_rotated_key_ends_nothing(database: Database) {
     let (server, app, mut browser) = stage(&database).await;
     let tokens = app.tokens(&mut browser).await;
-    server.engine.rotate_key().await.unwrap();
+    server.engine.rotate_key(Activation::Now).await.unwrap();
     let fresh = app.tokens(&mut browser).await;
     let (old, new) = (Jwt::read(&tokens.access), Jwt::read(&fresh.access));
     assert_ne!(old.header["kid"], new.header["kid"]);

@@ -87,7 +87,7 @@ pub(super) struct Minted {
 impl Engine {
     /// Signs an access token (RFC 9068 §2).
     pub(super) async fn mint(&self, grant: &Grant<'_>) -> Result<Minted> {
-        let key = self.keys().current();
+        let key = self.keys().active();
         let jti = Jti::generate(self.clock(), self.rng());
         let expires_at = grant.now.plus(grant.lifetime);
         let mut audience: Vec<_> = grant

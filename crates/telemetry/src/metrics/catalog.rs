@@ -100,7 +100,7 @@ catalog! {
         name: "authserver_key_rotation_total",
         labels: [],
         unit: "{rotation}",
-        help: "Rotations of the signing key.",
+        help: "Rotations of the signing key: new keys that were published.",
         worry: "No increase within the time your policy allows, 90 days in the shipped alert.",
     }
     cimd_fetch_suppressed: Counter<SuppressReason> {
@@ -261,7 +261,7 @@ catalog! {
         name: "authserver_key_last_rotation_timestamp_seconds",
         labels: [],
         unit: "s",
-        help: "When the current signing key was made, in seconds since 1970.",
+        help: "When the newest signing key was made, pending or active, in seconds since 1970.",
         worry: "It lies further back than your rotation policy allows.",
     }
     build_info: BuildInfo {

@@ -220,7 +220,7 @@ async fn members_of_inner_actors_pass_unchanged(database: Database) {
     let keys = stage.server.engine.keys();
     let jwt = Jwt::read(&stage.tokens.access).claim("act", act.clone());
     let signature = keys
-        .sign(&keys.current(), jwt.signing_input().as_bytes())
+        .sign(&keys.active(), jwt.signing_input().as_bytes())
         .await;
     let subject = jwt
         .signed(|_| signature.unwrap().as_ref().to_vec())

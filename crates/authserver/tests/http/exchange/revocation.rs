@@ -205,7 +205,7 @@ async fn a_token_of_a_revoked_client_is_dead_even_if_revocation_missed_it(databa
     let jwt = crate::harness::Jwt::read(&stage.tokens.access).claim("jti", late.jti.as_str());
     let keys = engine.keys();
     let signature = keys
-        .sign(&keys.current(), jwt.signing_input().as_bytes())
+        .sign(&keys.active(), jwt.signing_input().as_bytes())
         .await;
     let token = jwt
         .signed(|_| signature.unwrap().as_ref().to_vec())

@@ -177,6 +177,7 @@ async fn engine(config: Config, database: &Database, clock: &Arc<ManualClock>) -
     let keys = Keyring::open(KeyringOptions {
         directory: config.signing.key_path.clone(),
         algorithm: Algorithm::Es256,
+        publish_ahead: config.signing.publish_ahead,
         max_token_lifetime: config.dcr.default_token_expiry,
         clock: Arc::clone(&clock),
     });
