@@ -28,6 +28,16 @@ macro_rules! codes {
                 match self { $(Self::$variant => $status),+ }
             }
 
+            /// The HTTP status of a refusal at the token endpoint (RFC 6749 §5.2): 401 for a client
+            /// that did not authenticate, 400 for whatever else the caller has to mend.
+            #[must_use]
+            pub fn token_status(self) -> u16 {
+                match (self, self.status()) {
+                    (Self::InvalidClient, status) | (_, status @ 500..) => status,
+                    _ => 400,
+                }
+            }
+
             /// One phrase for people, the same for every occurrence (RFC 9457 §3.1.3).
             #[must_use]
             pub fn title(self) -> &'static str {
@@ -370,6 +380,20 @@ mod tests {
                     .any(|c| c.as_str() == code.as_str())
             );
         }
+    }
+
+    #[test]
+    fn the_token_endpoint_refuses_with_400_but_for_clients_and_faults_of_ours() {
+        for code in ErrorCode::ALL {
+            let status = match code {
+                ErrorCode::InvalidClient => 401,
+                ErrorCode::ServerError => 500,
+                ErrorCode::TemporarilyUnavailable => 503,
+                _ => 400,
+            };
+            assert_eq!(code.token_status(), status, "{code}");
+        }
+        assert_eq!(ErrorCode::AccessDenied.status(), 403, "elsewhere");
     }
 
     proptest! {

@@ -28,9 +28,19 @@ impl Asked {
             .map_or("", |exchange| &exchange.context.request_id)
     }
 
-    /// The error answer of an endpoint at which clients authenticate (RFC 6749 §5.2).
+    /// The error answer of an endpoint at which clients authenticate.
     pub fn refuse(&self, error: &Error) -> Response {
-        let mut body = ErrorBody::new(error.code, &error.description, self.request_id());
+        self.refuse_with(error, error.code.status())
+    }
+
+    /// The same of the token endpoint, whose statuses RFC 6749 §5.2 prescribes.
+    pub fn refuse_token(&self, error: &Error) -> Response {
+        self.refuse_with(error, error.code.token_status())
+    }
+
+    fn refuse_with(&self, error: &Error, status: u16) -> Response {
+        let body = ErrorBody::new(error.code, &error.description, self.request_id());
+        let mut body = body.with_status(status);
         if let Some(missing) = &error.missing_consent {
             let (url, cause) = (missing.url.clone(), error.reason.as_str().to_owned());
             body = body.with_consent(url, cause, missing.resource.clone());

@@ -50,9 +50,8 @@ fn authorization(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     request_body(content = inline(super::openapi::TokenForm), content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Tokens", body = super::openapi::TokenAnswer),
-        (status = 400, description = "The request is wrong in itself", body = ErrorBody),
+        (status = 400, description = "The request is wrong in itself, or what it asks for may not be had", body = ErrorBody),
         (status = 401, description = "The client did not authenticate", body = ErrorBody),
-        (status = 403, description = "It may not", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 429, description = "Too many requests", body = ErrorBody),
         (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
@@ -78,7 +77,7 @@ pub(crate) async fn token(
         .await;
     let mut response = match answer.outcome {
         Ok(tokens) => logged(json(StatusCode::OK, tokens.to_json())),
-        Err(error) => logged(asked.refuse(&error)),
+        Err(error) => logged(asked.refuse_token(&error)),
     };
     if let Some(nonce) = answer
         .dpop_nonce

@@ -105,7 +105,7 @@ async fn self_exchange_needs_no_consent_when_allowed(database: Database) {
     // Another client's token is still another matter.
     stage.delegate().await.refused(400, "consent_required");
     let reply = exchange(&stage.server, &stage.agent, subject, &[]).await;
-    reply.refused(403, "access_denied");
+    reply.refused(400, "invalid_request");
 }
 
 async fn a_machine_needs_no_consent(database: Database) {
@@ -247,7 +247,7 @@ async fn a_chain_one_too_deep_is_refused(database: Database) {
     let deep = exchange(server, &stage.agent, &machine, &[("resource", ARCHIVE)]).await;
     let deep = access(&deep);
     let reply = exchange(server, &second, &deep, &[("resource", ARCHIVE)]).await;
-    refused(server, reply, 403, "access_denied", "chain_too_deep").await;
+    refused(server, reply, 400, "access_denied", "chain_too_deep").await;
     // The same hop again adds nothing.
     let again = exchange(server, &stage.agent, &deep, &[("resource", ARCHIVE)]).await;
     assert_eq!(claims(&again)["act"], Jwt::read(&deep).claims["act"]);

@@ -104,10 +104,10 @@ async fn only_who_runs_the_gateway_or_is_listed_may_use_a_link(database: Databas
     let subject = &stage.tokens.access;
     let reply = exchange(&stage.server, &stage.agent, subject, &[("resource", SITE)]).await;
     let reason = "exchange_client_not_allowed";
-    refused(&stage.server, reply, 403, "access_denied", reason).await;
+    refused(&stage.server, reply, 400, "access_denied", reason).await;
     // Not even the holder of the token, who is no gateway.
     let reply = exchange(&stage.server, &stage.app, subject, &[("resource", SITE)]).await;
-    reply.refused(403, "access_denied");
+    reply.refused(400, "access_denied");
 }
 
 async fn a_scope_beyond_the_map_is_refused(database: Database) {
@@ -227,7 +227,7 @@ async fn without_the_link_the_other_gates_stand(database: Database) {
     let subject = &stage.tokens.access;
     let reply = exchange(&stage.server, &gateway, subject, &[("resource", SITE)]).await;
     let reason = "exchange_foreign_token";
-    refused(&stage.server, reply, 403, "access_denied", reason).await;
+    refused(&stage.server, reply, 400, "access_denied", reason).await;
 }
 
 async fn who_runs_the_gateway_answers_for_what_it_obtained(database: Database) {

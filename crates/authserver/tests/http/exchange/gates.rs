@@ -106,7 +106,7 @@ async fn a_caller_that_is_not_listed_is_refused(database: Database) {
     let subject = &stage.tokens.access;
     let reply = exchange(&stage.server, &stage.app, subject, &[("resource", ARCHIVE)]).await;
     let reason = "exchange_client_not_allowed";
-    refused(&stage.server, reply, 403, "access_denied", reason).await;
+    refused(&stage.server, reply, 400, "access_denied", reason).await;
 }
 
 async fn a_foreign_token_needs_a_listed_caller(database: Database) {
@@ -115,7 +115,7 @@ async fn a_foreign_token_needs_a_listed_caller(database: Database) {
     stage.agree("notes/read").await;
     let reply = stage.delegate().await;
     let reason = "exchange_foreign_token";
-    refused(&stage.server, reply, 403, "access_denied", reason).await;
+    refused(&stage.server, reply, 400, "access_denied", reason).await;
     // An empty list lets the holder itself through.
     let subject = &stage.tokens.access;
     let own = exchange(&stage.server, &stage.app, subject, &[("resource", ARCHIVE)]).await;
@@ -173,7 +173,7 @@ async fn no_target_is_for_self_exchange_alone(database: Database) {
     let (server, subject) = (&stage.server, &stage.tokens.access);
     for caller in [&stage.agent, &stage.app] {
         let reply = exchange(server, caller, subject, &[]).await;
-        reply.refused(403, "access_denied");
+        reply.refused(400, "invalid_request");
     }
     assert_eq!(super::denied(server, "exchange_target_missing").await, 2.0);
     // A machine needs nobody's consent.

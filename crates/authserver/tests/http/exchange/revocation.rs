@@ -400,7 +400,7 @@ async fn whatever_the_order_no_token_survives_the_consent_it_rests_on(database: 
                         super::consent::allow(&mut browser, &url).await;
                         reply = exchange(&server, &apps[*caller], &subject, &to).await;
                     }
-                    if reply.status == 403 {
+                    if reply.json()["error"] == "access_denied" {
                         // Too many actors one behind the other.
                         continue;
                     }

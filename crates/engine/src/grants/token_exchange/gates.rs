@@ -81,7 +81,8 @@ impl Engine {
     fn pass_without_target(&self, wish: Wish<'_>) -> Result<Passage> {
         let waived = self.config().token_exchange.allow_self_exchange;
         if !wish.subject.is_of(wish.caller) || !(waived || wish.subject.is_machine()) {
-            return Err(access_denied(
+            return Err(Error::new(
+                ErrorCode::InvalidRequest,
                 DenyReason::ExchangeTargetMissing,
                 "the request names no target; name one in resource or audience",
             ));
