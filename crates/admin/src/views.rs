@@ -13,7 +13,7 @@ pub use system::{DatabaseView, KeysView, StatsView, SystemStatusView, VerifiedVi
 pub use tokens::{RevokedView, TokenFamilyView};
 
 use domain::{CatalogScope, Client, GrantType, Policy, Resource, UnixMillis, User};
-use engine::admin::ClientWithSecret;
+use engine::admin::{ClientWithSecret, KeptResource};
 use keys::KeyInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -194,6 +194,26 @@ impl From<&Resource> for ResourceView {
             policy: resource.policy.clone(),
             created_at: resource.created_at,
             updated_at: resource.updated_at,
+        }
+    }
+}
+
+/// A resource that was just registered or changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeptResourceView {
+    /// The resource.
+    #[serde(flatten)]
+    pub resource: ResourceView,
+    /// What the operator should know about it, in sentences; absent when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl From<&KeptResource> for KeptResourceView {
+    fn from(kept: &KeptResource) -> Self {
+        Self {
+            resource: ResourceView::from(&kept.resource),
+            warnings: kept.warnings.clone(),
         }
     }
 }

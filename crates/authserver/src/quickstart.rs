@@ -28,10 +28,6 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
             "quickstart is for localhost; it makes a user with a printed password. Use serve, and admin user create",
         ));
     }
-    // A newcomer's clients may leave the scope out; production asks for it.
-    if loaded.origins.get("oauth.require_scope") == Some(&config::Layer::Default) {
-        loaded.config.oauth.require_scope = false;
-    }
     // Clients that run in a browser, such as the MCP Inspector, come from a port of this machine.
     if loaded.origins.get("server.allowed_origins") == Some(&config::Layer::Default) {
         loaded.config.server.allowed_origins = config::Origin::loopback();

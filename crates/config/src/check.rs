@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::layer::Source;
 use crate::problem::{Problem, quote};
 use crate::section::{Config, DcrMode, MetricsProvider, SameSite, StorageDriver};
+use domain::ResourceUri;
 
 /// How paths of the server's own begin, at the root and below the issuer's path.
 const OWN_PATHS: [&str; 11] = [
@@ -247,11 +248,13 @@ impl Rules<'_> {
         let mut uris = BTreeMap::new();
         for (index, resource) in self.config.resources.iter().enumerate() {
             let at = format!("resources[{index}]");
-            for (name, value, seen) in [
-                ("slug", &resource.slug, &mut slugs),
-                ("uri", &resource.uri, &mut uris),
+            let key = ResourceUri::parse(&resource.uri)
+                .map_or_else(|_| resource.uri.clone(), |uri| uri.key().to_owned());
+            for (name, value, key, seen) in [
+                ("slug", &resource.slug, resource.slug.clone(), &mut slugs),
+                ("uri", &resource.uri, key, &mut uris),
             ] {
-                let first = seen.entry(value).or_insert(index);
+                let first = seen.entry(key).or_insert(index);
                 self.demand(
                     *first == index,
                     &[&format!("{at}.{name}")],

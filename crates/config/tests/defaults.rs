@@ -14,7 +14,7 @@ fn keys() -> Vec<&'static Key> {
 }
 
 /// The specification's table: key, default as shown, variable.
-const TABLE: [(&str, &str, &str); 66] = [
+const TABLE: [(&str, &str, &str); 67] = [
     (
         "client_secret_pepper",
         "-",
@@ -190,8 +190,13 @@ const TABLE: [(&str, &str, &str); 66] = [
     ),
     (
         "oauth.require_scope",
-        "true",
+        "false",
         "AUTHPLANE_OAUTH_REQUIRE_SCOPE",
+    ),
+    (
+        "oauth.unknown_scopes",
+        "drop",
+        "AUTHPLANE_OAUTH_UNKNOWN_SCOPES",
     ),
     (
         "oauth.default_client_scope",

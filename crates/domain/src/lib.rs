@@ -14,6 +14,7 @@ mod grant;
 mod id;
 mod issuance;
 mod resource;
+mod resource_uri;
 mod rng;
 mod scope;
 mod secret;
@@ -37,6 +38,7 @@ pub use resource::{
     BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, Resource, RuntimePolicy,
     is_valid_slug,
 };
+pub use resource_uri::{ResourceUri, ResourceUriError};
 pub use rng::{Rng, SystemRng};
 pub use scope::{OFFLINE_ACCESS, Scope, ScopeError, ScopeSet};
 pub use secret::{Digest, OpaqueToken};

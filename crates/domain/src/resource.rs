@@ -105,12 +105,6 @@ impl Resource {
         self.scopes.iter().any(|own| own.name == scope)
     }
 
-    /// Whether `identifier` (a `resource` parameter, RFC 8707 §2) names this resource.
-    #[must_use]
-    pub fn is_named(&self, identifier: &str) -> bool {
-        self.uri.as_deref() == Some(identifier) || self.slug == identifier
-    }
-
     /// All scopes of the catalog.
     #[must_use]
     pub fn catalog(&self) -> ScopeSet {

@@ -1,6 +1,7 @@
 //! What a token is for: resources and scopes of a request, settled against the catalogs.
 
 use crate::{Engine, Error, Result};
+use config::UnknownScopes;
 use domain::{BackendKind, Client, OFFLINE_ACCESS, Resource, ScopeSet};
 use oauth::ErrorCode;
 use std::sync::Arc;
@@ -36,25 +37,17 @@ impl Audience {
     }
 }
 
-/// The resource that a `resource` parameter names (RFC 8707 §2): its URI or slug, compared
-/// exactly. An http(s) URI without a path may be written with or without its final slash,
-/// which RFC 3986 §6.2.3 calls the same and which URL libraries add.
+/// The resource that a `resource` parameter names (RFC 8707 §2): its slug, or its URI in any of
+/// its equivalent spellings.
 pub(crate) fn named<'a>(
     catalog: &'a ResourceCatalog,
     identifier: &str,
 ) -> Option<&'a Arc<Resource>> {
-    let found = catalog.named(identifier).or_else(|| {
-        let (scheme, rest) = identifier.split_once("://")?;
-        if scheme != "https" && scheme != "http" {
-            return None;
-        }
-        match rest.find('/') {
-            Some(slash) if slash + 1 == rest.len() => catalog.named(identifier.strip_suffix('/')?),
-            None if !rest.contains(['?', '#']) => catalog.named(&format!("{identifier}/")),
-            _ => None,
-        }
-    })?;
-    (found.backend_kind == BackendKind::Mint).then_some(found)
+    catalog.named(identifier).filter(is_minted_for)
+}
+
+fn is_minted_for(resource: &&Arc<Resource>) -> bool {
+    resource.backend_kind == BackendKind::Mint
 }
 
 pub(crate) fn invalid_target(identifier: &str) -> Error {
@@ -89,33 +82,81 @@ impl Engine {
                 resources.push(Arc::clone(resource));
             }
         }
-        if resources.is_empty() {
-            resources.extend(implied_resource(&catalog, scope));
-        }
-        let scope = match scope {
-            Some(scope) => scope.clone(),
-            None => self.scope_of_silence(client, &resources)?,
+        let asked = match scope {
+            Some(scope) => Some(self.admitted(client, &candidates(&catalog, &resources), scope)?),
+            None => None,
         };
-        check_scope(client, &catalog, &resources, &scope)?;
+        if resources.is_empty() {
+            resources.extend(implied_resource(&catalog, client, asked.as_ref()));
+        }
+        let scope = match asked {
+            Some(asked) => asked,
+            None => self.scope_of_silence(client, &candidates(&catalog, &resources))?,
+        };
         Ok(Audience { resources, scope })
     }
 
-    /// The scope of a request that names none.
-    fn scope_of_silence(&self, client: &Client, resources: &[Arc<Resource>]) -> Result<ScopeSet> {
-        let nothing_to_ask =
-            !resources.is_empty() && resources.iter().all(|resource| resource.scopes.is_empty());
-        if self.config().oauth.require_scope && !nothing_to_ask {
+    /// The part of what is asked for that a catalog of `candidates` has and the client's ceiling
+    /// admits (RFC 6749 §3.3). Clients ask for every scope of the server's metadata, or add
+    /// those of OpenID Connect, while they mean one resource.
+    fn admitted(
+        &self,
+        client: &Client,
+        candidates: &[&Resource],
+        asked: &ScopeSet,
+    ) -> Result<ScopeSet> {
+        let known = |scope: &str| {
+            scope == OFFLINE_ACCESS || candidates.iter().any(|own| own.has_scope(scope))
+        };
+        let within = |scope: &str| scope == OFFLINE_ACCESS || client.ceiling_admits(scope);
+        let (kept, left_out): (Vec<_>, Vec<_>) = asked
+            .iter()
+            .cloned()
+            .partition(|scope| known(scope.as_str()) && within(scope.as_str()));
+        let (kept, left_out) = (ScopeSet::from_iter(kept), ScopeSet::from_iter(left_out));
+        let Some(first) = left_out.iter().next() else {
+            return Ok(kept);
+        };
+        // Of a resource that has no scopes, there is nothing more to be had.
+        let nothing_left = kept.without(OFFLINE_ACCESS).is_empty() && have_scopes(candidates);
+        if nothing_left || self.config().oauth.unknown_scopes == UnknownScopes::Refuse {
+            return Err(invalid_scope(
+                DenyReason::InvalidScope,
+                match known(first.as_str()) {
+                    true => format!("the client was not registered for the scope '{first}'"),
+                    false => format!(
+                        "the scope '{first}' is not in the catalog of the resource; see its scopes_supported"
+                    ),
+                },
+            ));
+        }
+        tracing::info!(client_id = %client.id, left_out = %left_out, scope = %kept, "scopes left out that the resource does not know or the client may not have");
+        Ok(kept)
+    }
+
+    /// The scope of a request that names none: all that the client may have.
+    fn scope_of_silence(&self, client: &Client, candidates: &[&Resource]) -> Result<ScopeSet> {
+        if !have_scopes(candidates) {
+            return Ok(ScopeSet::default());
+        }
+        if self.config().oauth.require_scope {
             return Err(invalid_scope(
                 DenyReason::MissingScope,
                 "the request names no scope; ask for scopes of the resource, see its scopes_supported".into(),
             ));
         }
-        let all: ScopeSet = resources
+        let all: ScopeSet = candidates
             .iter()
             .flat_map(|resource| resource.catalog().iter().cloned().collect::<Vec<_>>())
             .filter(|scope| client.ceiling_admits(scope.as_str()))
             .collect();
-        tracing::warn!(client_id = %client.id, scope = %all, "the request names no scope; all scopes of its resources are assumed");
+        if all.is_empty() {
+            return Err(invalid_scope(
+                DenyReason::InvalidScope,
+                "the client was not registered for any scope of the resource".into(),
+            ));
+        }
+        tracing::debug!(client_id = %client.id, scope = %all, "the request names no scope and is for all that the client may have");
         Ok(all)
     }
 
@@ -125,12 +166,13 @@ impl Engine {
     /// `invalid_target`.
     pub(crate) async fn machine_audience(
         &self,
+        client: &Client,
         identifiers: &[String],
-        scope: &ScopeSet,
+        scope: Option<&ScopeSet>,
     ) -> Result<Vec<Arc<Resource>>> {
         if identifiers.is_empty() {
             let catalog = self.store().resources().await?;
-            return Ok(implied_resource(&catalog, Some(scope))
+            return Ok(implied_resource(&catalog, client, scope)
                 .into_iter()
                 .collect());
         }
@@ -190,55 +232,42 @@ impl Engine {
     }
 }
 
-/// A request of the 2025-03-26 protocol names no resource: it is for the one mint resource
-/// whose catalog holds all its scopes, when there is exactly one.
-fn implied_resource(catalog: &ResourceCatalog, scope: Option<&ScopeSet>) -> Option<Arc<Resource>> {
-    let wanted = scope
-        .map(|scope| scope.without(OFFLINE_ACCESS))
-        .unwrap_or_default();
-    let mut fitting = catalog.iter().filter(|resource| {
-        resource.backend_kind == BackendKind::Mint
-            && wanted
-                .iter()
-                .all(|scope| resource.has_scope(scope.as_str()))
-    });
-    let only = fitting.next()?;
-    fitting.next().is_none().then(|| Arc::clone(only))
+/// Whose catalogs bound a request: those of the resources it is for, or of all when it is for
+/// the issuer itself.
+fn candidates<'a>(
+    catalog: &'a ResourceCatalog,
+    resources: &'a [Arc<Resource>],
+) -> Vec<&'a Resource> {
+    match resources.is_empty() {
+        true => catalog
+            .iter()
+            .filter(is_minted_for)
+            .map(|own| &**own)
+            .collect(),
+        false => resources.iter().map(|own| &**own).collect(),
+    }
 }
 
-/// Every scope must be in a catalog of the resources (of any resource, for a token of the
-/// issuer) and within the client's ceiling.
-fn check_scope(
-    client: &Client,
+fn have_scopes(resources: &[&Resource]) -> bool {
+    resources.iter().any(|resource| !resource.scopes.is_empty())
+}
+
+/// A request of the 2025-03-26 protocol names no resource: it is for the one mint resource
+/// whose catalog holds all its scopes, when there is exactly one. A request that names no scope
+/// either is for all that the client's ceiling has.
+fn implied_resource(
     catalog: &ResourceCatalog,
-    resources: &[Arc<Resource>],
-    scope: &ScopeSet,
-) -> Result<()> {
-    let in_catalog = |scope: &str| {
-        if resources.is_empty() {
-            catalog.iter().any(|resource| resource.has_scope(scope))
-        } else {
-            resources.iter().any(|resource| resource.has_scope(scope))
-        }
+    client: &Client,
+    asked: Option<&ScopeSet>,
+) -> Option<Arc<Resource>> {
+    let wanted = asked.unwrap_or(&client.scope).without(OFFLINE_ACCESS);
+    let knows_all = |resource: &&Arc<Resource>| {
+        let mut wanted = wanted.iter();
+        wanted.all(|scope| resource.has_scope(scope.as_str()))
     };
-    if let Some(outside) = scope.first_outside(|scope| scope == OFFLINE_ACCESS || in_catalog(scope))
-    {
-        return Err(invalid_scope(
-            DenyReason::InvalidScope,
-            format!(
-                "the scope '{outside}' is not in the catalog of the resource; see its scopes_supported"
-            ),
-        ));
-    }
-    if let Some(beyond) =
-        scope.first_outside(|scope| scope == OFFLINE_ACCESS || client.ceiling_admits(scope))
-    {
-        return Err(invalid_scope(
-            DenyReason::InvalidScope,
-            format!("the client was not registered for the scope '{beyond}'"),
-        ));
-    }
-    Ok(())
+    let mut fitting = catalog.iter().filter(is_minted_for).filter(knows_all);
+    let only = fitting.next()?;
+    fitting.next().is_none().then(|| Arc::clone(only))
 }
 
 /// What a code or a refresh token is still good for: of what was agreed to, that which the

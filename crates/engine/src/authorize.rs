@@ -310,8 +310,13 @@ impl Engine {
                         "the user has not agreed to this yet and prompt=none forbids to ask",
                     ));
                 }
+                // Who asks for more is asked about no more than that (MCP, step-up).
+                let open = questions
+                    .into_iter()
+                    .filter(|question| request.prompt.consent || !question.is_settled());
                 Ok(Authorization::Consent(Box::new(consent_view(
-                    proven, questions,
+                    proven,
+                    open.collect(),
                 ))))
             }
             Some(ConsentDecision::Allow) => {

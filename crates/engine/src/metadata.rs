@@ -154,10 +154,12 @@ impl Engine {
     }
 }
 
-/// The path of a resource's URI without the slashes at its ends.
+/// The path of a resource's URI, decoded as the reference to it is, without the slashes at its
+/// ends.
 fn path_of(resource: &Resource) -> Option<String> {
     let url = url::Url::parse(resource.uri.as_deref()?).ok()?;
-    Some(url.path().trim_matches('/').to_owned())
+    let path = percent_encoding::percent_decode_str(url.path().trim_matches('/'));
+    Some(path.decode_utf8().ok()?.into_owned())
 }
 
 fn only<T>(mut found: impl Iterator<Item = T>) -> Option<T> {

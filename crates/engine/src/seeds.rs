@@ -24,8 +24,8 @@ impl Engine {
                 continue;
             }
             match self.register_resource(of_seed(seed), SYSTEM).await {
-                Ok(resource) => {
-                    tracing::info!(slug = %resource.slug, "resource registered from the configuration")
+                Ok(kept) => {
+                    tracing::info!(slug = %kept.resource.slug, "resource registered from the configuration")
                 }
                 // Another instance was faster.
                 Err(_) if self.store().resources().await?.named(&seed.slug).is_some() => {}

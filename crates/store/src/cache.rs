@@ -6,7 +6,7 @@
 //! While the instance cannot hear of changes made elsewhere, nothing is answered from here.
 
 use crate::Change;
-use domain::{Client, FrontingLink, Resource, User};
+use domain::{Client, FrontingLink, Resource, ResourceUri, User};
 use moka::sync::Cache;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,6 +35,13 @@ impl ResourceCatalog {
                 by_identifier.insert(uri.clone(), index);
             }
         }
+        // After all that are exact: a row may be older than the rule that URIs are normalised.
+        for (index, resource) in resources.iter().enumerate() {
+            let uri = resource.uri.as_deref().map(ResourceUri::parse);
+            if let Some(Ok(uri)) = uri {
+                by_identifier.entry(uri.key().to_owned()).or_insert(index);
+            }
+        }
         Self {
             resources,
             by_identifier,
@@ -42,12 +49,16 @@ impl ResourceCatalog {
         }
     }
 
-    /// The resource that `identifier` (URI or slug, compared exactly) names.
+    /// The resource that `identifier` names: a slug, or a URI in any of its equivalent
+    /// spellings.
     #[must_use]
     pub fn named(&self, identifier: &str) -> Option<&Arc<Resource>> {
-        self.by_identifier
-            .get(identifier)
-            .map(|index| &self.resources[*index])
+        let found = self.by_identifier.get(identifier);
+        let index = found.or_else(|| {
+            let uri = ResourceUri::parse(identifier).ok()?;
+            self.by_identifier.get(uri.key())
+        })?;
+        Some(&self.resources[*index])
     }
 
     /// The resource with this id.

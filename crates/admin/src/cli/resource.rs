@@ -71,7 +71,7 @@ pub struct List {
 
 #[derive(Debug, Args)]
 pub struct One {
-    /// Slug or id
+    /// Slug, id or URI
     resource: String,
     /// Print JSON
     #[arg(long)]
@@ -80,7 +80,7 @@ pub struct One {
 
 #[derive(Debug, Args)]
 pub struct Delete {
-    /// Slug or id
+    /// Slug, id or URI
     resource: String,
     /// Delete its fronting links with it
     #[arg(long)]
@@ -92,7 +92,7 @@ pub struct Delete {
 
 #[derive(Debug, Args)]
 pub struct Update {
-    /// Slug or id
+    /// Slug, id or URI
     resource: String,
     /// Its identifier; tokens already issued keep the old one
     #[arg(long)]
@@ -131,7 +131,7 @@ pub enum ReturnUrlCommand {
 
 #[derive(Debug, Args)]
 pub struct Address {
-    /// Slug or id
+    /// Slug, id or URI
     resource: String,
     /// The absolute URL
     url: String,
@@ -142,7 +142,7 @@ pub struct Address {
 
 #[derive(Debug, Args)]
 pub struct Member {
-    /// Slug or id
+    /// Slug, id or URI
     #[arg(required_unless_present = "slug")]
     resource: Option<String>,
     /// The client_id
@@ -206,7 +206,7 @@ pub(super) async fn run(command: ResourceCommand, api: &Api, out: &mut impl Writ
                 ("scopes", create.catalog.read()?),
             ]);
             let made = api.post("/admin/resources", Some(new)).await?;
-            print_one(out, create.json, &made)
+            print_kept(out, create.json, made)
         }
         ResourceCommand::Get(one) => {
             let resource = api.get(&path(&["resources", &one.resource])).await?;
@@ -231,7 +231,7 @@ pub(super) async fn run(command: ResourceCommand, api: &Api, out: &mut impl Writ
             ]);
             let resource = path(&["resources", &update.resource]);
             let changed = api.patch(&resource, Some(change)).await?;
-            print_one(out, update.json, &changed)
+            print_kept(out, update.json, changed)
         }
         ResourceCommand::Delete(one) => {
             let cascade = if one.cascade { "?cascade=true" } else { "" };
@@ -247,6 +247,19 @@ pub(super) async fn run(command: ResourceCommand, api: &Api, out: &mut impl Writ
         }
         ResourceCommand::ReturnUrl(command) => allowlist(command.into(), &CONNECT, api, out).await,
     }
+}
+
+/// Prints a resource that was registered or changed, and in front of it what there is to know
+/// about that, each in a line of its own.
+fn print_kept(out: &mut impl Write, json: bool, mut kept: Value) -> Result {
+    if !json {
+        let warnings = kept.as_object_mut().and_then(|own| own.remove("warnings"));
+        for warning in warnings.iter().flat_map(Value::as_array).flatten() {
+            let warning = warning.as_str().unwrap_or_default();
+            writeln!(out, "warning: {}", table::printable(warning))?;
+        }
+    }
+    print_one(out, json, &kept)
 }
 
 /// A list of a policy, as the API has it.

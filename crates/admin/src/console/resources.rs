@@ -14,7 +14,7 @@ use domain::{
     UnixMillis,
 };
 use engine::Error;
-use engine::admin::{NewResource, PolicyChange, ResourceChange, ResourceFilter};
+use engine::admin::{KeptResource, NewResource, PolicyChange, ResourceChange, ResourceFilter};
 use std::sync::Arc;
 use store::{Deletion, Page};
 
@@ -95,6 +95,8 @@ struct ResourcePage {
     row: Row,
     resource: Arc<Resource>,
     fronting: ResourceFrontingView,
+    /// What the operator should know after a change.
+    warnings: Vec<String>,
 }
 
 impl ResourcePage {
@@ -135,15 +137,32 @@ pub(super) async fn one(
     visit: Visit,
     At(slug): At<String>,
 ) -> Shown {
-    let engine = &console.app.engine;
-    let resource = engine.resource(&slug).await?;
-    let links = engine.frontings().await?;
+    let resource = console.app.engine.resource(&slug).await?;
+    page_of(&console, &visit, resource, Vec::new()).await
+}
+
+async fn page_of(
+    console: &Console,
+    visit: &Visit,
+    resource: Arc<Resource>,
+    warnings: Vec<String>,
+) -> Shown {
+    let links = console.app.engine.frontings().await?;
     show(&ResourcePage {
         frame: visit.frame(Section::Resources),
         row: Row::from(&*resource),
         fronting: ResourceFrontingView::new(&resource, &links),
         resource,
+        warnings,
     })
+}
+
+/// The page of a resource after a change: at once when there is something to say about it.
+async fn changed(console: &Console, visit: &Visit, kept: KeptResource, done: &str) -> Shown {
+    if kept.warnings.is_empty() {
+        return Ok(go(&format!("{}?done={done}", path_of(&kept.resource.slug))));
+    }
+    page_of(console, visit, Arc::new(kept.resource), kept.warnings).await
 }
 
 /// A form for a resource: what is in its fields.
@@ -266,10 +285,10 @@ pub(super) async fn create(State(console): State<Console>, visit: Visit, form: S
             },
         },
     };
-    Ok(match console.app.engine.create_resource(new).await {
-        Ok(resource) => go(&format!("{}?done=created", path_of(&resource.slug))),
-        Err(error) => typed.refused(&error),
-    })
+    match console.app.engine.create_resource(new).await {
+        Ok(kept) => changed(&console, &visit, kept, "created").await,
+        Err(error) => Ok(typed.refused(&error)),
+    }
 }
 
 /// `GET /admin/ui/resources/{slug}/edit`
@@ -301,12 +320,10 @@ pub(super) async fn update(
         },
         version: typed.version.map(UnixMillis),
     };
-    Ok(
-        match console.app.engine.update_resource(&slug, change).await {
-            Ok(resource) => go(&format!("{}?done=changed", path_of(&resource.slug))),
-            Err(error) => typed.refused(&error),
-        },
-    )
+    match console.app.engine.update_resource(&slug, change).await {
+        Ok(kept) => changed(&console, &visit, kept, "changed").await,
+        Err(error) => Ok(typed.refused(&error)),
+    }
 }
 
 async fn question(console: &Console, visit: &Visit, slug: &str) -> engine::Result<Confirm> {

@@ -5,7 +5,7 @@ use super::input::{Body, Path, Query, nullable, present};
 use super::list::{page, unknown_place};
 use super::refusal::{Answer, deleted};
 use super::version::{IfMatch, versioned};
-use crate::views::{ResourceFrontingView, ResourceView};
+use crate::views::{KeptResourceView, ResourceFrontingView, ResourceView};
 use axum::extract::State;
 use axum::response::{Json, Response};
 use domain::{BackendKind, CatalogScope, Policy, is_valid_slug};
@@ -165,7 +165,7 @@ pub(crate) async fn list(
     operation_id = "resources_create",
     request_body = ResourceRequest,
     responses(
-        (status = 201, description = "The resource", body = ResourceView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 201, description = "The resource", body = KeptResourceView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
         (status = 409, description = "There is a resource with this slug or URI", body = ErrorBody, content_type = "application/problem+json"),
     ),
 )]
@@ -181,9 +181,9 @@ pub(crate) async fn create(
         scopes: new.scopes,
         policy: new.policy,
     };
-    let resource = app.engine.create_resource(new).await?;
-    let view = ResourceView::from(&resource);
-    Ok(versioned(StatusCode::CREATED, &view, resource.updated_at))
+    let kept = app.engine.create_resource(new).await?;
+    let (view, at) = (KeptResourceView::from(&kept), kept.resource.updated_at);
+    Ok(versioned(StatusCode::CREATED, &view, at))
 }
 
 /// One resource.
@@ -193,7 +193,7 @@ pub(crate) async fn create(
     tag = "Resources",
     operation_id = "resources_get",
     params(
-        ("reference" = String, Path, description = "The resource's slug or id"),
+        ("reference" = String, Path, description = "The resource's slug, id or URI"),
     ),
     responses(
         (status = 200, description = "The resource", body = ResourceView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
@@ -212,12 +212,12 @@ pub(crate) async fn get(State(app): State<App>, Path(reference): Path<String>) -
     tag = "Resources",
     operation_id = "resources_update",
     params(
-        ("reference" = String, Path, description = "The resource's slug or id"),
+        ("reference" = String, Path, description = "The resource's slug, id or URI"),
         ("If-Match" = Option<String>, Header, description = "The version that the change is meant for: the `ETag` of what was read"),
     ),
     request_body = ResourcePatch,
     responses(
-        (status = 200, description = "The resource", body = ResourceView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 200, description = "The resource", body = KeptResourceView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
         (status = 409, description = "There is a resource with this URI, or a fronting link rests on what would go", body = ErrorBody, content_type = "application/problem+json"),
     ),
 )]
@@ -238,9 +238,9 @@ pub(crate) async fn update(
         },
         version,
     };
-    let resource = app.engine.update_resource(&reference, change).await?;
-    let view = ResourceView::from(&resource);
-    Ok(versioned(StatusCode::OK, &view, resource.updated_at))
+    let kept = app.engine.update_resource(&reference, change).await?;
+    let (view, at) = (KeptResourceView::from(&kept), kept.resource.updated_at);
+    Ok(versioned(StatusCode::OK, &view, at))
 }
 
 /// How to delete.
@@ -259,7 +259,7 @@ pub(crate) struct HowToDelete {
     tag = "Resources",
     operation_id = "resources_delete",
     params(
-        ("reference" = String, Path, description = "The resource's slug or id"),
+        ("reference" = String, Path, description = "The resource's slug, id or URI"),
         ("If-Match" = Option<String>, Header, description = "The version that the change is meant for: the `ETag` of what was read"),
         HowToDelete,
     ),
@@ -288,7 +288,7 @@ pub(crate) async fn delete(
     tag = "Fronting",
     operation_id = "resources_fronting",
     params(
-        ("reference" = String, Path, description = "The resource's slug or id"),
+        ("reference" = String, Path, description = "The resource's slug, id or URI"),
     ),
     responses(
         (status = 200, description = "Links", body = ResourceFrontingView),

@@ -5,7 +5,6 @@ use crate::harness::{
     Server, Tokens, USER, on_both, query_of,
 };
 use domain::AuditAction;
-use engine::admin::NewClient;
 
 on_both!(
     consent_is_asked_once_and_again_when_more_is_asked,
@@ -150,13 +149,7 @@ async fn once_it_is_proven_an_error_goes_to_the_client_with_state_and_issuer() {
             good.clone().and("resource", "https://nowhere.example/"),
             "invalid_target",
         ),
-        (good.clone().without("scope"), "invalid_scope"),
-        (good.clone().with("scope", " "), "invalid_scope"),
         (good.clone().with("scope", "mail/read"), "invalid_scope"),
-        (
-            good.clone().with("scope", "notes/read admin"),
-            "invalid_scope",
-        ),
         (
             good.clone().with("scope", "notes/read \"quoted\""),
             "invalid_scope",
@@ -172,26 +165,6 @@ async fn once_it_is_proven_an_error_goes_to_the_client_with_state_and_issuer() {
     }
     let good = server.send(&good.request()).await;
     assert!(good.location().starts_with("/login?next="));
-}
-
-#[tokio::test]
-async fn a_scope_beyond_the_ceiling_is_refused_before_the_login() {
-    let server = Server::start(&Database::sqlite()).await;
-    let app = server
-        .app(NewClient {
-            name: "Reader".into(),
-            redirect_uris: vec![REDIRECT.into()],
-            scope: "notes/read".into(),
-            ..NewClient::default()
-        })
-        .await;
-    let request = app.authorize(&Pkce::fresh());
-    let beyond = request.clone().with("scope", "notes/read notes/write");
-    let reply = server.send(&beyond.request()).await;
-    assert_eq!(redirected_error(&reply), "invalid_scope");
-    let within = request.with("scope", "notes/read offline_access");
-    let reply = server.send(&within.request()).await;
-    assert!(reply.location().starts_with("/login"));
 }
 
 async fn consent_is_asked_once_and_again_when_more_is_asked(database: Database) {
@@ -347,18 +320,6 @@ async fn a_code_for_several_resources_is_narrowed_by_the_token_request() {
         all.scope, "notes/read mail/read",
         "the family still covers both"
     );
-}
-
-#[tokio::test]
-async fn without_require_scope_silence_means_all_scopes_of_the_resource() {
-    let database = Database::sqlite();
-    let server = Server::with(&database, &[("AUTHPLANE_OAUTH_REQUIRE_SCOPE", "false")]).await;
-    let app = server.public_app().await;
-    let mut browser = Browser::signed_in(&server).await;
-    let tokens = app
-        .tokens_for(&mut browser, |request| request.without("scope"))
-        .await;
-    assert_eq!(tokens.scope, "notes/read notes/write");
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ mod refusals;
 mod register;
 mod reload;
 mod remote_commands;
+mod resource_uris;
+mod scopes;
 mod several_tabs;
 mod signing_keys;
 mod tokens;

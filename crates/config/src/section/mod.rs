@@ -24,7 +24,7 @@ pub use cimd::Cimd;
 pub use client_credentials::ClientCredentials;
 pub use dcr::{Dcr, DcrMode};
 pub use dpop::Dpop;
-pub use oauth::OAuth;
+pub use oauth::{OAuth, UnknownScopes};
 pub use observability::{
     LogFormat, LogLevel, LogOutputs, Logging, Metrics, MetricsProvider, Observability, Tracing,
 };

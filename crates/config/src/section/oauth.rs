@@ -1,6 +1,6 @@
 //! `oauth`: rules of the OAuth endpoints.
 
-use crate::schema::{Rule, section};
+use crate::schema::{Rule, choice, section};
 use crate::value::is_scope_token;
 
 const SCOPES: Rule<Option<String>> = Rule {
@@ -11,12 +11,26 @@ const SCOPES: Rule<Option<String>> = Rule {
     },
 };
 
+choice! {
+    /// What becomes of scopes that an authorization request asks for in vain.
+    pub enum UnknownScopes {
+        /// They are left out, as long as one remains.
+        Drop = "drop",
+        /// They are an error.
+        Refuse = "refuse",
+    }
+}
+
 section! {
     /// Rules of the OAuth endpoints.
     pub struct OAuth at "oauth." {
         /// Refuse an authorization request without `scope`. When false it stands for all scopes of
-        /// the resource, with a warning in the log.
-        require_scope: bool = "true", "AUTHPLANE_OAUTH_REQUIRE_SCOPE";
+        /// the resource that the client may have; MCP tells clients to leave it out.
+        require_scope: bool = "false", "AUTHPLANE_OAUTH_REQUIRE_SCOPE";
+        /// What becomes of a scope of an authorization request that the resource does not know or
+        /// that lies outside the client's ceiling: `drop` leaves it out as long as one remains,
+        /// and the answer says what was granted; `refuse` makes it an error.
+        unknown_scopes: UnknownScopes = "drop", "AUTHPLANE_OAUTH_UNKNOWN_SCOPES";
         /// Scopes a dynamically registered client is given, separated by spaces. None: bounded by
         /// the catalog of the resource alone.
         default_client_scope: Option<String>, "AUTHPLANE_OAUTH_DEFAULT_CLIENT_SCOPE", SCOPES;

@@ -1,7 +1,8 @@
 //! `resources`: resources to create at start.
 
 use crate::schema::{Rule, choice, section};
-use crate::value::{is_plain, is_resource_uri, is_scope_token};
+use crate::value::{is_plain, is_scope_token};
+use domain::ResourceUri;
 
 /// The variable that adds a resource, with the resource indicator as its value.
 pub(crate) const RESOURCE_URI: &str = "AUTHPLANE_RESOURCE_URI";
@@ -26,8 +27,8 @@ const SLUG: Rule<String> = Rule {
 };
 
 const URI: Rule<String> = Rule {
-    allowed: "an absolute URI without fragment (RFC 8707 §2)",
-    holds: |uri| is_resource_uri(uri),
+    allowed: "an absolute URI with a host, without fragment and credentials (RFC 8707 §2)",
+    holds: |uri| ResourceUri::parse(uri).is_ok(),
 };
 
 const SCOPE: Rule<String> = Rule {
@@ -52,6 +53,7 @@ section! {
         /// Short name, unique, by which operators refer to the resource.
         slug: String, SLUG;
         /// The resource indicator, unique: what clients send as `resource` and tokens carry as `aud`.
+        /// Kept normalised (RFC 3986 §6.2): host in lower case, no default port.
         uri: String, URI;
         /// What stands behind the resource; `mint`: this server signs a JWT for it.
         backend_kind: BackendKind = "mint";

@@ -102,8 +102,3 @@ pub(crate) fn is_scope_token(text: &str) -> bool {
 pub(crate) fn is_plain(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_graphic())
 }
-
-/// Whether `text` is a resource indicator: an absolute URI without fragment (RFC 8707 §2).
-pub(crate) fn is_resource_uri(text: &str) -> bool {
-    !text.contains('#') && is_plain(text) && url::Url::parse(text).is_ok()
-}

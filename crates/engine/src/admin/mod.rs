@@ -17,7 +17,9 @@ pub use clients::{ClientChange, ClientWithSecret, NewClient};
 pub use fronting::{Fronting, ScopeMap};
 pub use inspect::{Inspection, TokenState};
 pub use issuances::{IssuanceList, IssuanceQuery, Since};
-pub use resources::{NewResource, PolicyChange, ResourceChange, ResourceFilter, ResourcePart};
+pub use resources::{
+    KeptResource, NewResource, PolicyChange, ResourceChange, ResourceFilter, ResourcePart,
+};
 pub(crate) use stats::LastCounts;
 pub use tokens::{FamilyQuery, IssuedToken};
 pub use users::{NewUser, UserChange};

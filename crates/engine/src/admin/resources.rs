@@ -5,8 +5,8 @@ use super::change::{TRIES, changed_fields, is_version, overtaken, replace};
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
-    AuditAction, BackendKind, CatalogScope, OFFLINE_ACCESS, Policy, Resource, ResourceId, Scope,
-    UnixMillis, is_valid_slug,
+    AuditAction, BackendKind, CatalogScope, OFFLINE_ACCESS, Policy, Resource, ResourceId,
+    ResourceUri, Scope, UnixMillis, is_valid_slug,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,6 +31,15 @@ pub struct NewResource {
     pub scopes: Vec<CatalogScope>,
     /// Its policy.
     pub policy: Policy,
+}
+
+/// A resource as it is kept now.
+#[derive(Debug, Clone)]
+pub struct KeptResource {
+    /// The resource.
+    pub resource: Resource,
+    /// What the operator should know about it, in sentences.
+    pub warnings: Vec<String>,
 }
 
 /// What to change of a resource; `None` stays as it is.
@@ -106,30 +115,35 @@ fn finds(resource: &Resource, text: &str) -> bool {
     .any(|own| own.to_lowercase().contains(&text))
 }
 
+/// The identifier as it is kept.
+fn normalised(uri: String) -> Result<String> {
+    ResourceUri::parse(&uri)
+        .map(ResourceUri::into_string)
+        .map_err(|error| Error::invalid_request(format!("uri: it {error}")))
+}
+
+/// What the operator has to know of an identifier that is not kept as it was given.
+fn told(resource: Resource, given: Option<&str>) -> KeptResource {
+    let mut warnings = Vec::new();
+    if let (Some(given), Some(kept)) = (given, &resource.uri)
+        && given != kept
+    {
+        warnings.push(format!(
+            "uri: {given} is kept as {kept}, its normal form (RFC 3986 section 6.2), which is the aud of \
+             tokens; requests may spell it either way"
+        ));
+    }
+    for warning in &warnings {
+        tracing::warn!(resource = %resource.slug, warning, "resource kept with a warning");
+    }
+    KeptResource { resource, warnings }
+}
+
 fn check(resource: &Resource) -> Result<()> {
     if !is_valid_slug(&resource.slug) {
         return Err(Error::invalid_request(
             "slug: give 1 to 64 of a-z, 0-9 and -, with no - at either end",
         ));
-    }
-    if let Some(uri) = &resource.uri {
-        let url = url::Url::parse(uri).map_err(|_| {
-            Error::invalid_request("uri: give an absolute URI, such as https://mcp.example.com/mcp")
-        })?;
-        let printable = uri.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
-        let scripted = matches!(url.scheme(), "javascript" | "data" | "file" | "vbscript");
-        if !printable
-            || scripted
-            || url.fragment().is_some()
-            || url.password().is_some()
-            || !url.username().is_empty()
-            || url.cannot_be_a_base()
-            || uri.len() > 2048
-        {
-            return Err(Error::invalid_request(
-                "uri: give an absolute URI of at most 2048 printable ASCII characters, without fragment, user name and password",
-            ));
-        }
     }
     let name = resource.display_name.trim();
     if name.is_empty() || name.chars().count() > 256 {
@@ -207,8 +221,8 @@ impl Engine {
     /// Registers a resource.
     ///
     /// # Errors
-    /// `invalid_request`, naming the field.
-    pub async fn create_resource(&self, new: NewResource) -> Result<Resource> {
+    /// `invalid_request`, naming the field; `conflict`, naming the resource that is in the way.
+    pub async fn create_resource(&self, new: NewResource) -> Result<KeptResource> {
         self.register_resource(new, ACTOR).await
     }
 
@@ -217,13 +231,14 @@ impl Engine {
         &self,
         new: NewResource,
         actor: &str,
-    ) -> Result<Resource> {
+    ) -> Result<KeptResource> {
         let now = self.now();
+        let uri = new.uri.clone().map(normalised).transpose()?;
         let resource = Resource {
             id: ResourceId::generate(self.clock(), self.rng()),
             display_name: new.display_name.unwrap_or_else(|| new.slug.clone()),
             slug: new.slug,
-            uri: new.uri,
+            uri,
             backend_kind: new.backend_kind,
             scopes: new.scopes,
             policy: new.policy,
@@ -231,6 +246,7 @@ impl Engine {
             updated_at: now,
         };
         check(&resource)?;
+        self.check_free(&resource).await?;
         // A token that a gateway obtains has its slug as `client_id`.
         if self.store().client(&resource.slug).await?.is_some() {
             return Err(Error::invalid_request("slug: that is the id of a client"));
@@ -241,7 +257,30 @@ impl Engine {
             .await?;
         self.metrics().resource_server_ops.add(ResourceOp::Create);
         tracing::info!(resource = %resource.slug, "resource registered");
-        Ok(resource)
+        Ok(told(resource, new.uri.as_deref()))
+    }
+
+    /// No other resource may have the slug, nor a URI that is equivalent.
+    async fn check_free(&self, resource: &Resource) -> Result<()> {
+        let catalog = self.store().resources().await?;
+        let others = |name: &str| catalog.named(name).filter(|own| own.id != resource.id);
+        if others(&resource.slug).is_some() {
+            return Err(Error::conflict(format!(
+                "slug: there is a resource {} already; choose another slug, or change that resource",
+                resource.slug
+            )));
+        }
+        match resource
+            .uri
+            .as_deref()
+            .and_then(|uri| Some((uri, others(uri)?)))
+        {
+            Some((uri, other)) => Err(Error::conflict(format!(
+                "uri: {uri} is that of the resource {} already; change that one, or give another URI",
+                other.slug
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// All resources, by slug.
@@ -274,11 +313,16 @@ impl Engine {
         })
     }
 
-    /// The resource with this id or slug.
+    /// The resource with this id, slug or URI.
     ///
     /// # Errors
     /// `not_found`.
     pub async fn resource(&self, reference: &str) -> Result<Arc<Resource>> {
+        let by_uri = match reference.contains("://") {
+            true => self.store().resources().await?.named(reference).cloned(),
+            false => None,
+        };
+        let reference = by_uri.as_ref().map_or(reference, |own| own.id.as_str());
         let found = self.store().resource_now(reference).await?;
         found.map(Arc::new).ok_or_else(|| not_found(reference))
     }
@@ -291,10 +335,10 @@ impl Engine {
         &self,
         reference: &str,
         change: ResourceChange,
-    ) -> Result<Resource> {
-        let uri = change
-            .uri
-            .map(|uri| Some(uri).filter(|uri| !uri.is_empty()));
+    ) -> Result<KeptResource> {
+        let given = change.uri.as_ref().filter(|uri| !uri.is_empty());
+        let kept = given.cloned().map(normalised).transpose()?;
+        let uri = change.uri.is_some().then_some(kept);
         let apply = |resource: &mut Resource| {
             replace(&mut resource.uri, uri.as_ref());
             replace(&mut resource.scopes, change.scopes.as_ref());
@@ -321,7 +365,7 @@ impl Engine {
         if changed {
             self.metrics().resource_server_ops.add(ResourceOp::Update);
         }
-        Ok(resource)
+        Ok(told(resource, given.map(String::as_str)))
     }
 
     /// Reads a resource, changes it and writes it back; again, when others changed it
@@ -343,6 +387,9 @@ impl Engine {
                 return Ok((after, false));
             }
             check(&after)?;
+            if before.uri != after.uri {
+                self.check_free(&after).await?;
+            }
             let mut event = event(action, ACTOR)
                 .resource(&after.slug)
                 .with("changed", &changed);

@@ -32,10 +32,7 @@ impl Engine {
         check_machine_client(client)?;
         check_grant_registered(client, GrantType::ClientCredentials)?;
         let resources = self
-            .machine_audience(
-                &request.resources,
-                request.scope.as_ref().unwrap_or(&client.scope),
-            )
+            .machine_audience(client, &request.resources, request.scope.as_ref())
             .await?;
         let scope = machine_scope(client, &resources, request.scope)?;
 
@@ -106,20 +103,21 @@ fn machine_scope(
     let in_catalog = |scope: &str| {
         resources.is_empty() || resources.iter().any(|resource| resource.has_scope(scope))
     };
-    let Some(asked) = asked else {
-        return Ok(client
-            .scope
-            .iter()
-            .filter(|scope| in_catalog(scope.as_str()))
-            .cloned()
-            .collect());
-    };
     let refuse = |description| {
         Err(Error::new(
             ErrorCode::InvalidScope,
             DenyReason::InvalidScope,
             description,
         ))
+    };
+    let Some(asked) = asked else {
+        let ceiling = client.scope.iter().cloned();
+        let cut: ScopeSet = ceiling.filter(|scope| in_catalog(scope.as_str())).collect();
+        let have_scopes = resources.iter().any(|resource| !resource.scopes.is_empty());
+        if cut.is_empty() && !client.scope.is_empty() && have_scopes {
+            return refuse("the client was not registered for any scope of the resource".into());
+        }
+        return Ok(cut);
     };
     if let Some(beyond) = asked.first_outside(|scope| client.scope.contains(scope)) {
         return refuse(format!(

@@ -93,6 +93,28 @@ pub struct ConsentResource {
     pub scopes: Vec<ConsentScope>,
 }
 
+impl ConsentResource {
+    /// Whether the person allowed a part of this before: then only the rest is a question.
+    fn has_news(&self) -> bool {
+        self.scopes.iter().any(|scope| !scope.already_granted)
+    }
+
+    /// What there is to decide: what is new, or all when nothing is.
+    fn asked(&self) -> impl Iterator<Item = &ConsentScope> {
+        let has_news = self.has_news();
+        let scopes = self.scopes.iter();
+        scopes.filter(move |scope| !(has_news && scope.already_granted))
+    }
+
+    /// What the person allowed before and need not decide again.
+    fn known(&self) -> Vec<&ConsentScope> {
+        let scopes = self.scopes.iter();
+        scopes
+            .filter(|scope| scope.already_granted && self.has_news())
+            .collect()
+    }
+}
+
 /// One scope of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentScope {
