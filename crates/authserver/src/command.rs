@@ -3,7 +3,9 @@
 use crate::failure::Result;
 use crate::{audit, configuration, manual, operate, purge, quickstart, serve, wiring};
 use clap::{Parser, Subcommand};
+use rustix::process::Signal;
 use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A self-hosted OAuth 2.1 authorization server for the Model Context Protocol.
 #[derive(Debug, Parser)]
@@ -44,6 +46,7 @@ enum Command {
 
 /// Runs what the arguments ask for.
 pub(crate) async fn run(arguments: Arguments) -> Result {
+    outlive_full_files();
     let file = arguments.config.as_deref();
     match arguments.command {
         Command::Serve => serve::serve(configuration::load(file)?, file, || ()).await,
@@ -59,6 +62,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result {
         Command::Admin(operate) => operate::run(*operate, configuration::load(file)?).await,
         Command::Completions(completions) => manual::complete(&completions),
         Command::Man(pages) => manual::write(&pages),
+    }
+}
+
+/// Has writing beyond the limit of a file's size (`ulimit -f`) fail like writing to a full disk. By
+/// default the signal that comes along with it, `SIGXFSZ`, ends the process; one that is caught does
+/// nothing more. `SIGPIPE` is left to the standard library, which ignores it.
+fn outlive_full_files() {
+    let kind = SignalKind::from_raw(Signal::XFSZ.as_raw());
+    // It stays caught when what waits for it is dropped.
+    if let Err(error) = signal(kind) {
+        tracing::warn!(%error, "SIGXFSZ cannot be caught");
     }
 }
 

@@ -8,6 +8,7 @@ mod audit;
 mod command;
 mod configuration;
 mod failure;
+mod files;
 mod manual;
 mod operate;
 mod purge;

@@ -2,17 +2,18 @@
 
 use crate::failure::{Failure, Result};
 use crate::wiring::{self, Console};
-use crate::{admin_key, reload};
+use crate::{admin_key, files, reload};
 use admin::rest::Setup;
 use config::{Config, Format, Loaded};
 use domain::{Rng, SystemRng};
 use engine::Engine;
 use std::path::Path;
 use std::sync::Arc;
+use telemetry::metrics::labels;
 use telemetry::trace::Tracer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use web::serve::{Listener, ServeOptions, TlsFiles};
+use web::serve::{Listener, OpenConnections, ServeOptions, TlsFiles};
 use web::shell::ShellState;
 
 /// Runs the server until it is told to stop. `ready` is called once it can be reached.
@@ -26,6 +27,8 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
     }
     let shown = loaded.show(Format::Json);
     let config = loaded.config;
+    let files = files::raise_limit();
+    let shares = files::share_out(&config, files);
     // Before anything is opened: a second server on the same ports fails here.
     let public = bind(&config.server.address, tls_files(&config).as_ref())?;
     let stop = Stop::new()?;
@@ -56,8 +59,9 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
         },
         file.map(Path::to_owned),
     )?);
-    let listeners = run(&engine, public, admin, console.tracer, &stop);
+    let listeners = run(&engine, public, admin, shares, console.tracer, &stop);
     tracing::info!(
+        max_connections = shares.public,
         issuer = engine.issuer(),
         version = env!("CARGO_PKG_VERSION"),
         "server started"
@@ -81,6 +85,7 @@ async fn run(
     engine: &Engine,
     public: Listener,
     admin: Option<(Listener, Setup)>,
+    shares: files::Connections,
     tracer: Option<Tracer>,
     stop: &Stop,
 ) {
@@ -93,7 +98,16 @@ async fn run(
     let shell = web::routes::with_error_page(shell, engine);
     let shell = web::routes::with_refusals_recorded(shell, engine);
     let service = web::shell::wrap(web::routes::router(engine.clone()), shell);
-    let public = web::serve::serve(public, service, options(config), stop.wait());
+    let limits = options(config, shares.public);
+    let open = (limits.open.clone(), OpenConnections::default());
+    let counted = open.clone();
+    engine
+        .metrics()
+        .observe_connections(Arc::new(move |listener| match listener {
+            labels::Listener::Public => counted.0.get(),
+            labels::Listener::Admin => counted.1.get(),
+        }));
+    let public = web::serve::serve(public, service, limits, stop.wait());
     let admin = async {
         let Some((listener, setup)) = admin else {
             return;
@@ -103,13 +117,24 @@ async fn run(
             ..ShellState::admin(config, engine.metrics().clone(), Arc::clone(&rng))
         };
         let service = web::shell::wrap(admin::rest::router(engine.clone(), setup), shell);
-        web::serve::serve(listener, service, options(config), stop.wait()).await;
+        let limits = ServeOptions {
+            // Operators and scrapers often come by one address; idle connections make room.
+            max_connections_per_address: shares.admin,
+            open: open.1,
+            ..options(config, shares.admin)
+        };
+        web::serve::serve(listener, service, limits, stop.wait()).await;
     };
     tokio::join!(public, admin);
 }
 
-fn options(config: &Config) -> ServeOptions {
+fn options(config: &Config, max_connections: usize) -> ServeOptions {
+    let server = &config.server;
     ServeOptions {
+        max_connections,
+        max_connections_per_address: usize::try_from(server.max_connections_per_address)
+            .unwrap_or(usize::MAX),
+        proxies: server.trusted_proxies.as_slice().into(),
         read_timeout: config.server.read_timeout,
         write_timeout: config.server.write_timeout,
         idle_timeout: config.server.idle_timeout,

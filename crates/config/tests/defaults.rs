@@ -53,6 +53,16 @@ const TABLE: [(&str, &str, &str); 67] = [
         "AUTHPLANE_SERVER_TRUSTED_PROXIES",
     ),
     (
+        "server.max_connections",
+        "20000",
+        "AUTHPLANE_SERVER_MAX_CONNECTIONS",
+    ),
+    (
+        "server.max_connections_per_address",
+        "512",
+        "AUTHPLANE_SERVER_MAX_CONNECTIONS_PER_ADDRESS",
+    ),
+    (
         "server.tls.cert_file",
         "-",
         "AUTHPLANE_SERVER_TLS_CERT_FILE",

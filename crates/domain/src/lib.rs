@@ -7,6 +7,7 @@
 
 mod audit;
 mod client;
+mod client_network;
 mod clock;
 mod consent;
 mod fronting;
@@ -25,6 +26,7 @@ mod user;
 
 pub use audit::{AuditAction, AuditEvent, AuditRecord};
 pub use client::{ApplicationType, AuthMethod, Client, ClientSource, ClientStatus};
+pub use client_network::ClientNetwork;
 pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use consent::ConsentGrant;
 pub use fronting::FrontingLink;

@@ -22,6 +22,7 @@ mod crash;
 mod discovery;
 mod errors;
 mod exchange;
+mod exhaustion;
 mod harness;
 mod head;
 mod host;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::rule::ABOVE_ZERO;
+use super::rule::{ABOVE_ZERO, AT_LEAST_ONE};
 use crate::schema::section;
 use crate::value::{Issuer, ListenAddress, Origin};
 
@@ -32,6 +32,13 @@ section! {
         shutdown_wait: Duration = "10s", "AUTHPLANE_SERVER_SHUTDOWN_WAIT";
         /// Networks of the proxies in front of this server, whose `X-Forwarded-For` is believed.
         trusted_proxies: Vec<IpNet>, "AUTHPLANE_SERVER_TRUSTED_PROXIES";
+        /// Connections at once of the public listener; beyond that, idle ones are closed for new
+        /// ones. At most what the limit of open files allows (the server raises its soft limit to
+        /// the hard one), with files kept free for the database and the admin listener.
+        max_connections: u32 = "20000", "AUTHPLANE_SERVER_MAX_CONNECTIONS", AT_LEAST_ONE;
+        /// Connections at once of one address, or one IPv6 /64; beyond that, its idle ones are
+        /// closed for new ones. `server.trusted_proxies` have no such limit.
+        max_connections_per_address: u32 = "512", "AUTHPLANE_SERVER_MAX_CONNECTIONS_PER_ADDRESS", AT_LEAST_ONE;
 
         sections {
             /// TLS of the public listener.

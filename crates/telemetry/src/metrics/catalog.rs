@@ -14,8 +14,8 @@ use super::instrument::{
 };
 use super::labels::{
     AllowlistOp, ConnectionState, ConsentDecision, DbOp, DpopRejection, ExchangeKind, FetchOutcome,
-    LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf, RevocationPath, RevokeReason,
-    Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
+    Listener, LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf, RevocationPath,
+    RevokeReason, Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
 };
 
 catalog! {
@@ -263,6 +263,13 @@ catalog! {
         unit: "s",
         help: "When the newest signing key was made, pending or active, in seconds since 1970.",
         worry: "It lies further back than your rotation policy allows.",
+    }
+    connections: ObservedGauge<Listener> {
+        name: "authserver_connections",
+        labels: ["listener"],
+        unit: "{connection}",
+        help: "Open connections of callers.",
+        worry: "public approaches server.max_connections, or what the file limit allows: idle connections are dropped for new ones.",
     }
     build_info: BuildInfo {
         name: "authserver_build_info",

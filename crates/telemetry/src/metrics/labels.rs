@@ -278,3 +278,13 @@ label! {
         Idle = "idle",
     }
 }
+
+label! {
+    /// Where a connection came in.
+    Listener {
+        /// OAuth endpoints, discovery, pages, health.
+        Public = "public",
+        /// Admin API, console, metrics.
+        Admin = "admin",
+    }
+}

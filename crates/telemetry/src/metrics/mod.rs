@@ -67,8 +67,8 @@ pub use instrument::{
 pub use label::{Label, LabelSet};
 pub use labels::{
     AllowlistOp, ConnectionState, ConsentDecision, DbOp, DpopRejection, ExchangeKind, FetchOutcome,
-    LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf, RevocationPath, RevokeReason,
-    Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
+    Listener, LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf, RevocationPath,
+    RevokeReason, Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
 };
 pub use reference::reference_markdown;
 pub use vitals::Vitals;
@@ -225,6 +225,16 @@ impl Metrics {
         }));
         self.db_pool_waiting
             .read_from(Box::new(move |emit| emit((), f64::from(state().waiting))));
+    }
+
+    /// Reads the number of open connections of a listener from `open` whenever metrics are
+    /// collected.
+    pub fn observe_connections(&self, open: Arc<dyn Fn(Listener) -> usize + Send + Sync>) {
+        self.connections.read_from(Box::new(move |emit| {
+            for listener in Listener::ALL {
+                emit(*listener, open(*listener) as f64);
+            }
+        }));
     }
 
     /// What a scraper gets.

@@ -1,11 +1,11 @@
 //! The accept loop, and the end of it.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,21 +13,25 @@ use http::{Request, Response};
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use super::activity::Activity;
 use super::body::RequestBody;
 use super::connection::{protocol, run, unless_closing};
-use super::{Listener, PeerAddress, ServeOptions};
+use super::connections::{Admitted, Connections, TooMany};
+use super::{Listener, OpenConnections, PeerAddress, ServeOptions};
 
 /// Time for a TLS handshake, unless the read timeout is shorter.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// First and longest pause after the system has refused us a connection.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// How often it is told that connections of an address are refused.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// Time for connections that are cut to release what they hold.
 const CUT: Duration = Duration::from_secs(1);
@@ -47,41 +51,31 @@ pub async fn serve<S>(
     S: Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    let most = options.max_connections.clamp(1, Semaphore::MAX_PERMITS);
-    let floor = Arc::new(Floor {
+    let open = options.open.clone();
+    let state = Arc::new(ListenerState {
         acceptor: listener
             .certificate
             .as_ref()
             .map(super::Certificate::acceptor),
         protocol: protocol(&options),
+        connections: Arc::new(Connections::new(options.clone())),
         options,
-        connections: Mutex::default(),
     });
-    let room = Arc::new(Semaphore::new(most));
+    let connections = &state.connections;
     let mut shutdown = pin!(shutdown);
     let mut pause = PAUSE.0;
-    let mut number = 0_u64;
+    let mut last_told: Option<Instant> = None;
 
     loop {
-        // A connection is taken from the kernel's queue only when there is room for it.
-        let next = async {
-            let permit = Arc::clone(&room).acquire_owned().await;
-            (permit, listener.socket.accept().await)
-        };
-        let (permit, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            next = next => next,
+            accepted = listener.socket.accept() => accepted,
         };
-        match (permit, accepted) {
-            (Ok(permit), Ok((stream, peer))) => {
-                pause = PAUSE.0;
-                number += 1;
-                let guest = Guest::enter(&floor, number, permit);
-                tokio::spawn(guest.stay(stream, peer, service.clone()));
-            }
-            (_, Err(error)) if is_one_connection(&error) => {}
-            (_, Err(error)) => {
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_one_connection(&error) => continue,
+            Err(error) => {
                 // Out of file descriptors or memory: waiting is all that helps, and the
                 // connections that are open must go on meanwhile.
                 tracing::warn!(%error, "cannot accept connections for the moment");
@@ -89,20 +83,47 @@ pub async fn serve<S>(
                     () = &mut shutdown => break,
                     () = sleep(pause) => pause = (pause * 2).min(PAUSE.1),
                 }
+                continue;
             }
-            (Err(_), _) => break,
-        }
+        };
+        pause = PAUSE.0;
+        let admitted = match connections.admit(peer.ip()) {
+            Ok(admitted) => admitted,
+            Err(TooMany(network)) => {
+                if last_told.is_none_or(|last| last.elapsed() > TELL_AGAIN) {
+                    last_told = Some(Instant::now());
+                    tracing::warn!(
+                        %network,
+                        limit = state.options.max_connections_per_address,
+                        "connections of one address are refused: it has as many as one may have, all busy"
+                    );
+                }
+                continue;
+            }
+        };
+        let place = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            place = connections.place(&admitted) => place,
+        };
+        let Some(place) = place else { break };
+        let connection = Connection {
+            state: Arc::clone(&state),
+            admitted,
+            _counted: Counted::new(&open),
+            _place: place,
+        };
+        tokio::spawn(connection.serve(stream, peer, service.clone()));
     }
 
     drop(listener);
-    floor.each(Activity::close);
-    let all = u32::try_from(most).unwrap_or(u32::MAX);
-    if timeout(floor.options.shutdown_wait, room.acquire_many(all))
+    connections.each(Activity::close);
+    if timeout(state.options.shutdown_wait, connections.all_ended())
         .await
         .is_err()
     {
-        floor.each(Activity::cut);
-        let _ = timeout(CUT, room.acquire_many(all)).await;
+        connections.each(Activity::cut);
+        let _ = timeout(CUT, connections.all_ended()).await;
     }
 }
 
@@ -118,76 +139,63 @@ fn is_one_connection(error: &io::Error) -> bool {
 }
 
 /// What the connections of a listener share.
-struct Floor {
+struct ListenerState {
     acceptor: Option<TlsAcceptor>,
     protocol: auto::Builder<TokioExecutor>,
     options: ServeOptions,
-    connections: Mutex<HashMap<u64, Arc<Activity>>>,
+    connections: Arc<Connections>,
 }
 
-impl Floor {
-    fn connections(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Activity>>> {
-        self.connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn each(&self, act: impl Fn(&Activity)) {
-        for activity in self.connections().values() {
-            act(activity);
-        }
-    }
+/// A connection that has been accepted.
+struct Connection {
+    state: Arc<ListenerState>,
+    // Leaves the others before it gives its place away.
+    admitted: Admitted,
+    _counted: Counted,
+    _place: OwnedSemaphorePermit,
 }
 
-/// A connection on the floor; it leaves when this is dropped, however that comes.
-struct Guest {
-    floor: Arc<Floor>,
-    number: u64,
-    activity: Arc<Activity>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Guest {
-    fn enter(floor: &Arc<Floor>, number: u64, permit: OwnedSemaphorePermit) -> Self {
-        let activity = Activity::new();
-        floor.connections().insert(number, Arc::clone(&activity));
-        Self {
-            floor: Arc::clone(floor),
-            number,
-            activity,
-            _permit: permit,
-        }
-    }
-
-    async fn stay<S>(self, stream: TcpStream, peer: SocketAddr, service: S)
+impl Connection {
+    async fn serve<S>(self, stream: TcpStream, peer: SocketAddr, service: S)
     where
         S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
         S: Send + 'static,
         S::Future: Send + 'static,
     {
-        let Floor {
+        let ListenerState {
             acceptor,
             protocol,
             options,
             ..
-        } = &*self.floor;
+        } = &*self.state;
+        let activity = &self.admitted.activity;
         // Responses are written whole; waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         let peer = PeerAddress(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
         let Some(acceptor) = acceptor else {
-            return run(stream, service, peer, &self.activity, protocol, options).await;
+            return run(stream, service, peer, activity, protocol, options).await;
         };
         let limit = HANDSHAKE.min(options.read_timeout);
         let handshake = timeout(limit, acceptor.accept(stream));
         // A client that does not manage a handshake is told nothing and costs no log line.
-        if let Some(Ok(Ok(stream))) = unless_closing(&self.activity, handshake).await {
-            run(stream, service, peer, &self.activity, protocol, options).await;
+        if let Some(Ok(Ok(stream))) = unless_closing(activity, handshake).await {
+            run(stream, service, peer, activity, protocol, options).await;
         }
     }
 }
 
-impl Drop for Guest {
+/// An open connection, counted for as long as this is there.
+struct Counted(OpenConnections);
+
+impl Counted {
+    fn new(open: &OpenConnections) -> Self {
+        open.0.fetch_add(1, Relaxed);
+        Self(open.clone())
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.floor.connections().remove(&self.number);
+        self.0.0.fetch_sub(1, Relaxed);
     }
 }

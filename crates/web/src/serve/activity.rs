@@ -150,6 +150,20 @@ impl Activity {
         self.task.register(waker);
     }
 
+    /// How long the client has kept us waiting: for a request, for taking a response, or for its
+    /// side of the end. `None` while a request is served.
+    pub(super) fn waiting(&self) -> Option<Duration> {
+        let lingering = self.lingering.load(Relaxed);
+        let stalled = self.stalled.load(Relaxed);
+        let since = match (lingering, stalled, self.requests.load(Relaxed)) {
+            (NEVER, NEVER, 0) => self.since.load(Relaxed),
+            (NEVER, NEVER, _) => return None,
+            (NEVER, stalled, _) => stalled,
+            (lingering, _, _) => lingering,
+        };
+        Some(Duration::from_micros(self.now().saturating_sub(since)))
+    }
+
     /// Until when the connection may go on like this, if there is a limit.
     pub(super) fn deadline(&self, options: &ServeOptions) -> Option<(Instant, Verdict)> {
         let at = |micros: u64, limit: Duration| self.opened + Duration::from_micros(micros) + limit;
@@ -217,6 +231,7 @@ mod tests {
         );
         let request = activity.begin(false);
         assert_eq!(verdict(&activity), None, "the handler has its own limit");
+        assert_eq!(activity.waiting(), None);
         activity.sending(true);
         assert_eq!(
             verdict(&activity),
@@ -226,6 +241,7 @@ mod tests {
         activity.sending(false);
         drop(request);
         assert_eq!(verdict(&activity), Some(Verdict::Close), "idle");
+        assert!(activity.waiting().is_some());
         assert!(!activity.linger());
         activity.left_unread();
         assert!(activity.linger());

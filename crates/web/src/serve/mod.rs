@@ -11,6 +11,7 @@
 //! - `listener`: addresses, sockets, TLS files.
 //! - `tls`: the certificate, replaceable while connections are open.
 //! - `accept`: the accept loop and the end of it.
+//! - `connections`: which connections there are, and which make room for others.
 //! - `connection`: one connection from handshake to close.
 //! - `activity`: what a connection is doing at the moment, and until when it may.
 //! - `stream`: the byte stream, watched.
@@ -20,12 +21,17 @@ mod accept;
 mod activity;
 mod body;
 mod connection;
+mod connections;
 mod listener;
 mod stream;
 mod tls;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 pub use accept::serve;
 pub use body::{ReadTimeout, RequestBody, ResponseBody};
@@ -45,8 +51,28 @@ pub struct ServeOptions {
     pub shutdown_wait: Duration,
     /// Size of a request head; a larger one is answered with 431. At least 8192.
     pub max_header_bytes: usize,
-    /// Connections at once; beyond that, new ones wait in the kernel's queue.
+    /// Connections at once. Beyond that, idle ones are dropped for new ones, which otherwise wait in
+    /// the kernel's queue.
     pub max_connections: usize,
+    /// Connections at once of one IPv4 address or one IPv6 /64. Beyond that, its idle ones are
+    /// dropped for new ones, which otherwise are closed at once.
+    pub max_connections_per_address: usize,
+    /// Networks of proxies, which have the connections of many clients and no limit of their own.
+    pub proxies: Arc<[IpNet]>,
+    /// Where open connections are counted.
+    pub open: OpenConnections,
+}
+
+/// How many connections a listener has. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct OpenConnections(Arc<AtomicUsize>);
+
+impl OpenConnections {
+    /// The present number.
+    #[must_use]
+    pub fn get(&self) -> usize {
+        self.0.load(Relaxed)
+    }
 }
 
 impl Default for ServeOptions {
@@ -58,6 +84,9 @@ impl Default for ServeOptions {
             shutdown_wait: Duration::from_secs(10),
             max_header_bytes: 32 * 1024,
             max_connections: 20_000,
+            max_connections_per_address: 512,
+            proxies: Arc::default(),
+            open: OpenConnections::default(),
         }
     }
 }

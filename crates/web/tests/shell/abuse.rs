@@ -204,47 +204,114 @@ async fn a_request_that_could_be_read_in_two_ways_is_refused() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut_off() {
+    let options = ServeOptions {
+        write_timeout: SHORT,
+        ..ServeOptions::default()
+    };
+    let open = options.open.clone();
     let setup = Setup {
-        options: ServeOptions {
-            write_timeout: SHORT,
-            max_connections: 1,
-            ..ServeOptions::default()
-        },
+        options,
         ..Setup::default()
     };
     let server = Server::with(setup).await;
     let mut greedy = server.connect().await;
     greedy.send(request("GET", "/large", &[], "")).await;
-    // There is room for one connection only, so this one is served when the other is gone.
-    assert_eq!(server.get("/livez", &[]).await.status, 200);
+    let given_up = tokio::time::Instant::now() + crate::server::PATIENCE;
+    let mut seen = 0;
+    while seen == 0 || open.get() > 0 {
+        seen = seen.max(open.get());
+        assert!(tokio::time::Instant::now() < given_up, "it is never cut");
+        sleep(SHORT / 10).await;
+    }
     assert!(
         greedy.try_answer().await.is_none(),
         "it was cut in the middle"
     );
 }
 
-#[tokio::test]
-async fn connections_beyond_the_limit_wait_for_their_turn() {
-    let setup = Setup {
-        options: ServeOptions {
-            max_connections: 2,
-            ..ServeOptions::default()
-        },
+async fn crowded(options: ServeOptions) -> Server {
+    Server::with(Setup {
+        options,
         ..Setup::default()
-    };
-    let server = Server::with(setup).await;
-    let mut first = server.connect().await;
-    let mut second = server.connect().await;
-    for client in [&mut first, &mut second] {
-        client.send(request("GET", "/livez", &[], "")).await;
-        assert_eq!(client.answer().await.status, 200);
+    })
+    .await
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_while_all_others_are_busy() {
+    let server = crowded(ServeOptions {
+        max_connections: 2,
+        ..ServeOptions::default()
+    })
+    .await;
+    let mut busy = Vec::new();
+    for _ in 0..2 {
+        let mut client = server.connect().await;
+        client.send(request("GET", "/wait", &[], "")).await;
+        server.waiting.notified().await;
+        busy.push(client);
     }
     let mut third = server.connect().await;
     third.send(request("GET", "/livez", &[], "")).await;
     let early = tokio::time::timeout(SHORT, third.answer()).await;
     assert!(early.is_err(), "served although there was no room");
-    drop(first);
-    assert_eq!(third.answer().await.status, 200);
+    server.release.notify_one();
+    assert_eq!(third.answer().await.status, 200, "one of them is idle now");
+    server.release.notify_one();
+}
+
+#[tokio::test]
+async fn an_idle_connection_makes_room_for_a_new_one() {
+    let server = crowded(ServeOptions {
+        max_connections: 2,
+        ..ServeOptions::default()
+    })
+    .await;
+    let mut idle = server.connect().await;
+    idle.send(request("GET", "/livez", &[], "")).await;
+    assert_eq!(idle.answer().await.status, 200);
+    let mut busy = server.connect().await;
+    busy.send(request("GET", "/wait", &[], "")).await;
+    server.waiting.notified().await;
+    assert_eq!(server.get("/livez", &[]).await.status, 200);
+    assert!(idle.closed().await.is_empty());
+    server.release.notify_one();
+    assert_eq!(busy.answer().await.body, "waited");
+}
+
+#[tokio::test]
+async fn an_address_with_many_idle_connections_keeps_the_newest() {
+    let options = ServeOptions {
+        max_connections_per_address: 10,
+        ..ServeOptions::default()
+    };
+    let open = options.open.clone();
+    let server = crowded(options).await;
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        clients.push(server.connect().await);
+    }
+    let mut last = clients.pop().unwrap();
+    last.send(request("GET", "/livez", &[], "")).await;
+    assert_eq!(last.answer().await.status, 200);
+    assert!(clients[0].closed().await.is_empty(), "the oldest is gone");
+    assert!(open.get() <= 11, "{}", open.get());
+}
+
+#[tokio::test]
+async fn an_address_whose_connections_are_all_busy_gets_no_more() {
+    let server = crowded(ServeOptions {
+        max_connections_per_address: 1,
+        ..ServeOptions::default()
+    })
+    .await;
+    let mut busy = server.connect().await;
+    busy.send(request("GET", "/wait", &[], "")).await;
+    server.waiting.notified().await;
+    assert!(server.connect().await.closed().await.is_empty());
+    server.release.notify_one();
+    assert_eq!(busy.answer().await.body, "waited");
+    assert_eq!(server.get("/livez", &[]).await.status, 200);
 }
 
 #[tokio::test]

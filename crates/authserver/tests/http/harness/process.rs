@@ -29,6 +29,24 @@ impl Deref for Process {
 impl Process {
     /// Starts a server on `database` and waits until it is ready.
     pub async fn start(database: &Database, variables: &[(&str, &str)]) -> Self {
+        Self::run(program(database), database, variables).await
+    }
+
+    /// The same, within limits of resources as `prlimit` takes them, such as `--nofile=64:64`.
+    pub async fn limited(database: &Database, variables: &[(&str, &str)], limits: &[&str]) -> Self {
+        let program = program(database);
+        let mut limited = Command::new("prlimit");
+        limited.args(limits).arg(program.get_program()).env_clear();
+        limited.envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        limited.current_dir(database.folder().path());
+        Self::run(limited, database, variables).await
+    }
+
+    async fn run(mut program: Command, database: &Database, variables: &[(&str, &str)]) -> Self {
         let [public, admin] = free_addresses();
         let instance = Instance { public, admin };
         let log = database
@@ -36,7 +54,7 @@ impl Process {
             .path()
             .join(format!("{}.log", instance.public.port()));
         let file = File::create(&log).expect("a log file");
-        let child = program(database)
+        let child = program
             .arg("serve")
             .env("AUTHPLANE_SERVER_ADDRESS", instance.public.to_string())
             .env("AUTHPLANE_ADMIN_ADDRESS", instance.admin.to_string())
