@@ -12,7 +12,7 @@ pub use issuances::{ConsentGrantView, IssuanceListView, IssuanceView, UserGrants
 pub use system::{DatabaseView, KeysView, StatsView, SystemStatusView, VerifiedView};
 pub use tokens::{RevokedView, TokenFamilyView};
 
-use domain::{CatalogScope, Client, GrantType, Policy, Resource, UnixMillis, User};
+use domain::{CatalogScope, Client, GrantType, Policy, Resource, TokenTyp, UnixMillis, User};
 use engine::admin::{ClientWithSecret, KeptResource};
 use keys::KeyInfo;
 use serde::Serialize;
@@ -43,6 +43,8 @@ pub struct ClientView {
     pub cimd_url: Option<String>,
     /// Its scope ceiling.
     pub scope: String,
+    /// Slug of the resource of its requests that name none.
+    pub default_resource: Option<String>,
     /// Whether it is an agent.
     pub agent: bool,
     /// What the agent does.
@@ -68,6 +70,7 @@ impl From<&Client> for ClientView {
             registration_source: client.source.as_str(),
             cimd_url: by_url.then(|| client.id.to_string()),
             scope: client.scope.to_string(),
+            default_resource: client.default_resource.clone(),
             agent: client.agent,
             agent_description: client.agent_description.clone(),
             issued_at: client.issued_at,
@@ -96,6 +99,8 @@ pub struct CreatedClientView {
     pub token_endpoint_auth_method: &'static str,
     /// Its scope ceiling.
     pub scope: String,
+    /// Slug of the resource of its requests that name none.
+    pub default_resource: Option<String>,
     /// Whether it is an agent.
     pub agent: bool,
     /// What the agent does.
@@ -116,6 +121,7 @@ impl From<&ClientWithSecret> for CreatedClientView {
             response_types: client.response_types.clone(),
             token_endpoint_auth_method: client.token_endpoint_auth_method.as_str(),
             scope: client.scope.to_string(),
+            default_resource: client.default_resource.clone(),
             agent: client.agent,
             agent_description: client.agent_description.clone(),
             issued_at: client.issued_at,
@@ -175,6 +181,8 @@ pub struct ResourceView {
     pub scopes: Vec<CatalogScope>,
     /// Its policy.
     pub policy: Policy,
+    /// What the header of its tokens says they are.
+    pub token_typ: TokenTyp,
     /// When it was registered.
     pub created_at: UnixMillis,
     /// When it last changed.
@@ -192,6 +200,7 @@ impl From<&Resource> for ResourceView {
             display_name: resource.display_name.clone(),
             scopes: resource.scopes.clone(),
             policy: resource.policy.clone(),
+            token_typ: resource.token_typ,
             created_at: resource.created_at,
             updated_at: resource.updated_at,
         }

@@ -125,6 +125,7 @@ async fn demo_resource(engine: &Engine) -> Result {
             scope("tools/read", "Read your notes"),
             scope("tools/write", "Add notes in your name"),
         ],
+        token_typ: domain::TokenTyp::default(),
         policy: Policy::default(),
     };
     engine

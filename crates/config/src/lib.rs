@@ -38,7 +38,7 @@ pub use section::{
     Dcr, DcrMode, Dpop, ExchangePolicy, KeyStore, LogFormat, LogLevel, LogOutputs, Logging,
     Metrics, MetricsProvider, OAuth, Observability, Policy, Postgres, RateLimit, ResourceSeed,
     RuntimePolicy, SameSite, ScopeSeed, Server, Session, Signing, Sqlite, Storage, StorageDriver,
-    Tls, TokenExchange, Tracing, UnknownScopes, is_admin_key,
+    Tls, TokenExchange, TokenTyp, Tracing, UnknownScopes, is_admin_key,
 };
 pub use show::Format;
 pub use value::{

@@ -73,6 +73,8 @@ pub struct Client {
     pub source: ClientSource,
     /// Its scope ceiling.
     pub scope: ScopeSet,
+    /// Slug of the resource that its requests are for which name none and could be for several.
+    pub default_resource: Option<String>,
     /// Its home page, self-declared.
     pub client_uri: Option<String>,
     /// Its logo, self-declared; never loaded by our pages.

@@ -38,7 +38,7 @@ pub use id::{
 pub use issuance::Issuance;
 pub use resource::{
     BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, Resource, RuntimePolicy,
-    is_valid_slug,
+    TokenTyp, is_valid_slug,
 };
 pub use resource_uri::{ResourceUri, ResourceUriError};
 pub use rng::{Rng, SystemRng};

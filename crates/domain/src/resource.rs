@@ -12,6 +12,31 @@ crate::words! {
     }
 }
 
+crate::words! {
+    /// What the header of a resource's tokens says they are (RFC 7515 §4.1.9).
+    #[derive(Default)]
+    TokenTyp {
+        /// An access token (RFC 9068 §2.1), which is not mistaken for a JWT of another kind.
+        #[default]
+        AtJwt = "at+jwt",
+        /// Any JWT: for verifiers that know no other kind.
+        Jwt = "JWT",
+    }
+}
+
+impl TokenTyp {
+    /// That of a token for all of `resources`: `JWT` when none of them asks for more.
+    #[must_use]
+    pub fn of_token<'a>(resources: impl IntoIterator<Item = &'a Resource>) -> Self {
+        let mut resources = resources.into_iter().peekable();
+        let is_plain = |resource: &Resource| resource.token_typ == Self::Jwt;
+        match resources.peek().is_some() && resources.all(is_plain) {
+            true => Self::Jwt,
+            false => Self::AtJwt,
+        }
+    }
+}
+
 /// A scope of a resource's catalog.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct CatalogScope {
@@ -86,6 +111,8 @@ pub struct Resource {
     pub scopes: Vec<CatalogScope>,
     /// Its policy.
     pub policy: Policy,
+    /// What the header of its tokens says they are.
+    pub token_typ: TokenTyp,
     /// When it was registered.
     pub created_at: UnixMillis,
     /// When it last changed.

@@ -87,7 +87,7 @@ impl Engine {
             None => None,
         };
         if resources.is_empty() {
-            resources.extend(implied_resource(&catalog, client, asked.as_ref()));
+            resources.extend(implied_resource(catalog.iter(), client, asked.as_ref()));
         }
         let scope = match asked {
             Some(asked) => asked,
@@ -172,7 +172,7 @@ impl Engine {
     ) -> Result<Vec<Arc<Resource>>> {
         if identifiers.is_empty() {
             let catalog = self.store().resources().await?;
-            return Ok(implied_resource(&catalog, client, scope)
+            return Ok(implied_resource(catalog.iter(), client, scope)
                 .into_iter()
                 .collect());
         }
@@ -252,11 +252,12 @@ fn have_scopes(resources: &[&Resource]) -> bool {
     resources.iter().any(|resource| !resource.scopes.is_empty())
 }
 
-/// A request of the 2025-03-26 protocol names no resource: it is for the one mint resource
-/// whose catalog holds all its scopes, when there is exactly one. A request that names no scope
-/// either is for all that the client's ceiling has.
-fn implied_resource(
-    catalog: &ResourceCatalog,
+/// What a request is for that names no resource, as those of the 2025-03-26 protocol and of most
+/// machines do (spec: tokens): the one mint resource whose catalog holds all its scopes, when
+/// there is exactly one; of several, the client's default. A request that names no scope either
+/// is for all that the client's ceiling has.
+pub(crate) fn implied_resource<'a>(
+    mut resources: impl Iterator<Item = &'a Arc<Resource>> + Clone,
     client: &Client,
     asked: Option<&ScopeSet>,
 ) -> Option<Arc<Resource>> {
@@ -265,9 +266,14 @@ fn implied_resource(
         let mut wanted = wanted.iter();
         wanted.all(|scope| resource.has_scope(scope.as_str()))
     };
-    let mut fitting = catalog.iter().filter(is_minted_for).filter(knows_all);
-    let only = fitting.next()?;
-    fitting.next().is_none().then(|| Arc::clone(only))
+    let minted = resources.clone().filter(is_minted_for);
+    let mut fitting = minted.filter(knows_all);
+    if let (Some(only), None) = (fitting.next(), fitting.next()) {
+        return Some(Arc::clone(only));
+    }
+    let slug = client.default_resource.as_deref()?;
+    let default = resources.find(|resource| resource.slug == slug)?;
+    (asked.is_none() || knows_all(&default)).then(|| Arc::clone(default))
 }
 
 /// What a code or a refresh token is still good for: of what was agreed to, that which the

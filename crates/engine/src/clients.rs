@@ -81,6 +81,7 @@ impl Engine {
             status: stored.map_or(ClientStatus::Active, |client| client.status),
             source: ClientSource::Cimd,
             scope: stored.map_or_else(|| self.default_scope(), |client| client.scope.clone()),
+            default_resource: stored.and_then(|client| client.default_resource.clone()),
             client_uri: document.client_uri.clone(),
             logo_uri: document.logo_uri.clone(),
             agent: document.agent,
@@ -109,6 +110,7 @@ impl Engine {
             Some(stored) => {
                 let described = Client {
                     scope: stored.scope.clone(),
+                    default_resource: stored.default_resource.clone(),
                     updated_at: stored.updated_at,
                     ..client.clone()
                 };

@@ -148,7 +148,12 @@ impl Engine {
         };
         if !self.may_introspect(client, &claims).await? {
             let reason = DenyReason::IntrospectionRefused;
-            tracing::info!(client_id = %client.id, reason = reason.as_str(), "introspection answered inactive: the token is not the caller's business");
+            tracing::warn!(
+                client_id = %client.id,
+                reason = reason.as_str(),
+                resource = claims.aud.join(" "),
+                "introspection answered inactive: the client was not issued the token, and is no runtime client of its resource (admin resource runtime-client add)"
+            );
             self.metrics().auth_denied.add(reason);
             let event = event(AuditAction::TokenIntrospectDenied, client.id.as_str())
                 .client(client.id.as_str())

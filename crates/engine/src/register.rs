@@ -61,6 +61,7 @@ impl Engine {
             client_uri: registration.client_uri.clone(),
             logo_uri: registration.logo_uri.clone(),
             agent: registration.agent,
+            default_resource: None,
             agent_description: registration.agent_description.clone(),
             issued_at: now,
             updated_at: now,

@@ -4,7 +4,9 @@ use crate::admin::NewResource;
 use crate::observe::SYSTEM;
 use crate::{Engine, Result};
 use config::ResourceSeed;
-use domain::{BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, RuntimePolicy};
+use domain::{
+    BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, RuntimePolicy, TokenTyp,
+};
 
 impl Engine {
     /// Registers the configured resources that are not there yet. A row that an operator has
@@ -51,6 +53,10 @@ fn of_seed(seed: &ResourceSeed) -> NewResource {
                 upstream: scope.upstream.clone().unwrap_or_default(),
             })
             .collect(),
+        token_typ: match seed.token_typ {
+            config::TokenTyp::AtJwt => TokenTyp::AtJwt,
+            config::TokenTyp::Jwt => TokenTyp::Jwt,
+        },
         policy: Policy {
             exchange: ExchangePolicy {
                 allowed_client_ids: seed.policy.exchange.allowed_client_ids.clone(),

@@ -1,4 +1,5 @@
-//! Access tokens: JWTs of type `at+jwt` (RFC 9068), written fast and read strictly.
+//! Access tokens: JWTs of type `at+jwt` (RFC 9068), or `JWT` for resources that know no other,
+//! written fast and read strictly.
 //!
 //! Writing is on the hot path of every grant: the header is rendered once per key
 //! ([`header`]), the claims are written as JSON straight from the struct, and signing is left
@@ -23,6 +24,7 @@ pub const MAX_LENGTH: usize = 16 * 1024;
 pub const LEEWAY_SECONDS: i64 = 30;
 
 pub use domain::SigningAlgorithm as Algorithm;
+use domain::TokenTyp;
 
 /// Why a text is not an acceptable access token. Callers of public endpoints are never told
 /// which; logs are.
@@ -37,8 +39,8 @@ pub enum JwtError {
     /// The header is not a JSON object with `alg`, `typ` and `kid`.
     #[error("the token's header is not an object with alg, typ and kid")]
     Header,
-    /// `typ` is not `at+jwt` (RFC 9068 §4).
-    #[error("the token's typ is not at+jwt")]
+    /// `typ` is neither `at+jwt` (RFC 9068 §4) nor `JWT`.
+    #[error("the token's typ is neither at+jwt nor JWT")]
     Type,
     /// `alg` is not one of [`Algorithm`].
     #[error("the token's alg is not ES256 or RS256")]
@@ -195,12 +197,14 @@ fn write_strings(json: &mut String, texts: &[String]) {
     json.push(']');
 }
 
-/// The encoded header for a key, to be rendered once per key (RFC 9068 §2.1).
+/// The encoded header for a key and a kind of token (RFC 9068 §2.1).
 #[must_use]
-pub fn header(alg: Algorithm, kid: &str) -> String {
+pub fn header(alg: Algorithm, typ: TokenTyp, kid: &str) -> String {
     let mut json = String::from(r#"{"alg":"#);
     write_string(&mut json, alg.as_str());
-    json.push_str(r#","typ":"at+jwt","kid":"#);
+    json.push_str(r#","typ":"#);
+    write_string(&mut json, typ.as_str());
+    json.push_str(r#","kid":"#);
     write_string(&mut json, kid);
     json.push('}');
     URL_SAFE_NO_PAD.encode(json)
@@ -284,7 +288,10 @@ pub fn parse(token: &str) -> Result<UnverifiedToken<'_>, JwtError> {
     let alg = Algorithm::from_word(&raw.alg).ok_or(JwtError::Algorithm)?;
     // RFC 9068 §4; a media type may be written with its prefix and in any case.
     let typ = raw.typ.to_ascii_lowercase();
-    if typ.strip_prefix("application/").unwrap_or(&typ) != "at+jwt" {
+    if !matches!(
+        typ.strip_prefix("application/").unwrap_or(&typ),
+        "at+jwt" | "jwt"
+    ) {
         return Err(JwtError::Type);
     }
     Ok(UnverifiedToken {

@@ -83,7 +83,7 @@ impl ResourceCatalog {
     }
 
     /// All of them, by slug.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> + Clone {
         self.resources.iter()
     }
 }

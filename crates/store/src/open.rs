@@ -57,31 +57,36 @@ fn open_error(error: impl std::fmt::Display) -> StoreError {
     StoreError::Open(error.to_string())
 }
 
-/// The schema's history, oldest first. What has been released never changes.
-const MIGRATIONS: [(&str, &str); 4] = [
+/// The schema's history: number, name and text, oldest first. What has been released never changes.
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (
+        1,
         "foundation",
         include_str!("../migrations/0001_foundation.sql"),
     ),
     (
+        2,
         "machine tokens",
         include_str!("../migrations/0002_machine_tokens.sql"),
     ),
     (
+        3,
         "token exchange",
         include_str!("../migrations/0003_token_exchange.sql"),
     ),
-    ("lists", include_str!("../migrations/0004_lists.sql")),
+    (4, "lists", include_str!("../migrations/0004_lists.sql")),
+    (
+        6,
+        "audiences",
+        include_str!("../migrations/0006_audiences.sql"),
+    ),
 ];
 
 fn migrator() -> Migrator {
-    let migrations = MIGRATIONS
-        .into_iter()
-        .zip(1..)
-        .map(|((name, text), version)| {
-            let text = text.into_sql_str();
-            Migration::new(version, name.into(), MigrationType::Simple, text, false)
-        });
+    let migrations = MIGRATIONS.into_iter().map(|(version, name, text)| {
+        let text = text.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, text, false)
+    });
     let mut migrator = Migrator::with_migrations(migrations.collect());
     // A newer version may have added migrations; while both run, the older must still start.
     migrator.set_ignore_missing(true);

@@ -38,6 +38,7 @@ pub(crate) struct ClientRow {
     status: String,
     source: String,
     scope: String,
+    default_resource: Option<String>,
     client_uri: Option<String>,
     logo_uri: Option<String>,
     agent: i64,
@@ -64,6 +65,7 @@ impl TryFrom<ClientRow> for Client {
             status: word("status", &row.status)?,
             source: word("source", &row.source)?,
             scope: ScopeSet::from_stored(&row.scope),
+            default_resource: row.default_resource,
             client_uri: row.client_uri,
             logo_uri: row.logo_uri,
             agent: row.agent != 0,
@@ -111,6 +113,7 @@ pub(crate) struct ResourceRow {
     display_name: String,
     scopes: String,
     policy: String,
+    token_typ: String,
     created_at: i64,
     updated_at: i64,
 }
@@ -126,6 +129,7 @@ impl TryFrom<ResourceRow> for Resource {
             display_name: row.display_name,
             scopes: json("scopes", &row.scopes)?,
             policy: json("policy", &row.policy)?,
+            token_typ: word("token_typ", &row.token_typ)?,
             created_at: UnixMillis(row.created_at),
             updated_at: UnixMillis(row.updated_at),
         })

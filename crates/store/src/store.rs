@@ -182,6 +182,11 @@ impl Store {
         read!(self, List, clients::list(filter, page))
     }
 
+    /// The ids of the clients that have the resource with this slug for their default.
+    pub async fn clients_defaulting_to(&self, slug: &str) -> Result<Vec<String>> {
+        read!(self, List, clients::defaulting_to(slug))
+    }
+
     /// How many clients may act.
     pub async fn count_active_clients(&self) -> Result<i64> {
         read!(self, List, clients::count_active())

@@ -51,6 +51,9 @@ pub struct Create {
     /// Its scope ceiling, separated by blanks
     #[arg(long, default_value = "")]
     scope: String,
+    /// The resource of its requests that name none and could be for several: slug, id or URI
+    #[arg(long, value_name = "RESOURCE")]
+    default_resource: Option<String>,
     /// It is an agent: its tokens carry agent_id
     #[arg(long)]
     agent: bool,
@@ -111,6 +114,9 @@ pub struct Update {
     /// Its scope ceiling, separated by blanks; empty for none
     #[arg(long)]
     scope: Option<String>,
+    /// The resource of its requests that name none: slug, id or URI; empty for none
+    #[arg(long, value_name = "RESOURCE")]
+    default_resource: Option<String>,
     /// Whether it is an agent
     #[arg(long)]
     agent: Option<bool>,
@@ -147,6 +153,7 @@ pub(super) async fn run(command: ClientCommand, api: &Api, out: &mut impl Write)
                     create.auth_method.map(|own| own.as_str().into()),
                 ),
                 ("scope", Some(create.scope.into())),
+                ("default_resource", create.default_resource.map(Value::from)),
                 ("agent", Some(create.agent.into())),
                 (
                     "agent_description",
@@ -182,6 +189,7 @@ pub(super) async fn run(command: ClientCommand, api: &Api, out: &mut impl Write)
                 ("redirect_uris", (!uris.is_empty()).then(|| json!(uris))),
                 ("grant_types", names(&update.grant_types)),
                 ("scope", update.scope.map(Value::from)),
+                ("default_resource", update.default_resource.map(Value::from)),
                 ("agent", update.agent.map(Value::from)),
                 (
                     "agent_description",

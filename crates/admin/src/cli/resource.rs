@@ -3,7 +3,7 @@
 use super::api::{Api, given, path};
 use super::{CliError, Part, Result, print_done, print_list, print_one, table, text};
 use clap::{Args, Subcommand};
-use domain::CatalogScope;
+use domain::{CatalogScope, TokenTyp};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::PathBuf;
@@ -55,6 +55,9 @@ pub struct Create {
     display_name: Option<String>,
     #[command(flatten)]
     catalog: Catalog,
+    /// What the header of its tokens says they are: at+jwt, or JWT for servers that refuse that
+    #[arg(long, value_name = "TYP")]
+    token_typ: Option<TokenTyp>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -82,7 +85,7 @@ pub struct One {
 pub struct Delete {
     /// Slug, id or URI
     resource: String,
-    /// Delete its fronting links with it
+    /// Delete its fronting links with it, and take it from clients that have it for their default
     #[arg(long)]
     cascade: bool,
     /// Print JSON
@@ -102,6 +105,9 @@ pub struct Update {
     display_name: Option<String>,
     #[command(flatten)]
     catalog: Catalog,
+    /// What the header of its tokens says they are: at+jwt, or JWT for servers that refuse that
+    #[arg(long, value_name = "TYP")]
+    token_typ: Option<TokenTyp>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -204,6 +210,7 @@ pub(super) async fn run(command: ResourceCommand, api: &Api, out: &mut impl Writ
                 ("uri", create.uri.map(Value::from)),
                 ("display_name", create.display_name.map(Value::from)),
                 ("scopes", create.catalog.read()?),
+                ("token_typ", create.token_typ.map(|own| own.as_str().into())),
             ]);
             let made = api.post("/admin/resources", Some(new)).await?;
             print_kept(out, create.json, made)
@@ -228,6 +235,7 @@ pub(super) async fn run(command: ResourceCommand, api: &Api, out: &mut impl Writ
                 ("uri", update.uri.map(Value::from)),
                 ("display_name", update.display_name.map(Value::from)),
                 ("scopes", update.catalog.read()?),
+                ("token_typ", update.token_typ.map(|own| own.as_str().into())),
             ]);
             let resource = path(&["resources", &update.resource]);
             let changed = api.patch(&resource, Some(change)).await?;

@@ -120,6 +120,12 @@ impl ClientPage {
         self.client.redirect_uris.iter().map(|uri| plain(uri))
     }
 
+    /// The page of its default resource.
+    fn default_resource(&self) -> Option<(&str, String)> {
+        let slug = self.client.default_resource.as_deref()?;
+        Some((slug, format!("/admin/ui/resources/{}", segment(slug))))
+    }
+
     fn tokens(&self) -> String {
         link("/admin/ui/tokens", &[("client", self.client.id.as_str())])
     }
@@ -160,6 +166,7 @@ struct ClientForm {
     grant_types: Vec<GrantType>,
     auth_method: String,
     scope: String,
+    default_resource: String,
     agent: bool,
     agent_description: String,
     problem: Option<String>,
@@ -180,6 +187,7 @@ impl ClientForm {
                 .collect(),
             auth_method: form.get("token_endpoint_auth_method").to_owned(),
             scope: form.get("scope").to_owned(),
+            default_resource: form.get("default_resource").to_owned(),
             agent: form.ticked("agent"),
             agent_description: form.get("agent_description").to_owned(),
             problem: None,
@@ -197,6 +205,7 @@ impl ClientForm {
             grant_types: client.grant_types.clone(),
             auth_method: client.token_endpoint_auth_method.as_str().to_owned(),
             scope: client.scope.to_string(),
+            default_resource: client.default_resource.clone().unwrap_or_default(),
             agent: client.agent,
             agent_description: client.agent_description.clone().unwrap_or_default(),
             problem: None,
@@ -276,6 +285,7 @@ pub(super) async fn create(State(console): State<Console>, visit: Visit, form: S
             token_endpoint_auth_method: form.word("token_endpoint_auth_method")?,
             application_type: None,
             scope: typed.scope.clone(),
+            default_resource: form.given("default_resource"),
             agent: typed.agent,
             agent_description: form.given("agent_description"),
         };
@@ -310,6 +320,7 @@ pub(super) async fn update(
         redirect_uris: Some(form.lines("redirect_uris")),
         grant_types: Some(typed.grant_types.clone()),
         scope: Some(typed.scope.clone()),
+        default_resource: Some(typed.default_resource.clone()),
         agent: Some(typed.agent),
         agent_description: Some(typed.agent_description.clone()),
         version: typed.version.map(UnixMillis),

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::{
     BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, Resource, RuntimePolicy,
-    UnixMillis,
+    TokenTyp, UnixMillis, Word as _,
 };
 use engine::Error;
 use engine::admin::{KeptResource, NewResource, PolicyChange, ResourceChange, ResourceFilter};
@@ -177,6 +177,7 @@ struct ResourceForm {
     uri: String,
     name: String,
     scopes: String,
+    token_typ: String,
     runtime: String,
     exchange: String,
     connect: String,
@@ -216,6 +217,7 @@ impl ResourceForm {
             uri: form.get("uri").to_owned(),
             name: form.get("display_name").to_owned(),
             scopes: form.raw("scopes").to_owned(),
+            token_typ: form.get("token_typ").to_owned(),
             runtime: form.raw("runtime").to_owned(),
             exchange: form.raw("exchange").to_owned(),
             connect: form.raw("connect").to_owned(),
@@ -233,11 +235,16 @@ impl ResourceForm {
             uri: resource.uri.clone().unwrap_or_default(),
             name: resource.display_name.clone(),
             scopes: write_scopes(&resource.scopes),
+            token_typ: resource.token_typ.as_str().to_owned(),
             runtime: policy.runtime.client_ids.join("\n"),
             exchange: policy.exchange.allowed_client_ids.join("\n"),
             connect: policy.connect.allowed_return_urls.join("\n"),
             problem: None,
         }
+    }
+
+    fn typs() -> impl Iterator<Item = &'static str> {
+        TokenTyp::ALL.iter().map(|own| own.as_str())
     }
 
     fn action(&self) -> String {
@@ -273,6 +280,10 @@ pub(super) async fn create(State(console): State<Console>, visit: Visit, form: S
         backend_kind: BackendKind::Mint,
         display_name: form.given("display_name"),
         scopes: read_scopes(&form.lines("scopes")),
+        token_typ: match form.word("token_typ") {
+            Ok(typ) => typ.unwrap_or_default(),
+            Err(error) => return Ok(typed.refused(&error)),
+        },
         policy: Policy {
             exchange: ExchangePolicy {
                 allowed_client_ids: form.lines("exchange"),
@@ -313,6 +324,10 @@ pub(super) async fn update(
         uri: Some(typed.uri.clone()),
         display_name: Some(typed.name.clone()),
         scopes: Some(read_scopes(&form.lines("scopes"))),
+        token_typ: match form.word("token_typ") {
+            Ok(typ) => typ,
+            Err(error) => return Ok(typed.refused(&error)),
+        },
         policy: PolicyChange {
             allowed_client_ids: Some(form.lines("exchange")),
             client_ids: Some(form.lines("runtime")),
@@ -342,6 +357,13 @@ async fn question(console: &Console, visit: &Visit, slug: &str) -> engine::Resul
         effects.push(format!(
             "Its fronting links end: {}.",
             neighbours.join(", ")
+        ));
+    }
+    let clients = engine.default_clients(&resource).await?;
+    if !clients.is_empty() {
+        effects.push(format!(
+            "Requests without a resource of these clients lose their default: {}.",
+            clients.join(", ")
         ));
     }
     Ok(Confirm {

@@ -54,6 +54,8 @@ pub(crate) struct ClientRequest {
     application_type: Option<ApplicationType>,
     #[serde(default)]
     scope: String,
+    /// Slug, id or URI.
+    default_resource: Option<String>,
     #[serde(default)]
     agent: bool,
     agent_description: Option<String>,
@@ -75,6 +77,9 @@ pub(crate) struct ClientPatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     scope: Option<String>,
+    /// Slug, id or URI.
+    #[serde(default, deserialize_with = "nullable")]
+    default_resource: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     agent: Option<bool>,
@@ -153,6 +158,7 @@ pub(crate) async fn create(
         token_endpoint_auth_method: new.token_endpoint_auth_method,
         application_type: new.application_type,
         scope: new.scope,
+        default_resource: new.default_resource,
         agent: new.agent,
         agent_description: new.agent_description,
     };
@@ -208,6 +214,7 @@ pub(crate) async fn update(
         redirect_uris: patch.redirect_uris,
         grant_types: patch.grant_types,
         scope: patch.scope,
+        default_resource: patch.default_resource.map(Option::unwrap_or_default),
         agent: patch.agent,
         agent_description: patch.agent_description.map(Option::unwrap_or_default),
         version,

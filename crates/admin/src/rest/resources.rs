@@ -8,7 +8,7 @@ use super::version::{IfMatch, versioned};
 use crate::views::{KeptResourceView, ResourceFrontingView, ResourceView};
 use axum::extract::State;
 use axum::response::{Json, Response};
-use domain::{BackendKind, CatalogScope, Policy, is_valid_slug};
+use domain::{BackendKind, CatalogScope, Policy, TokenTyp, is_valid_slug};
 use engine::admin::{NewResource, PolicyChange, ResourceChange, ResourceFilter};
 use http::StatusCode;
 use oauth::ErrorBody;
@@ -50,6 +50,8 @@ pub(crate) struct ResourceRequest {
     #[serde(default)]
     scopes: Vec<CatalogScope>,
     #[serde(default)]
+    token_typ: TokenTyp,
+    #[serde(default)]
     policy: Policy,
 }
 
@@ -69,6 +71,9 @@ pub(crate) struct ResourcePatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     scopes: Option<Vec<CatalogScope>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    token_typ: Option<TokenTyp>,
     #[serde(default)]
     policy: PolicyPatch,
 }
@@ -179,6 +184,7 @@ pub(crate) async fn create(
         backend_kind: new.backend_kind,
         display_name: new.display_name,
         scopes: new.scopes,
+        token_typ: new.token_typ,
         policy: new.policy,
     };
     let kept = app.engine.create_resource(new).await?;
@@ -231,6 +237,7 @@ pub(crate) async fn update(
         uri: patch.uri.map(Option::unwrap_or_default),
         display_name: patch.display_name,
         scopes: patch.scopes,
+        token_typ: patch.token_typ,
         policy: PolicyChange {
             allowed_client_ids: patch.policy.exchange.allowed_client_ids,
             client_ids: patch.policy.runtime.client_ids,
@@ -265,7 +272,7 @@ pub(crate) struct HowToDelete {
     ),
     responses(
         (status = 204, description = "Gone, now or already"),
-        (status = 409, description = "Fronting links rest on it, named in `dependents`; `cascade` deletes them with it", body = ErrorBody, content_type = "application/problem+json"),
+        (status = 409, description = "Fronting links rest on it, or it is the default of clients; `dependents` names the resources and clients, and `cascade` ends that with it", body = ErrorBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn delete(

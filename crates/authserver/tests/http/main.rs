@@ -9,6 +9,7 @@
 
 mod admin_listener;
 mod admin_rest;
+mod audiences;
 mod audit_actions;
 mod audit_trail;
 mod authorize;

@@ -310,6 +310,7 @@ async fn a_client_id_that_an_operator_chose_is_kept(database: Database) {
         backend_kind: domain::BackendKind::Mint,
         display_name: None,
         scopes: Vec::new(),
+        token_typ: domain::TokenTyp::default(),
         policy: domain::Policy::default(),
     };
     assert!(server.engine.create_resource(resource).await.is_err());

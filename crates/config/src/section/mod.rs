@@ -31,6 +31,7 @@ pub use observability::{
 pub use rate_limit::RateLimit;
 pub use resource::{
     BackendKind, ConnectPolicy, ExchangePolicy, Policy, ResourceSeed, RuntimePolicy, ScopeSeed,
+    TokenTyp,
 };
 pub(crate) use resource::{RESOURCE_SCOPES, RESOURCE_URI};
 pub use root::Config;

@@ -18,6 +18,16 @@ choice! {
     }
 }
 
+choice! {
+    /// What the header of a resource's tokens says they are.
+    pub enum TokenTyp {
+        /// An access token (RFC 9068).
+        AtJwt = "at+jwt",
+        /// Any JWT.
+        Jwt = "JWT",
+    }
+}
+
 const SLUG: Rule<String> = Rule {
     allowed: "1 to 64 lower-case letters, digits and -, starting with a letter or digit",
     holds: |slug| {
@@ -57,6 +67,9 @@ section! {
         uri: String, URI;
         /// What stands behind the resource; `mint`: this server signs a JWT for it.
         backend_kind: BackendKind = "mint";
+        /// `typ` in the header of the resource's tokens: `at+jwt`, or `JWT` for servers whose library
+        /// refuses that and cannot be taught it.
+        token_typ: TokenTyp = "at+jwt";
         /// Name shown to users; the slug when left out.
         display_name: Option<String>;
 

@@ -34,6 +34,9 @@ pub struct NewClient {
     pub application_type: Option<ApplicationType>,
     /// Its scope ceiling, separated by blanks.
     pub scope: String,
+    /// The resource, by slug, id or URI, that its requests are for which name none and could be
+    /// for several.
+    pub default_resource: Option<String>,
     /// Whether it is an agent.
     pub agent: bool,
     /// What the agent does.
@@ -51,6 +54,8 @@ pub struct ClientChange {
     pub grant_types: Option<Vec<GrantType>>,
     /// Its scope ceiling.
     pub scope: Option<String>,
+    /// The resource of its requests that name none; empty for none.
+    pub default_resource: Option<String>,
     /// Whether it is an agent.
     pub agent: Option<bool>,
     /// What the agent does; empty for nothing.
@@ -163,6 +168,10 @@ fn changed(before: &Client, after: &Client) -> String {
         ("redirect_uris", before.redirect_uris != after.redirect_uris),
         ("grant_types", before.grant_types != after.grant_types),
         ("scope", before.scope != after.scope),
+        (
+            "default_resource",
+            before.default_resource != after.default_resource,
+        ),
         ("agent", before.agent != after.agent),
         (
             "agent_description",
@@ -215,6 +224,10 @@ impl Engine {
             status: ClientStatus::Active,
             source: ClientSource::Admin,
             scope: parse_scope(&new.scope)?,
+            default_resource: match new.default_resource {
+                Some(reference) => Some(self.default_resource(&reference).await?),
+                None => None,
+            },
             client_uri: None,
             logo_uri: None,
             agent: new.agent,
@@ -267,6 +280,11 @@ impl Engine {
     /// `not_found`; `precondition_failed` for another version; as [`Engine::create_client`].
     pub async fn update_client(&self, id: &str, change: ClientChange) -> Result<Client> {
         let scope = change.scope.as_deref().map(parse_scope).transpose()?;
+        let default_resource = match change.default_resource.as_deref() {
+            Some("") => Some(None),
+            Some(reference) => Some(Some(self.default_resource(reference).await?)),
+            None => None,
+        };
         let apply = |client: &mut Client| {
             replace(&mut client.name, change.name.as_ref());
             replace(&mut client.redirect_uris, change.redirect_uris.as_ref());
@@ -275,6 +293,7 @@ impl Engine {
                 client.grant_types.clone_from(grants);
             }
             replace(&mut client.scope, scope.as_ref());
+            replace(&mut client.default_resource, default_resource.as_ref());
             replace(&mut client.agent, change.agent.as_ref());
             if let Some(description) = &change.agent_description {
                 client.agent_description =
@@ -284,6 +303,18 @@ impl Engine {
         };
         self.change_client(id, change.version, AuditAction::ClientUpdated, apply)
             .await
+    }
+
+    /// The slug of the resource that `reference` names.
+    async fn default_resource(&self, reference: &str) -> Result<String> {
+        match self.resource(reference).await {
+            Ok(resource) => Ok(resource.slug.clone()),
+            Err(error) if error.code == ErrorCode::NotFound => Err(metadata_error(format!(
+                "default_resource: {}; give the slug, id or URI of one",
+                error.description
+            ))),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads a client, changes it and writes it back; again, when others changed it meanwhile.

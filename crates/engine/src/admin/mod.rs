@@ -7,6 +7,7 @@ mod clients;
 mod fronting;
 mod inspect;
 mod issuances;
+mod resource_warnings;
 mod resources;
 mod stats;
 mod tokens;

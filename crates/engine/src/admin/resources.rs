@@ -2,11 +2,12 @@
 
 use super::ACTOR;
 use super::change::{TRIES, changed_fields, is_version, overtaken, replace};
+use super::resource_warnings::{Catalogs, respelled};
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
     AuditAction, BackendKind, CatalogScope, OFFLINE_ACCESS, Policy, Resource, ResourceId,
-    ResourceUri, Scope, UnixMillis, is_valid_slug,
+    ResourceUri, Scope, TokenTyp, UnixMillis, is_valid_slug,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct NewResource {
     pub display_name: Option<String>,
     /// Its catalog.
     pub scopes: Vec<CatalogScope>,
+    /// What the header of its tokens says they are.
+    pub token_typ: TokenTyp,
     /// Its policy.
     pub policy: Policy,
 }
@@ -51,6 +54,8 @@ pub struct ResourceChange {
     pub display_name: Option<String>,
     /// Its catalog.
     pub scopes: Option<Vec<CatalogScope>>,
+    /// What the header of its tokens says they are.
+    pub token_typ: Option<TokenTyp>,
     /// The parts of its policy.
     pub policy: PolicyChange,
     /// Change this version alone, by its `updated_at`.
@@ -120,23 +125,6 @@ fn normalised(uri: String) -> Result<String> {
     ResourceUri::parse(&uri)
         .map(ResourceUri::into_string)
         .map_err(|error| Error::invalid_request(format!("uri: it {error}")))
-}
-
-/// What the operator has to know of an identifier that is not kept as it was given.
-fn told(resource: Resource, given: Option<&str>) -> KeptResource {
-    let mut warnings = Vec::new();
-    if let (Some(given), Some(kept)) = (given, &resource.uri)
-        && given != kept
-    {
-        warnings.push(format!(
-            "uri: {given} is kept as {kept}, its normal form (RFC 3986 section 6.2), which is the aud of \
-             tokens; requests may spell it either way"
-        ));
-    }
-    for warning in &warnings {
-        tracing::warn!(resource = %resource.slug, warning, "resource kept with a warning");
-    }
-    KeptResource { resource, warnings }
 }
 
 fn check(resource: &Resource) -> Result<()> {
@@ -209,6 +197,7 @@ fn changed(before: &Resource, after: &Resource) -> String {
         ("uri", before.uri != after.uri),
         ("display_name", before.display_name != after.display_name),
         ("scopes", before.scopes != after.scopes),
+        ("token_typ", before.token_typ != after.token_typ),
         ("policy", before.policy != after.policy),
     ])
 }
@@ -241,6 +230,7 @@ impl Engine {
             uri,
             backend_kind: new.backend_kind,
             scopes: new.scopes,
+            token_typ: new.token_typ,
             policy: new.policy,
             created_at: now,
             updated_at: now,
@@ -251,13 +241,38 @@ impl Engine {
         if self.store().client(&resource.slug).await?.is_some() {
             return Err(Error::invalid_request("slug: that is the id of a client"));
         }
+        let before = self.store().resources().await?.iter().cloned().collect();
         let event = event(AuditAction::ResourceCreated, actor).resource(&resource.slug);
         self.store()
             .create_resource(resource.clone(), vec![event])
             .await?;
         self.metrics().resource_server_ops.add(ResourceOp::Create);
         tracing::info!(resource = %resource.slug, "resource registered");
-        Ok(told(resource, new.uri.as_deref()))
+        let catalogs = Catalogs::with(before, &resource);
+        self.kept(resource, new.uri.as_deref(), Some(catalogs))
+            .await
+    }
+
+    /// A resource that was written, with what there is to say about that.
+    async fn kept(
+        &self,
+        resource: Resource,
+        given: Option<&str>,
+        catalogs: Option<Catalogs>,
+    ) -> Result<KeptResource> {
+        let kept = resource.uri.as_deref();
+        let mut warnings: Vec<_> = given
+            .zip(kept)
+            .and_then(|(given, kept)| respelled(given, kept))
+            .into_iter()
+            .collect();
+        if let Some(catalogs) = catalogs {
+            warnings.extend(self.moved_requests(&catalogs).await?);
+        }
+        for warning in &warnings {
+            tracing::warn!(resource = %resource.slug, warning, "resource kept, with a warning");
+        }
+        Ok(KeptResource { resource, warnings })
     }
 
     /// No other resource may have the slug, nor a URI that is equivalent.
@@ -342,6 +357,7 @@ impl Engine {
         let apply = |resource: &mut Resource| {
             replace(&mut resource.uri, uri.as_ref());
             replace(&mut resource.scopes, change.scopes.as_ref());
+            replace(&mut resource.token_typ, change.token_typ.as_ref());
             match change.display_name.as_deref() {
                 Some("") => resource.display_name.clone_from(&resource.slug),
                 Some(name) => name.clone_into(&mut resource.display_name),
@@ -358,6 +374,7 @@ impl Engine {
                 new.allowed_return_urls.as_ref(),
             );
         };
+        let before: Vec<_> = self.store().resources().await?.iter().cloned().collect();
         let action = (AuditAction::ResourcePatched, None);
         let (resource, changed) = self
             .change_resource(reference, change.version, action, apply)
@@ -365,7 +382,9 @@ impl Engine {
         if changed {
             self.metrics().resource_server_ops.add(ResourceOp::Update);
         }
-        Ok(told(resource, given.map(String::as_str)))
+        let catalogs = change.scopes.map(|_| Catalogs::with(before, &resource));
+        self.kept(resource, given.map(String::as_str), catalogs)
+            .await
     }
 
     /// Reads a resource, changes it and writes it back; again, when others changed it
@@ -417,11 +436,11 @@ impl Engine {
     }
 
     /// Deletes a resource with the consents for it, the tokens that rest on these and, with
-    /// `force`, its fronting links.
+    /// `force`, its fronting links; clients that have it for their default have none then.
     ///
     /// # Errors
     /// `not_found`; `precondition_failed` for another version; `conflict`, naming the resources
-    /// at the other end, when there are links and `force` is not set.
+    /// at the other end and the clients, when there are such and `force` is not set.
     pub async fn delete_resource(&self, reference: &str, how: Deletion) -> Result<()> {
         let resource = self.resource(reference).await?;
         let event = event(AuditAction::ResourceDeleted, ACTOR).resource(&resource.slug);
@@ -432,12 +451,7 @@ impl Engine {
         {
             Deleted::Yes(ended) => ended,
             Deleted::InUse(_) => {
-                let dependents = self.fronting_neighbours(&resource).await?;
-                return Err(Error::conflict(format!(
-                    "fronting links join {reference} with {}; delete them first, or with it (cascade)",
-                    dependents.join(", ")
-                ))
-                .with_dependents(dependents));
+                return Err(self.resource_in_use(&resource).await?);
             }
             Deleted::Stale => return Err(Error::precondition_failed()),
             Deleted::Gone => return Err(not_found(reference)),
@@ -446,5 +460,38 @@ impl Engine {
         self.count_ended(ended);
         tracing::info!(resource = %resource.slug, families = ended.families, tokens = ended.tokens, "resource deleted");
         Ok(())
+    }
+
+    /// The clients that have the resource for their default, by id.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn default_clients(&self, resource: &Resource) -> Result<Vec<String>> {
+        Ok(self.store().clients_defaulting_to(&resource.slug).await?)
+    }
+
+    /// The refusal to delete a resource to which others refer.
+    async fn resource_in_use(&self, resource: &Resource) -> Result<Error> {
+        let neighbours = self.fronting_neighbours(resource).await?;
+        let clients = self.default_clients(resource).await?;
+        let mut reasons = Vec::new();
+        if !neighbours.is_empty() {
+            reasons.push(format!(
+                "fronting links join it with {}",
+                neighbours.join(", ")
+            ));
+        }
+        if !clients.is_empty() {
+            reasons.push(format!(
+                "it is the default_resource of {}",
+                clients.join(", ")
+            ));
+        }
+        Ok(Error::conflict(format!(
+            "the resource {} is referred to: {}; end that first, or with it (cascade)",
+            resource.slug,
+            reasons.join("; ")
+        ))
+        .with_dependents([neighbours, clients].concat()))
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Engine, Error, Result};
 use domain::{
     Client, ClientId, FamilyId, GrantType, Issuance, Jti, OFFLINE_ACCESS, Resource, ResourceId,
-    ScopeSet, UnixMillis, UserId,
+    ScopeSet, TokenTyp, UnixMillis, UserId,
 };
 use oauth::ErrorCode;
 use oauth::jwt::{self, AccessTokenClaims, Confirmation};
@@ -144,7 +144,8 @@ impl Engine {
             agent_chain: agent_chain.clone(),
             auth_time,
         };
-        let header = jwt::header(key.algorithm(), key.kid());
+        let typ = TokenTyp::of_token(grant.resources.iter().map(|own| &**own));
+        let header = jwt::header(key.algorithm(), typ, key.kid());
         let signing_input = jwt::signing_input(&header, &claims);
         let span = Span::start("jwt.sign").with("jwt.alg", key.algorithm().as_str());
         let signing = self.keys().sign(&key, signing_input.as_bytes());

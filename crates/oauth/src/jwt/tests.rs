@@ -26,7 +26,7 @@ const HEADER: &str = r#"{"alg":"ES256","typ":"at+jwt","kid":"k"}"#;
 
 #[test]
 fn only_claims_that_apply_are_written() {
-    let input = signing_input(&header(Algorithm::Es256, "k"), &claims());
+    let input = signing_input(&header(Algorithm::Es256, TokenTyp::AtJwt, "k"), &claims());
     let token = assemble(input.clone(), b"sig");
     let parsed = parse(&token).unwrap();
     assert_eq!(
@@ -56,7 +56,7 @@ fn claims_that_apply_come_back() {
         ..claims()
     };
     let token = assemble(
-        signing_input(&header(Algorithm::Rs256, "k"), &full),
+        signing_input(&header(Algorithm::Rs256, TokenTyp::Jwt, "k"), &full),
         &[0; 256],
     );
     assert_eq!(parse(&token).unwrap().claims().unwrap(), full);
@@ -213,7 +213,7 @@ proptest! {
             agent_id: bound.then(|| text(6)),
             agent_chain, auth_time: times.2,
         };
-        let token = assemble(signing_input(&header(Algorithm::Es256, &texts[6]), &claims), &signature);
+        let token = assemble(signing_input(&header(Algorithm::Es256, TokenTyp::AtJwt, &texts[6]), &claims), &signature);
         let parsed = parse(&token).unwrap();
         prop_assert_eq!(&parsed.header.kid, &texts[6]);
         prop_assert_eq!(&parsed.signature, &signature);

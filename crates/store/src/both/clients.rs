@@ -14,16 +14,16 @@ use sqlx::Database;
 use sqlx::query::Query;
 
 const COLUMNS: &str = "id, name, secret_hash, redirect_uris, grant_types, response_types, \
-     token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
-     agent_description, issued_at, updated_at";
+     token_endpoint_auth_method, application_type, status, source, scope, default_resource, client_uri, \
+     logo_uri, agent, agent_description, issued_at, updated_at";
 /// Where a search looks.
 const SEARCHED: &[&str] = &["name", "id"];
 
 pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Client>> {
     let row: Option<ClientRow> = statement::query_as(
         "SELECT id, name, secret_hash, redirect_uris, grant_types, response_types, \
-         token_endpoint_auth_method, application_type, status, source, scope, client_uri, logo_uri, agent, \
-         agent_description, issued_at, updated_at FROM clients WHERE id = $1",
+         token_endpoint_auth_method, application_type, status, source, scope, default_resource, \
+         client_uri, logo_uri, agent, agent_description, issued_at, updated_at FROM clients WHERE id = $1",
     )
     .bind(id)
     .fetch_optional(conn)
@@ -85,6 +85,7 @@ fn with_fields<'q>(
         .bind(&client.logo_uri)
         .bind(i64::from(client.agent))
         .bind(&client.agent_description)
+        .bind(&client.default_resource)
 }
 
 /// Adds a client.
@@ -93,8 +94,8 @@ pub(crate) async fn create(tx: &mut Tx, client: &Client, audit: &[AuditEvent]) -
         client,
         "INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
          token_endpoint_auth_method, application_type, scope, client_uri, logo_uri, agent, \
-         agent_description, updated_at, status, source, issued_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+         agent_description, default_resource, updated_at, status, source, issued_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(client.updated_at.0)
     .bind(client.status.as_str())
@@ -124,8 +125,8 @@ pub(crate) async fn update(
         client,
         "UPDATE clients SET name = $2, secret_hash = $3, redirect_uris = $4, grant_types = $5, \
          response_types = $6, token_endpoint_auth_method = $7, application_type = $8, scope = $9, \
-         client_uri = $10, logo_uri = $11, agent = $12, agent_description = $13, updated_at = $14 \
-         WHERE id = $1 AND updated_at = $15",
+         client_uri = $10, logo_uri = $11, agent = $12, agent_description = $13, default_resource = $14, \
+         updated_at = $15 WHERE id = $1 AND updated_at = $16",
     )
     .bind(updated_at.0)
     .bind(client.updated_at.0)
@@ -175,6 +176,44 @@ pub(crate) async fn set_status(
     tx.pending_audit(audit);
     tx.changed(Change::Client(id.to_owned()));
     Ok(Some(ended))
+}
+
+/// The clients that have the resource with this slug for their default, by id.
+pub(crate) async fn defaulting_to(conn: &mut Conn, slug: &str) -> Result<Vec<String>> {
+    Ok(
+        statement::query_scalar("SELECT id FROM clients WHERE default_resource = $1 ORDER BY id")
+            .bind(slug)
+            .fetch_all(conn)
+            .await?,
+    )
+}
+
+/// Whether any client has the resource with this id for its default.
+pub(super) async fn default_to(tx: &mut Tx, resource_id: &str) -> Result<bool> {
+    let clients: i64 = statement::query_scalar(
+        "SELECT COUNT(*) FROM clients WHERE default_resource = (SELECT slug FROM resources WHERE id = $1)",
+    )
+    .bind(resource_id)
+    .fetch_one(&mut *tx.conn)
+    .await?;
+    Ok(clients > 0)
+}
+
+/// Takes the resource with this id from the clients that have it for their default.
+pub(super) async fn without_default(tx: &mut Tx, resource_id: &str, now: UnixMillis) -> Result<()> {
+    let changed: Vec<String> = statement::query_scalar(
+        "UPDATE clients SET default_resource = NULL, \
+         updated_at = CASE WHEN updated_at < $2 THEN $2 ELSE updated_at + 1 END \
+         WHERE default_resource = (SELECT slug FROM resources WHERE id = $1) RETURNING id",
+    )
+    .bind(resource_id)
+    .bind(now.0)
+    .fetch_all(&mut *tx.conn)
+    .await?;
+    for id in changed {
+        tx.changed(Change::Client(id));
+    }
+    Ok(())
 }
 
 /// Deletes a client with all it holds.

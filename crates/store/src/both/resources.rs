@@ -2,7 +2,7 @@
 
 use super::ledger::Tx;
 use super::statement;
-use super::{Conn, consents, fronting, versions};
+use super::{Conn, clients, consents, fronting, versions};
 use crate::rows::{ResourceRow, to_json};
 use crate::{Change, Deleted, Deletion, Result, RevokeCount, StoreError, Updated};
 use domain::{AuditEvent, FrontingLink, Resource, UnixMillis};
@@ -17,7 +17,8 @@ fn taken(error: sqlx::Error) -> StoreError {
 /// All resources, by slug, and the links between them.
 pub(crate) async fn all(conn: &mut Conn) -> Result<(Vec<Resource>, Vec<FrontingLink>)> {
     let rows: Vec<ResourceRow> = statement::query_as(
-        "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at FROM resources \
+        "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, token_typ, created_at, \
+         updated_at FROM resources \
          ORDER BY slug",
     )
     .fetch_all(&mut *conn)
@@ -29,7 +30,8 @@ pub(crate) async fn all(conn: &mut Conn) -> Result<(Vec<Resource>, Vec<FrontingL
 /// The resource with this id, or else with this slug.
 pub(crate) async fn find(conn: &mut Conn, reference: &str) -> Result<Option<Resource>> {
     let row: Option<ResourceRow> = statement::query_as(
-        "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at FROM resources \
+        "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, token_typ, created_at, \
+         updated_at FROM resources \
          WHERE id = $1 OR slug = $1 ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1",
     )
     .bind(reference)
@@ -40,8 +42,8 @@ pub(crate) async fn find(conn: &mut Conn, reference: &str) -> Result<Option<Reso
 
 pub(crate) async fn create(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent]) -> Result<()> {
     statement::query(
-        "INSERT INTO resources (id, slug, uri, backend_kind, display_name, scopes, policy, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO resources (id, slug, uri, backend_kind, display_name, scopes, policy, token_typ, \
+         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(resource.id.as_str())
     .bind(&resource.slug)
@@ -50,6 +52,7 @@ pub(crate) async fn create(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent
     .bind(&resource.display_name)
     .bind(to_json(&resource.scopes))
     .bind(to_json(&resource.policy))
+    .bind(resource.token_typ.as_str())
     .bind(resource.created_at.0)
     .bind(resource.updated_at.0)
     .execute(&mut *tx.conn)
@@ -70,7 +73,7 @@ pub(crate) async fn update(
     let updated_at = versions::next(resource.updated_at, now);
     let written = statement::query(
         "UPDATE resources SET slug = $2, uri = $3, backend_kind = $4, display_name = $5, scopes = $6, policy = $7, \
-         updated_at = $8 WHERE id = $1 AND updated_at = $9",
+         token_typ = $8, updated_at = $9 WHERE id = $1 AND updated_at = $10",
     )
     .bind(resource.id.as_str())
     .bind(&resource.slug)
@@ -79,6 +82,7 @@ pub(crate) async fn update(
     .bind(&resource.display_name)
     .bind(to_json(&resource.scopes))
     .bind(to_json(&resource.policy))
+    .bind(resource.token_typ.as_str())
     .bind(updated_at.0)
     .bind(resource.updated_at.0)
     .execute(&mut *tx.conn)
@@ -97,8 +101,8 @@ pub(crate) async fn update(
     })
 }
 
-/// Deletes a resource with the consents for it and its fronting links. Without `force`, a
-/// resource with links stays. All that rests on the consents ends: a resource that is
+/// Deletes a resource with the consents for it and its fronting links, and takes it from the
+/// clients that have it for their default. Without `force`, a resource with either stays. All that rests on the consents ends: a resource that is
 /// registered later under the same name is another.
 pub(crate) async fn delete(
     tx: &mut Tx,
@@ -107,7 +111,8 @@ pub(crate) async fn delete(
     now: UnixMillis,
     audit: &[AuditEvent],
 ) -> Result<Deleted> {
-    if fronting::refer_to(tx, id).await? && !how.force {
+    let referred = fronting::refer_to(tx, id).await? || clients::default_to(tx, id).await?;
+    if referred && !how.force {
         return Ok(Deleted::InUse(RevokeCount::default()));
     }
     // What rests on the consents is found by way of the resource, which therefore goes last.
@@ -123,6 +128,7 @@ pub(crate) async fn delete(
         return Ok(missed);
     }
     fronting::release(tx, id).await?;
+    clients::without_default(tx, id, now).await?;
     let ended = consents::revoke_all_for(tx, id, now).await?;
     tx.run("DELETE FROM consent_grants WHERE resource_id = $1", id)
         .await?;

@@ -57,6 +57,7 @@ pub fn client() -> Client {
         status: ClientStatus::Active,
         source: ClientSource::Dcr,
         scope: ScopeSet::default(),
+        default_resource: None,
         client_uri: None,
         logo_uri: None,
         agent: false,
@@ -79,6 +80,7 @@ pub fn rich_client() -> Client {
         status: ClientStatus::Suspended,
         source: ClientSource::Cimd,
         scope: scopes("a:b c/d ~e"),
+        default_resource: Some("notes".into()),
         client_uri: Some(ODD.into()),
         logo_uri: Some(String::new()),
         agent: true,
@@ -123,6 +125,7 @@ pub fn resource() -> Resource {
         display_name: String::new(),
         scopes: vec![],
         policy: Policy::default(),
+        token_typ: domain::TokenTyp::AtJwt,
         created_at: NOW,
         updated_at: NOW,
     }
@@ -136,6 +139,7 @@ pub fn rich_resource() -> Resource {
     Resource {
         uri: Some(format!("https://mcp.example/{}?q='ñ'", id())),
         backend_kind: BackendKind::Mint,
+        token_typ: domain::TokenTyp::Jwt,
         display_name: ODD.into(),
         scopes: vec![
             CatalogScope {

@@ -119,6 +119,7 @@ async fn resource(
         backend_kind: BackendKind::Mint,
         display_name: None,
         scopes: scopes.collect(),
+        token_typ: domain::TokenTyp::default(),
         policy: Policy {
             exchange: ExchangePolicy {
                 allowed_client_ids: ids(allowed),

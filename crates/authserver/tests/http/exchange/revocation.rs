@@ -146,6 +146,7 @@ async fn a_consent_ends_its_families_by_whatever_name_the_resource_went(database
         backend_kind: domain::BackendKind::Mint,
         display_name: None,
         scopes: engine.resource("notes").await.unwrap().scopes.clone(),
+        token_typ: domain::TokenTyp::default(),
         policy: domain::Policy::default(),
     };
     engine.create_resource(nameless).await.unwrap();

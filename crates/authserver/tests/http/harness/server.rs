@@ -107,6 +107,7 @@ impl Server {
                 backend_kind: domain::BackendKind::Mint,
                 display_name: None,
                 scopes: scopes.into_iter().map(scope).collect(),
+                token_typ: domain::TokenTyp::default(),
                 policy: domain::Policy::default(),
             };
             let created = self.engine.create_resource(resource).await;
