@@ -32,7 +32,9 @@ def authorize_refresh_and_replay(authserver: AuthServer, demo: Demo) -> None:
     url = client.authorization_url(resource=demo.resource, scope=READ)
     answer = client.redeem(user.authorize(url)["code"], resource=demo.resource)
     first = answer.json()["refresh_token"]
+    second = client.refresh(first).json()["refresh_token"]
     client.refresh(first)
+    client.refresh(second)
     client.refresh(first)
     client.redeem("unknown", resource=demo.resource)
 

@@ -432,6 +432,23 @@ def test_refresh_token_of_a_public_client_is_worth_nothing_without_its_key(
     bound(agent.refresh(rotated, proof=key.proof(url)), key)
 
 
+def test_retry_of_a_bound_refresh_needs_the_key_and_a_proof_of_its_own(
+    authserver: AuthServer, agent: OAuthClient, demo: Demo, user: HttpUser, key: ProofKey, refused: Refuse
+) -> None:
+    url, thief = f"{authserver.issuer}/oauth/token", ProofKey()
+    code = user.authorize(agent.authorization_url(resource=demo.resource, scope=READ))["code"]
+    spent = bound(agent.redeem(code, proof=key.proof(url)), key)["refresh_token"]
+    proof = key.proof(url)
+    rotated = bound(agent.refresh(spent, proof=proof), key)["refresh_token"]
+    refused("replay", lambda: agent.refresh(spent, proof=proof))
+    refused("binding", lambda: agent.refresh(spent))
+    refused("binding", lambda: agent.refresh(spent, proof=thief.proof(url)))
+    assert bound(agent.refresh(spent, proof=key.proof(url)), key)["refresh_token"] == rotated
+    assert authserver.metric("authserver_refresh_token_retries_total") == 1
+    refused("binding", lambda: agent.refresh(rotated))
+    bound(agent.refresh(rotated, proof=key.proof(url)), key)
+
+
 def test_public_client_may_begin_to_prove_a_key_and_stop_again(
     authserver: AuthServer, agent: OAuthClient, demo: Demo, user: HttpUser, key: ProofKey
 ) -> None:

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Result};
 use config::{Config, ExposeSecret as _, LogFormat, StorageDriver};
 use domain::{Clock, Rng, SystemClock, SystemRng};
-use engine::{ClientSecrets, Engine, EngineParts, FormTokens};
+use engine::{ClientSecrets, Engine, EngineParts, FormTokens, RefreshSuccessors};
 use keys::{Keyring, KeyringOptions, secrets};
 use oauth::dpop::NonceKeeper;
 use outbound::cimd::{CimdObserver, CimdOptions, CimdResolver, FetchOutcome, Suppression};
@@ -217,6 +217,7 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
         client_secrets: ClientSecrets::new(&pepper),
         form_tokens: FormTokens::new(&session),
         dpop_nonces: NonceKeeper::new(&session),
+        refresh_successors: RefreshSuccessors::new(&session),
     }))
 }
 

@@ -209,6 +209,11 @@ const TABLE: [(&str, &str, &str); 69] = [
         "AUTHPLANE_OAUTH_UNKNOWN_SCOPES",
     ),
     (
+        "oauth.refresh_retry_window",
+        "30s",
+        "AUTHPLANE_OAUTH_REFRESH_RETRY_WINDOW",
+    ),
+    (
         "oauth.default_client_scope",
         "-",
         "AUTHPLANE_OAUTH_DEFAULT_CLIENT_SCOPE",

@@ -1,6 +1,7 @@
 //! Opaque secrets that clients carry, and what the server keeps of them.
 
 use crate::Rng;
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
@@ -47,7 +48,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A 256-bit random value in base64url, shown once and never stored.
+/// A 256-bit value in base64url that nobody can guess, shown once and never stored.
 #[derive(Clone)]
 pub struct OpaqueToken(String);
 
@@ -59,6 +60,13 @@ impl OpaqueToken {
         let token = Self(URL_SAFE_NO_PAD.encode(bytes));
         bytes.zeroize();
         token
+    }
+
+    /// The value that `key` makes of `secret`: the same each time, and not to be found from
+    /// either of the two alone.
+    #[must_use]
+    pub fn derive(key: &hmac::Key, secret: &[u8]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(hmac::sign(key, secret)))
     }
 
     /// The value itself, for the response that hands it out.

@@ -1,6 +1,7 @@
 //! Authorization codes, refresh tokens and their families.
 
 use crate::{ClientId, Digest, FamilyId, ScopeSet, UnixMillis, UserId};
+use std::time::Duration;
 
 /// An authorization code as stored (RFC 6749 §4.1.2): bound to all that was agreed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,19 @@ pub struct RefreshToken {
     pub expires_at: UnixMillis,
     /// When it was exchanged for the next.
     pub spent_at: Option<UnixMillis>,
+    /// The scope that the request which made it had asked for, if any: whoever retries that
+    /// request gets no more. The next request may ask for everything again.
+    pub narrowed_to: Option<ScopeSet>,
+}
+
+impl RefreshToken {
+    /// Whether it was spent so near to `now` that whoever presents it again may be retrying.
+    /// The clocks of instances differ, so it may even seem to have been spent later.
+    #[must_use]
+    pub fn spent_within(&self, window: Duration, now: UnixMillis) -> bool {
+        self.spent_at
+            .is_some_and(|at| !window.is_zero() && now.since(at).max(at.since(now)) <= window)
+    }
 }
 
 /// A refresh token together with its family, as a token request finds it.

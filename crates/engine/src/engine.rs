@@ -3,6 +3,7 @@
 use crate::admin::LastCounts;
 use crate::client_secret::ClientSecrets;
 use crate::csrf::FormTokens;
+use crate::grants::RefreshSuccessors;
 use crate::health::HealthProbe;
 use crate::introspect::IntrospectionCache;
 use crate::lockout::Lockout;
@@ -39,6 +40,8 @@ pub struct EngineParts {
     pub form_tokens: FormTokens,
     /// Makes and knows DPoP nonces; instances of one issuer share its secret.
     pub dpop_nonces: NonceKeeper,
+    /// Derives refresh tokens; instances of one database share its secret.
+    pub refresh_successors: RefreshSuccessors,
 }
 
 /// All use cases. Cheap to clone.

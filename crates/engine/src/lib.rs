@@ -38,7 +38,7 @@ pub use consent_request::{CONSENT_REQUEST_PATH, ConsentRequestView};
 pub use csrf::{FormToken, FormTokens};
 pub use engine::{Engine, EngineParts};
 pub use error::{Error, MissingConsent, Result};
-pub use grants::TokenAnswer;
+pub use grants::{RefreshSuccessors, TokenAnswer};
 pub use health::Health;
 pub use login::{Cookie, SignIn, SignedIn};
 pub use maintenance::PurgeReport;

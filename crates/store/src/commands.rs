@@ -1,5 +1,7 @@
 //! The state changes that must be atomic, as values, and how they end.
 
+use std::time::Duration;
+
 use domain::{
     AuditEvent, AuthorizationCode, ConsentGrantId, Digest, FamilyId, Issuance, Jti, RefreshToken,
     ResourceId, ScopeSet, TokenFamily, UnixMillis,
@@ -140,21 +142,24 @@ pub enum Redeemed {
     ProofReplayed,
 }
 
-/// Exchanges a refresh token for the next.
+/// Exchanges a refresh token for the next, or hands out the next once more.
 #[derive(Debug, Clone)]
 pub struct RotateRefresh {
     /// The token presented.
     pub digest: Digest,
     /// Its family.
     pub family_id: FamilyId,
-    /// Its successor.
+    /// Its successor, the same for whoever presents the token.
     pub next: RefreshToken,
     /// The record of the access token.
     pub issuance: Issuance,
-    /// What to record.
+    /// What to record; of a retry, with `retry=true`.
     pub audit: AuditEvent,
     /// The proof that came with the request.
     pub proof: Option<ProofUse>,
+    /// How long after it was spent the token may be presented again while its successor is
+    /// unused; zero for never.
+    pub retry_window: Duration,
     /// The present time.
     pub now: UnixMillis,
 }
@@ -164,6 +169,12 @@ pub struct RotateRefresh {
 pub enum Rotated {
     /// The token was spent by this very call.
     Yes,
+    /// It was spent a moment ago and its successor is unused: the access token is recorded, and
+    /// the successor, which stays as it is, may be handed out again.
+    Retried,
+    /// The same, but the access token would go beyond what was asked for when the token was
+    /// spent; nothing is recorded.
+    RetriedBeyondScope,
     /// Somebody spent it before: reuse.
     AlreadySpent,
     /// Its family is revoked, or it has expired.

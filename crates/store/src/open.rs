@@ -58,7 +58,7 @@ fn open_error(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// The schema's history: number, name and text, oldest first. What has been released never changes.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         1,
         "foundation",
@@ -79,6 +79,11 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         6,
         "audiences",
         include_str!("../migrations/0006_audiences.sql"),
+    ),
+    (
+        8,
+        "refresh retries",
+        include_str!("../migrations/0008_refresh_retries.sql"),
     ),
 ];
 

@@ -281,6 +281,7 @@ pub(crate) struct RefreshTokenStateRow {
     created_at: i64,
     expires_at: i64,
     spent_at: Option<i64>,
+    narrowed_to: Option<String>,
     user_id: String,
     client_id: String,
     scope: String,
@@ -302,6 +303,7 @@ impl TryFrom<RefreshTokenStateRow> for RefreshTokenState {
                 created_at: UnixMillis(row.created_at),
                 expires_at: UnixMillis(row.expires_at),
                 spent_at: row.spent_at.map(UnixMillis),
+                narrowed_to: row.narrowed_to.as_deref().map(ScopeSet::from_stored),
             },
             family: TokenFamily {
                 id: family_id,

@@ -2,7 +2,7 @@
 
 use crate::exchange::{ARCHIVE, Stage, exchange, machine};
 use crate::harness::{
-    ADMIN_KEY, Browser, Database, PASSWORD, Pkce, REDIRECT, Reply, Request, USER, on_both,
+    ADMIN_KEY, Browser, Database, PASSWORD, Pkce, REDIRECT, Reply, Request, Tokens, USER, on_both,
 };
 use domain::{AuditAction, Word as _};
 use keys::Activation;
@@ -57,7 +57,10 @@ async fn users_and_their_apps(stage: &mut Stage) {
     app.refresh(server, "no such token")
         .await
         .refused(400, "invalid_grant");
-    app.refresh(server, &tokens.refresh).await.expect(200);
+    let next = app.refresh(server, &tokens.refresh).await;
+    app.refresh(server, &Tokens::of(&next).refresh)
+        .await
+        .expect(200);
     app.refresh(server, &tokens.refresh)
         .await
         .refused(400, "invalid_grant");

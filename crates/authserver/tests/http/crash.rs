@@ -13,12 +13,15 @@ on_both!(what_was_acknowledged_survives_a_killed_server);
 const KILLS: usize = 6;
 const WORKERS: usize = 4;
 
+/// Longer than it takes to start the server again and to look at everything.
+const LONG_RETRIES: [(&str, &str); 1] = [("AUTHPLANE_OAUTH_REFRESH_RETRY_WINDOW", "10m")];
+
 /// What clients have been told.
 #[derive(Default)]
 struct Told {
     issued: Vec<String>,
     spent: Vec<(String, Pkce)>,
-    rotated: Vec<String>,
+    rotated: Vec<[String; 2]>,
 }
 
 /// Redeems and refreshes until the server is gone.
@@ -46,14 +49,14 @@ async fn work(app: App, mut browser: Browser, told: Arc<Mutex<Told>>) {
         let next = Tokens::of(&reply);
         let mut told = told.lock().unwrap();
         told.issued.push(next.jti());
-        told.rotated.push(tokens.refresh);
+        told.rotated.push([tokens.refresh, next.refresh]);
         browser = browser.clone();
     }
 }
 
 async fn what_was_acknowledged_survives_a_killed_server(database: Database) {
     let app = furnish(&database);
-    let mut server = Process::start(&database, &[]).await;
+    let mut server = Process::start(&database, &LONG_RETRIES).await;
     let mut browser = Browser::signed_in(&server).await;
     app.tokens(&mut browser).await;
     for kill in 0..KILLS {
@@ -73,7 +76,7 @@ async fn what_was_acknowledged_survives_a_killed_server(database: Database) {
         for worker in workers {
             worker.await.unwrap();
         }
-        server = Process::start(&database, &[]).await;
+        server = Process::start(&database, &LONG_RETRIES).await;
         browser.at = Instance::clone(&server);
         let told = std::mem::take(&mut *told.lock().unwrap());
         check(&database, &app, &server, told, kill).await;
@@ -92,12 +95,18 @@ async fn check(database: &Database, app: &App, server: &Instance, told: Told, ki
             "kill {kill}: {jti} was issued and is not recorded"
         );
     }
+    // Whoever has lost the answer gets the same refresh token from the server that was started
+    // again, and that is the one that was recorded.
+    for [spent, next] in &told.rotated {
+        let again = Tokens::of(&app.refresh(server, spent).await);
+        assert_eq!(again.refresh, *next, "kill {kill}");
+    }
     for (code, pkce) in told.spent {
         let again = server.send(&app.redemption(&code, &pkce.verifier)).await;
         again.refused(400, "invalid_grant");
     }
-    for refresh in told.rotated {
-        app.refresh(server, &refresh)
+    for [_, next] in told.rotated {
+        app.refresh(server, &next)
             .await
             .refused(400, "invalid_grant");
     }

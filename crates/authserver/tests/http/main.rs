@@ -38,6 +38,7 @@ mod probes;
 mod races;
 mod redirect_uri;
 mod refresh;
+mod refresh_retry;
 mod refusals;
 mod register;
 mod reload;

@@ -2,14 +2,17 @@
 //! database.
 
 use crate::harness::{
-    App, Browser, Database, PASSWORD, Pkce, Process, RESOURCE, Request, Tokens, USER, on_both,
-    run_cli,
+    App, Browser, Database, Instance, PASSWORD, Pkce, Process, RESOURCE, Request, Tokens, USER,
+    on_both, run_cli,
 };
 use domain::AuditAction;
+use std::collections::BTreeSet;
+use tokio::task::JoinSet;
 
 on_both!(
     of_two_simultaneous_redemptions_exactly_one_wins,
     of_two_simultaneous_refreshes_exactly_one_wins_and_the_family_dies,
+    processes_of_one_client_that_share_a_refresh_token_all_keep_their_session,
 );
 
 /// Enough for a gap of some microseconds to be met.
@@ -63,9 +66,15 @@ pub fn furnish(database: &Database) -> App {
     }
 }
 
-async fn two_processes(database: &Database) -> (App, [Process; 2], Browser) {
+async fn two_processes(
+    database: &Database,
+    variables: &[(&str, &str)],
+) -> (App, [Process; 2], Browser) {
     let app = furnish(database);
-    let processes = tokio::join!(Process::start(database, &[]), Process::start(database, &[]));
+    let processes = tokio::join!(
+        Process::start(database, variables),
+        Process::start(database, variables)
+    );
     let browser = Browser::signed_in(&processes.0).await;
     (app, processes.into(), browser)
 }
@@ -81,7 +90,7 @@ async fn one_wins(processes: &[Process; 2], request: &Request, round: usize) -> 
 }
 
 async fn of_two_simultaneous_redemptions_exactly_one_wins(database: Database) {
-    let (app, processes, mut browser) = two_processes(&database).await;
+    let (app, processes, mut browser) = two_processes(&database, &[]).await;
     for round in 0..ROUNDS {
         let pkce = Pkce::fresh();
         let code = app.code(&mut browser, &app.authorize(&pkce)).await;
@@ -104,8 +113,10 @@ async fn of_two_simultaneous_redemptions_exactly_one_wins(database: Database) {
     assert_eq!(issued.len(), ROUNDS, "one issuance for each code");
 }
 
+/// Where no retries are wanted.
 async fn of_two_simultaneous_refreshes_exactly_one_wins_and_the_family_dies(database: Database) {
-    let (app, processes, mut browser) = two_processes(&database).await;
+    let no_retries = [("AUTHPLANE_OAUTH_REFRESH_RETRY_WINDOW", "0")];
+    let (app, processes, mut browser) = two_processes(&database, &no_retries).await;
     for round in 0..ROUNDS {
         let tokens = app.tokens(&mut browser).await;
         let refreshing = app.refreshing(&tokens.refresh);
@@ -114,4 +125,57 @@ async fn of_two_simultaneous_refreshes_exactly_one_wins_and_the_family_dies(data
         let dead = app.refresh(&processes[round % 2], &next.refresh).await;
         dead.refused(400, "invalid_grant");
     }
+}
+
+/// In each round all of them send the token that they share, half of them to each server.
+async fn processes_of_one_client_that_share_a_refresh_token_all_keep_their_session(
+    database: Database,
+) {
+    const SHARERS: usize = 43;
+    const REFRESHES: usize = 50;
+    let (app, processes, mut browser) = two_processes(&database, &[]).await;
+    let founded = app.tokens(&mut browser).await;
+    let mut shared = founded.refresh;
+    let mut spent = Vec::new();
+    let mut access = String::new();
+    for round in 0..REFRESHES {
+        let mut sending = JoinSet::new();
+        for sharer in 0..SHARERS {
+            let at = Instance::clone(&processes[sharer % 2]);
+            let request = app.refreshing(&shared);
+            sending.spawn(async move { at.send(&request).await });
+        }
+        let answers = sending.join_all().await;
+        let tokens: Vec<_> = answers.iter().map(Tokens::of).collect();
+        let successors: BTreeSet<_> = tokens.iter().map(|own| &own.refresh).collect();
+        assert_eq!(successors.len(), 1, "round {round}: one successor for all");
+        let jtis: BTreeSet<_> = tokens.iter().map(Tokens::jti).collect();
+        assert_eq!(
+            jtis.len(),
+            SHARERS,
+            "round {round}: each its own access token"
+        );
+        access.clone_from(&tokens[round % SHARERS].access);
+        spent.push(std::mem::replace(&mut shared, tokens[0].refresh.clone()));
+    }
+    let sum = async |counter: &str| {
+        let [one, two] = &processes;
+        one.metric(counter).await + two.metric(counter).await
+    };
+    let all = (SHARERS * REFRESHES) as f64;
+    let retries = all - REFRESHES as f64;
+    assert_eq!(sum("authserver_tokens_refreshed_total").await, all);
+    assert_eq!(sum("authserver_refresh_token_retries_total").await, retries);
+    assert_eq!(sum("authserver_refresh_token_reuse_total").await, 0.0);
+    assert!(app.is_active(&processes[0], &access).await);
+    // The one before the last has a successor that was used: whoever sends it has stolen it.
+    let reused = &spent[REFRESHES - 2];
+    app.refresh(&processes[1], reused)
+        .await
+        .refused(400, "invalid_grant");
+    assert_eq!(sum("authserver_refresh_token_reuse_total").await, 1.0);
+    app.refresh(&processes[0], &shared)
+        .await
+        .refused(400, "invalid_grant");
+    assert!(!app.is_active(&processes[1], &access).await);
 }

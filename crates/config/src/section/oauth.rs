@@ -1,5 +1,7 @@
 //! `oauth`: rules of the OAuth endpoints.
 
+use std::time::Duration;
+
 use crate::schema::{Rule, choice, section};
 use crate::value::is_scope_token;
 
@@ -21,6 +23,12 @@ choice! {
     }
 }
 
+/// Within it a thief's use of a stolen token is not told from a retry.
+const RETRY_WINDOW: Rule<Duration> = Rule {
+    allowed: "0, or a duration up to 10m",
+    holds: |window| *window <= Duration::from_secs(600),
+};
+
 section! {
     /// Rules of the OAuth endpoints.
     pub struct OAuth at "oauth." {
@@ -31,6 +39,10 @@ section! {
         /// that lies outside the client's ceiling: `drop` leaves it out as long as one remains,
         /// and the answer says what was granted; `refuse` makes it an error.
         unknown_scopes: UnknownScopes = "drop", "AUTHPLANE_OAUTH_UNKNOWN_SCOPES";
+        /// How long after its use a refresh token may be presented again while its successor is
+        /// unused, for clients that lost the answer or use one token in several processes: they
+        /// get the same successor. 0: never, every second use ends the session.
+        refresh_retry_window: Duration = "30s", "AUTHPLANE_OAUTH_REFRESH_RETRY_WINDOW", RETRY_WINDOW;
         /// Scopes a dynamically registered client is given, separated by spaces. None: bounded by
         /// the catalog of the resource alone.
         default_client_scope: Option<String>, "AUTHPLANE_OAUTH_DEFAULT_CLIENT_SCOPE", SCOPES;

@@ -92,6 +92,7 @@ impl Engine {
                 created_at: now,
                 expires_at: now.plus(self.config().dcr.default_refresh_expiry),
                 spent_at: None,
+                narrowed_to: None,
             }),
             issuance: minted.issuance.clone(),
             audit: event(AuditAction::TokenIssued, client.id.as_str())

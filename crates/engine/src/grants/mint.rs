@@ -194,6 +194,8 @@ pub(super) struct Issued {
     jti: String,
     /// Whether the token names an agent.
     pub names_agent: bool,
+    /// Whether the refresh token that comes with it was handed out before.
+    pub is_retry: bool,
 }
 
 impl Issued {
@@ -204,6 +206,7 @@ impl Issued {
             sub: grant.sub().to_owned(),
             resource: minted.issuance.audience.join(" "),
             names_agent: minted.issuance.agent_id.is_some(),
+            is_retry: false,
             jti: minted.issuance.jti.into_string(),
             response: TokenResponse {
                 access_token: minted.token,
@@ -226,6 +229,12 @@ impl Issued {
         self
     }
 
+    /// The answer to a refresh that was answered before.
+    pub fn again(mut self) -> Self {
+        self.is_retry = true;
+        self
+    }
+
     /// The line that stands for the whole request.
     pub fn log(&self) {
         tracing::info!(
@@ -235,6 +244,7 @@ impl Issued {
             resource = %self.resource,
             scope = %self.response.scope,
             jti = %self.jti,
+            retry = self.is_retry.then_some(true),
             "token issued"
         );
     }

@@ -5,6 +5,7 @@ mod client_credentials;
 mod mint;
 mod possession;
 mod refresh_token;
+mod successor;
 mod token_exchange;
 
 use crate::refusal::Caller;
@@ -16,6 +17,7 @@ use oauth::token::{TokenRequest, TokenResponse, named_grant_type};
 use oauth::{Endpoint, ErrorCode, Params};
 use possession::Possession;
 use store::ProofUse;
+pub use successor::RefreshSuccessors;
 use telemetry::Stopwatch;
 use telemetry::metrics::DenyReason;
 use telemetry::trace::Span;
@@ -118,7 +120,13 @@ impl Engine {
             }
             TokenRequest::RefreshToken(request) => {
                 let work = span("TokenService.Refresh");
-                work.run(self.refresh_token(requester, request)).await
+                let refresh = self.refresh_token(requester, request);
+                work.run_noting(refresh, |span, issued| {
+                    if issued.is_retry {
+                        span.set("oauth.retry", true);
+                    }
+                })
+                .await
             }
             TokenRequest::ClientCredentials(request) => {
                 let work = span("TokenService.ClientCredentials");

@@ -3,6 +3,11 @@
 //! The gates in their order; all of them before the token is spent: it exists and is this
 //! client's, was not used before, is alive, its user may sign in, and what is asked for lies
 //! within what was agreed to and what the client may still have.
+//!
+//! A token that was used before passes the second gate for a moment (`oauth.refresh_retry_window`),
+//! as long as its successor is unused: its client has lost the answer, or several processes of it
+//! share the token. It gets the same successor. Whoever has stolen the token holds then what the
+//! client holds, and the first use of either that comes after the other's ends the family.
 
 use super::authorization_code::narrowed_scope;
 use super::mint::{Grant, Issued, Subject};
@@ -13,7 +18,7 @@ use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
     AuditAction, Client, Digest, GrantType, OpaqueToken, RefreshToken, RefreshTokenState, ScopeSet,
-    TokenFamily,
+    TokenFamily, UnixMillis,
 };
 use oauth::ErrorCode;
 use oauth::dpop::DpopError;
@@ -39,16 +44,28 @@ impl Engine {
         if family.client_id != client.id {
             return Err(Error::invalid_grant(DenyReason::ClientMismatch));
         }
-        if token.spent_at.is_some() {
-            return Err(self.refresh_reused(&family, client).await);
-        }
         let now = requester.now;
-        check_alive(&token, &family, now)?;
+        let next = self
+            .inner()
+            .parts
+            .refresh_successors
+            .of(&request.refresh_token);
+        let retried = match token.spent_at {
+            None => None,
+            Some(_) => match self.unused_successor(&token, &next, now).await? {
+                None => return Err(self.refresh_reused(&family, client).await),
+                unused => unused,
+            },
+        };
+        check_alive(retried.as_ref().unwrap_or(&token), &family, now)?;
         self.check_binding(&token, requester.possession.as_ref())?;
         self.check_user(family.user_id.as_str()).await?;
         let granted = self.resources_of_grant(&family.resources).await?;
         let resources = self.narrow(&granted, &request.resources).await?;
-        let admitted = still_admitted(client, &granted, &family.scope)?;
+        let limit = retried.and_then(|successor| successor.narrowed_to);
+        let agreed = limit.as_ref().unwrap_or(&family.scope);
+        let admitted = still_admitted(client, &granted, agreed)?;
+        let narrowed_to = request.scope.clone();
         let scope = narrowed_scope(&asked_scope(admitted, request.scope)?, &resources);
 
         let grant = Grant {
@@ -67,7 +84,6 @@ impl Engine {
             now,
         };
         let minted = self.mint(&grant).await?;
-        let next = OpaqueToken::generate(self.rng());
         let command = RotateRefresh {
             digest,
             family_id: family.id.clone(),
@@ -78,6 +94,7 @@ impl Engine {
                 created_at: now,
                 expires_at: now.plus(self.config().dcr.default_refresh_expiry),
                 spent_at: None,
+                narrowed_to,
             },
             issuance: minted.issuance.clone(),
             audit: event(AuditAction::TokenRefreshed, client.id.as_str())
@@ -87,18 +104,46 @@ impl Engine {
                 .with("scope", scope.to_string())
                 .with("jti", minted.issuance.jti.as_str()),
             proof: requester.proof(),
+            retry_window: self.config().oauth.refresh_retry_window,
             now,
         };
-        match self.store().rotate_refresh(command).await? {
-            Rotated::Yes => {
+        let rotated = self.store().rotate_refresh(command).await?;
+        match rotated {
+            Rotated::Yes | Rotated::Retried => {
                 self.metrics().tokens_refreshed.inc();
                 self.proof_used(requester.possession.as_ref());
-                Ok(Issued::new(minted, &grant, Some(next.expose().to_owned())))
+                let issued = Issued::new(minted, &grant, Some(next.expose().to_owned()));
+                if rotated == Rotated::Yes {
+                    return Ok(issued);
+                }
+                self.metrics().refresh_token_retries.inc();
+                Ok(issued.again())
             }
+            Rotated::RetriedBeyondScope => Err(Error::new(
+                ErrorCode::InvalidScope,
+                DenyReason::InvalidScope,
+                "the refresh token was used a moment ago for less than this",
+            )),
             Rotated::AlreadySpent => Err(self.refresh_reused(&family, client).await),
             Rotated::Gone => Err(Error::invalid_grant(DenyReason::RefreshRevoked)),
             Rotated::ProofReplayed => Err(self.proof_rejected(DpopError::Replay)),
         }
+    }
+
+    /// The successor of a spent token, if whoever presents the token may be retrying.
+    async fn unused_successor(
+        &self,
+        token: &RefreshToken,
+        next: &OpaqueToken,
+        now: UnixMillis,
+    ) -> Result<Option<RefreshToken>> {
+        if !token.spent_within(self.config().oauth.refresh_retry_window, now) {
+            return Ok(None);
+        }
+        let successor = self.store().refresh_token(&next.digest()).await?;
+        Ok(successor
+            .map(|state| state.token)
+            .filter(|successor| successor.spent_at.is_none()))
     }
 
     /// A bound refresh token is worth nothing without its key (RFC 9449 §5).
@@ -131,7 +176,7 @@ impl Engine {
     }
 }
 
-fn check_alive(token: &RefreshToken, family: &TokenFamily, now: domain::UnixMillis) -> Result<()> {
+fn check_alive(token: &RefreshToken, family: &TokenFamily, now: UnixMillis) -> Result<()> {
     if family.revoked_at.is_some() {
         return Err(Error::invalid_grant(DenyReason::RefreshRevoked));
     }

@@ -6,7 +6,7 @@ use super::statement;
 use super::{Conn, consents, dialect, proofs};
 use crate::rows::{AuthorizationCodeRow, RefreshTokenStateRow, to_json};
 use crate::{Authorize, RedeemCode, Redeemed, Result, RotateRefresh, Rotated};
-use domain::{AuthorizationCode, Digest, RefreshTokenState, UnixMillis};
+use domain::{AuthorizationCode, Digest, RefreshToken, RefreshTokenState, UnixMillis};
 use std::collections::HashSet;
 
 pub(crate) async fn authorize(tx: &mut Tx, command: &Authorize) -> Result<()> {
@@ -105,7 +105,7 @@ pub(crate) async fn find_refresh(
     digest: &Digest,
 ) -> Result<Option<RefreshTokenState>> {
     let row: Option<RefreshTokenStateRow> = statement::query_as(
-        "SELECT t.digest, t.family_id, t.dpop_jkt, t.created_at, t.expires_at, t.spent_at, \
+        "SELECT t.digest, t.family_id, t.dpop_jkt, t.created_at, t.expires_at, t.spent_at, t.narrowed_to, \
          f.user_id, f.client_id, f.scope, f.resources, f.auth_time, f.created_at AS founded_at, f.revoked_at \
          FROM refresh_tokens t JOIN token_families f ON f.id = t.family_id WHERE t.digest = $1",
     )
@@ -115,7 +115,8 @@ pub(crate) async fn find_refresh(
     row.map(RefreshTokenState::try_from).transpose()
 }
 
-/// Spends the refresh tokens of `group` and adds the next ones.
+/// Spends the refresh tokens of `group` and adds the next ones. Those that were spent before are
+/// looked at again: they may have been presented by somebody who retries.
 pub(crate) async fn rotate(
     tx: &mut Tx,
     group: &mut [&mut Asked<RotateRefresh, Rotated>],
@@ -160,26 +161,81 @@ pub(crate) async fn rotate(
     .fetch_all(&mut *tx.conn)
     .await?;
     let mut spent = HashSet::<String>::from_iter(spent);
+    let mut others = Vec::new();
     for asked in group {
         let command = &asked.request;
         // Of two that bring the same token, one has spent it.
-        asked.answer = Some(if spent.remove(&command.digest.to_hex()) {
+        if spent.remove(&command.digest.to_hex()) {
             tx.refresh_token(command.next.clone());
             tx.issuance(command.issuance.clone());
             tx.audit(command.audit.clone());
-            Rotated::Yes
+            asked.answer = Some(Rotated::Yes);
         } else {
-            match find_refresh(&mut tx.conn, &command.digest).await? {
-                Some(RefreshTokenState { token, family })
-                    if token.spent_at.is_some() && family.revoked_at.is_none() =>
-                {
-                    Rotated::AlreadySpent
-                }
-                _ => Rotated::Gone,
-            }
-        });
+            others.push(asked);
+        }
+    }
+    if !others.is_empty() {
+        retry(tx, others).await?;
     }
     Ok(())
+}
+
+/// Answers those of a rotation whose token cannot be spent: it was, or it is no good. Their
+/// families are held first, so that neither a revocation nor the use of a successor can come
+/// between what is read here and what is written.
+async fn retry(tx: &mut Tx, group: Vec<&mut Asked<RotateRefresh, Rotated>>) -> Result<()> {
+    // The successors that this very transaction has made are to be found, too.
+    tx.flush_tokens().await?;
+    let families = group.iter().map(|asked| asked.request.family_id.as_str());
+    statement::query(concat!(
+        "SELECT id FROM token_families WHERE ",
+        dialect::is_listed!("id"),
+        dialect::and_hold!(" ORDER BY id")
+    ))
+    .bind(dialect::list(families.map(str::to_owned)))
+    .execute(&mut *tx.conn)
+    .await?;
+    for asked in group {
+        let command = &asked.request;
+        let found = find_refresh(&mut tx.conn, &command.digest).await?;
+        let answer = match found {
+            Some(RefreshTokenState { token, family })
+                if token.spent_at.is_some() && family.revoked_at.is_none() =>
+            {
+                let is_retry = token.spent_within(command.retry_window, command.now);
+                let next = match is_retry {
+                    true => find_refresh(&mut tx.conn, &command.next.digest).await?,
+                    false => None,
+                };
+                retried(command, next.map(|state| state.token).as_ref())
+            }
+            _ => Rotated::Gone,
+        };
+        if answer == Rotated::Retried {
+            tx.issuance(command.issuance.clone());
+            tx.audit(command.audit.clone().with("retry", "true"));
+        }
+        asked.answer = Some(answer);
+    }
+    Ok(())
+}
+
+/// How `command` ends, whose token was spent a moment ago for `next`.
+fn retried(command: &RotateRefresh, next: Option<&RefreshToken>) -> Rotated {
+    match next {
+        Some(next) if next.spent_at.is_none() => {
+            let scopes = &command.issuance.scopes;
+            let limit = next.narrowed_to.as_ref();
+            if next.expires_at <= command.now {
+                Rotated::Gone
+            } else if limit.is_none_or(|limit| scopes.is_subset_of(limit)) {
+                Rotated::Retried
+            } else {
+                Rotated::RetriedBeyondScope
+            }
+        }
+        _ => Rotated::AlreadySpent,
+    }
 }
 
 /// Families that can still be refreshed.

@@ -153,7 +153,8 @@ async fn insert_families(conn: &mut Conn, rows: &[(TokenFamily, UnixMillis)]) ->
 async fn insert_refresh_tokens(conn: &mut Conn, rows: &[RefreshToken]) -> Result<()> {
     for part in rows.chunks(LARGEST_INSERT) {
         let mut insert = QueryBuilder::<Db>::new(
-            "INSERT INTO refresh_tokens (digest, family_id, dpop_jkt, created_at, expires_at, spent_at) ",
+            "INSERT INTO refresh_tokens (digest, family_id, dpop_jkt, created_at, expires_at, spent_at, \
+             narrowed_to) ",
         );
         insert.push_values(part, |mut row, token| {
             row.push_bind(token.digest.to_hex())
@@ -161,7 +162,8 @@ async fn insert_refresh_tokens(conn: &mut Conn, rows: &[RefreshToken]) -> Result
                 .push_bind(&token.dpop_jkt)
                 .push_bind(token.created_at.0)
                 .push_bind(token.expires_at.0)
-                .push_bind(token.spent_at.map(|at| at.0));
+                .push_bind(token.spent_at.map(|at| at.0))
+                .push_bind(token.narrowed_to.as_ref().map(ToString::to_string));
         });
         statement::built(&mut insert)
             .build()

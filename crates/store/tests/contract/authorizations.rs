@@ -19,6 +19,7 @@ on_both!(
     refresh_tokens_read_back_as_written,
     rotation_spends_the_token_and_stores_the_next,
     a_spent_refresh_token_is_recognised,
+    a_spent_refresh_token_may_be_retried_while_its_successor_is_unused,
     an_expired_refresh_token_is_gone_and_does_not_prolong_its_family,
     consents_widen_and_are_joined,
     a_consent_given_again_starts_from_what_is_new,
@@ -198,6 +199,61 @@ async fn a_spent_refresh_token_is_recognised(db: Database) {
             .await,
         1
     );
+}
+
+async fn a_spent_refresh_token_may_be_retried_while_its_successor_is_unused(db: Database) {
+    let store = db.open().await;
+    let first = founded(&store, "u", "c").await;
+    let spent = first.refresh.unwrap();
+    let window = Duration::from_secs(30);
+    let mut command = rotate(&spent, &first.family);
+    command.next.narrowed_to = Some(scopes("a b"));
+    command.issuance.scopes = scopes("a b");
+    command.retry_window = window;
+    let next = command.next.clone();
+    assert_eq!(
+        store.rotate_refresh(command.clone()).await.unwrap(),
+        Rotated::Yes
+    );
+    let retry = async |change: &dyn Fn(&mut store::RotateRefresh)| {
+        let mut retry = command.clone();
+        retry.issuance.jti = id().into();
+        retry.next.created_at = NOW.plus(window);
+        retry.next.expires_at = next.expires_at.plus(window);
+        retry.next.narrowed_to = None;
+        change(&mut retry);
+        let outcome = store.rotate_refresh(retry.clone()).await.unwrap();
+        let recorded = store.issuance(retry.issuance.jti.as_str()).await.unwrap();
+        assert_eq!(recorded.is_some(), outcome == Rotated::Retried);
+        outcome
+    };
+    // Near the moment in which it was spent, whichever instance's clock is ahead.
+    for now in [NOW, NOW.plus(window), NOW.minus(window)] {
+        assert_eq!(retry(&|retry| retry.now = now).await, Rotated::Retried);
+    }
+    let beyond = window + Duration::from_millis(1);
+    for now in [NOW.plus(beyond), NOW.minus(beyond)] {
+        assert_eq!(retry(&|retry| retry.now = now).await, Rotated::AlreadySpent);
+    }
+    let narrower = retry(&|retry| retry.issuance.scopes = scopes("b")).await;
+    assert_eq!(narrower, Rotated::Retried);
+    let wider = retry(&|retry| retry.issuance.scopes = scopes("a b c")).await;
+    assert_eq!(wider, Rotated::RetriedBeyondScope);
+    let none = retry(&|retry| retry.retry_window = Duration::ZERO).await;
+    assert_eq!(none, Rotated::AlreadySpent);
+    let underived = retry(&|retry| retry.next.digest = digest()).await;
+    assert_eq!(underived, Rotated::AlreadySpent);
+    let found = store.refresh_token(&next.digest).await.unwrap().unwrap();
+    assert_eq!(found.token, next, "as it was first handed out");
+    let retried = "audit_events WHERE detail = 'retry=true'";
+    assert_eq!(db.count(retried).await, 4);
+
+    let revoked = store::Revoke::Family(first.family.id.clone());
+    let used = rotate(&next, &first.family);
+    assert_eq!(store.rotate_refresh(used).await.unwrap(), Rotated::Yes);
+    assert_eq!(retry(&|_| ()).await, Rotated::AlreadySpent);
+    store.revoke(revoked, vec![]).await.unwrap();
+    assert_eq!(retry(&|_| ()).await, Rotated::Gone);
 }
 
 async fn an_expired_refresh_token_is_gone_and_does_not_prolong_its_family(db: Database) {

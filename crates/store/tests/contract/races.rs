@@ -4,6 +4,7 @@ use crate::database::Database;
 use crate::on_both;
 use crate::samples::{authorize, code, founded, redeem, rotate};
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Redeemed, Revoke, Rotated, Store};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -11,6 +12,7 @@ use tokio::task::JoinSet;
 on_both!(
     one_of_many_redemptions_of_a_code_wins,
     one_of_many_rotations_of_a_refresh_token_wins,
+    all_of_many_rotations_within_the_retry_window_get_one_successor,
     no_token_outlives_the_revocation_of_its_family,
     no_token_outlives_the_revocation_of_its_user,
     concurrent_consents_are_all_remembered,
@@ -94,19 +96,51 @@ async fn one_of_many_rotations_of_a_refresh_token_wins(db: Database) {
     assert_eq!(db.count("issuances").await, ROUNDS as i64 + 1);
 }
 
+async fn all_of_many_rotations_within_the_retry_window_get_one_successor(db: Database) {
+    let stores = [db.open().await, db.open().await];
+    let first = founded(&stores[0], "u", "c").await;
+    let mut token = first.refresh.unwrap();
+    for _ in 0..ROUNDS / 4 {
+        let next = rotate(&token, &first.family).next;
+        let outcomes = at_once(&stores, CALLERS, |store, _| {
+            let mut command = rotate(&token, &first.family);
+            command.next = next.clone();
+            command.retry_window = Duration::from_secs(30);
+            async move { store.rotate_refresh(command).await.unwrap() }
+        })
+        .await;
+        let count = |outcome| outcomes.iter().filter(|found| **found == outcome).count();
+        assert_eq!(
+            (count(Rotated::Yes), count(Rotated::Retried)),
+            (1, CALLERS - 1)
+        );
+        token = next;
+    }
+    let callers = CALLERS as i64;
+    let rounds = ROUNDS as i64 / 4;
+    assert_eq!(db.count("refresh_tokens").await, rounds + 1);
+    assert_eq!(db.count("refresh_tokens WHERE spent_at IS NULL").await, 1);
+    assert_eq!(db.count("issuances").await, rounds * callers + 1);
+    let retried = "audit_events WHERE detail LIKE '%retry=true'";
+    assert_eq!(db.count(retried).await, rounds * (callers - 1));
+}
+
 async fn no_token_outlives_the_revocation_of_its_family(db: Database) {
     let stores = [db.open().await, db.open().await];
     for round in 0..ROUNDS {
         let first = founded(&stores[0], "u", "c").await;
-        let command = rotate(first.refresh.as_ref().unwrap(), &first.family);
+        // One of them is a retry: they bring the same token for the same successor.
+        let mut command = rotate(first.refresh.as_ref().unwrap(), &first.family);
+        command.retry_window = Duration::from_secs(30);
         at_once(&stores, 4, |store, caller| {
-            let (command, family) = (command.clone(), first.family.id.clone());
+            let (mut command, family) = (command.clone(), first.family.id.clone());
+            command.issuance.jti = crate::samples::id().into();
             async move {
                 if caller % 4 < 2 {
                     store.rotate_refresh(command).await.map(drop)
                 } else {
                     // Let the rotation be anywhere when the revocation comes.
-                    tokio::time::sleep(std::time::Duration::from_micros(round as u64 * 20)).await;
+                    tokio::time::sleep(Duration::from_micros(round as u64 * 20)).await;
                     store.revoke(Revoke::Family(family), vec![]).await.map(drop)
                 }
                 .unwrap();
@@ -133,7 +167,7 @@ async fn no_token_outlives_the_revocation_of_its_user(db: Database) {
                     0 => store.redeem_code(redeem).await.map(drop),
                     1 => store.rotate_refresh(refresh).await.map(drop),
                     _ => {
-                        let pause = std::time::Duration::from_micros(round as u64 * 40);
+                        let pause = Duration::from_micros(round as u64 * 40);
                         tokio::time::sleep(pause).await;
                         store.revoke(Revoke::User(user), vec![]).await.map(drop)
                     }

@@ -214,6 +214,7 @@ pub fn refresh_token(family: &str) -> RefreshToken {
         created_at: NOW,
         expires_at: NOW.plus(Duration::from_secs(3600)),
         spent_at: None,
+        narrowed_to: None,
     }
 }
 
@@ -261,6 +262,7 @@ pub fn rotate(from: &RefreshToken, family: &TokenFamily) -> RotateRefresh {
         issuance: issuance(family),
         audit: event(AuditAction::TokenRefreshed),
         proof: None,
+        retry_window: Duration::ZERO,
         now: NOW,
     }
 }

@@ -72,8 +72,15 @@ catalog! {
         name: "authserver_refresh_token_reuse_total",
         labels: [],
         unit: "{event}",
-        help: "Spent refresh tokens presented again; each revokes its token family.",
+        help: "Spent refresh tokens presented again, but for retries; each revokes its token family.",
         worry: "Any increase: a refresh token was stolen, or a client does not store the new one.",
+    }
+    refresh_token_retries: Counter<()> {
+        name: "authserver_refresh_token_retries_total",
+        labels: [],
+        unit: "{event}",
+        help: "Spent refresh tokens presented again within the retry window and answered with the same successor.",
+        worry: "It keeps pace with authserver_tokens_refreshed_total: answers get lost on the way, or processes of one client refresh without agreeing.",
     }
     auth_code_reuse: Counter<VerifierCheck> {
         name: "authserver_auth_code_reuse_total",

@@ -112,15 +112,25 @@ impl Span {
 
     /// Does `work` within the span, and ends it. An error makes the span one that failed.
     pub async fn run<T, E: Display>(
+        self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.run_noting(work, |_, _| {}).await
+    }
+
+    /// The same; `note` adds to the span what the work has shown.
+    pub async fn run_noting<T, E: Display>(
         mut self,
         work: impl Future<Output = Result<T, E>>,
+        note: impl FnOnce(&mut Self, &T),
     ) -> Result<T, E> {
         let outcome = match &self.0 {
             Some(open) => open.context.clone().scope(work).await,
             None => return work.await,
         };
-        if let Err(error) = &outcome {
-            self.fail(error);
+        match &outcome {
+            Ok(found) => note(&mut self, found),
+            Err(error) => self.fail(error),
         }
         outcome
     }

@@ -9,7 +9,7 @@ use domain::{
     AuditAction, AuditRecord, CatalogScope, ManualClock, Rng, SystemRng, UnixMillis, UserRole,
 };
 use engine::admin::{NewClient, NewResource, NewUser};
-use engine::{ClientSecrets, Engine, EngineParts, FormTokens};
+use engine::{ClientSecrets, Engine, EngineParts, FormTokens, RefreshSuccessors};
 use keys::{Algorithm, Keyring, KeyringOptions};
 use oauth::dpop::NonceKeeper;
 use outbound::cimd::{CimdObserver, CimdOptions, CimdResolver, FetchOutcome, Suppression};
@@ -210,6 +210,7 @@ async fn engine(config: Config, database: &Database, clock: &Arc<ManualClock>) -
         client_secrets: ClientSecrets::new(b"the same on all instances of a test"),
         form_tokens: FormTokens::new(b"the same on all instances of a test"),
         dpop_nonces: NonceKeeper::new(b"the same on all instances of a test"),
+        refresh_successors: RefreshSuccessors::new(b"the same on all instances of a test"),
     })
 }
 
