@@ -1,7 +1,9 @@
 //! A refresh token that comes back at once: its client has lost the answer, or several processes
 //! of it share the token. For half a minute that is no theft.
 
-use crate::harness::{App, Browser, Database, Instance, Process, Reply, Server, Tokens, on_both};
+use crate::harness::{
+    A_SECOND, App, Browser, Database, Instance, Process, Reply, Server, Tokens, on_both, within,
+};
 use crate::races::furnish;
 use domain::{AuditAction, Digest};
 use engine::admin::ClientChange;
@@ -195,7 +197,10 @@ async fn a_retry_after_the_end_of_the_family_is_refused_and_is_no_reuse(database
 }
 
 async fn a_retry_does_not_prolong_the_successor(database: Database) {
-    let short = [("AUTHPLANE_DCR_DEFAULT_REFRESH_EXPIRY", "20s")];
+    let short = [
+        ("AUTHPLANE_DCR_DEFAULT_TOKEN_EXPIRY", "10s"),
+        ("AUTHPLANE_DCR_DEFAULT_REFRESH_EXPIRY", "20s"),
+    ];
     let (server, app, mut browser) = stage(&database, &short).await;
     let first = app.tokens(&mut browser).await;
     let second = Tokens::of(&app.refresh(&server, &first.refresh).await);
@@ -238,7 +243,10 @@ async fn a_server_with_another_secret_cannot_answer_again(database: Database) {
     let second = Tokens::of(&app.refresh(&server, &first.refresh).await);
     let again = Tokens::of(&app.refresh(&server, &first.refresh).await);
     assert_eq!(again.refresh, second.refresh);
-    assert!(server.log().contains(r#""retry":true"#), "{}", server.log());
+    within(A_SECOND, "the log tells of the retry", async || {
+        server.log().contains(r#""retry":true"#)
+    })
+    .await;
 
     let other = start("the secret of the other of the two servers").await;
     let third = Tokens::of(&app.refresh(&other, &second.refresh).await);
