@@ -85,6 +85,17 @@ fn the_admin_key_is_given_or_in_a_file_not_both() {
 }
 
 #[test]
+fn the_retry_window_of_refresh_tokens_is_short_or_none() {
+    let window = |text| keys(public(("AUTHPLANE_OAUTH_REFRESH_RETRY_WINDOW", text)));
+    for good in ["0", "30s", "10m"] {
+        assert!(window(good).is_empty(), "{good}");
+    }
+    for bad in ["10m1s", "-1s", "soon"] {
+        assert_eq!(window(bad), ["oauth.refresh_retry_window"], "{bad}");
+    }
+}
+
+#[test]
 fn without_the_admin_listener_no_key_is_needed() {
     let told = keys(load(&[
         ("AUTHPLANE_SERVER_ISSUER", "https://auth.example.com"),
