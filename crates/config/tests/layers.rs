@@ -135,7 +135,7 @@ resources:
             "dcr.mode (authplane.yaml line 7): \"opne\" is not known; allowed: one of open, approved_redirects, admin_only; did you mean open?",
             "dcr.rate_limit (authplane.yaml line 8): \"1, 2\" is a list, where one value belongs; allowed: a whole number from 0 to 4294967295",
             "cimd.enabled (AUTHPLANE_CIMD_ENABLED): \"yes\" is neither true nor false; allowed: one of true, false",
-            "resources[0].slug: is missing; allowed: 1 to 64 lower-case letters, digits and -, starting with a letter or digit",
+            "resources[0].slug: is missing; allowed: 1 to 64 of a-z, 0-9 and -, with no - at either end",
             "storage.postgres.min_conns (AUTHPLANE_STORAGE_POSTGRES_MIN_CONNS): \"30\" is more than storage.postgres.max_conns; allowed: at most 25",
         ]
     );

@@ -15,6 +15,7 @@ mod grant;
 mod id;
 mod issuance;
 mod resource;
+pub mod resource_rules;
 mod resource_uri;
 mod rng;
 mod scope;

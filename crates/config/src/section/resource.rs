@@ -1,8 +1,7 @@
 //! `resources`: resources to create at start.
 
 use crate::schema::{Rule, choice, section};
-use crate::value::{is_plain, is_scope_token};
-use domain::ResourceUri;
+use domain::{ResourceUri, resource_rules};
 
 /// The variable that adds a resource, with the resource indicator as its value.
 pub(crate) const RESOURCE_URI: &str = "AUTHPLANE_RESOURCE_URI";
@@ -29,10 +28,15 @@ choice! {
 }
 
 const SLUG: Rule<String> = Rule {
-    allowed: "1 to 64 lower-case letters, digits and -, starting with a letter or digit",
-    holds: |slug| {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        slug.len() <= 64 && slug.starts_with(plain) && slug.chars().all(|c| plain(c) || c == '-')
+    allowed: resource_rules::SLUG.allowed,
+    holds: |slug| (resource_rules::SLUG.holds)(slug),
+};
+
+const DISPLAY_NAME: Rule<Option<String>> = Rule {
+    allowed: resource_rules::DISPLAY_NAME.allowed,
+    holds: |name| {
+        name.as_deref()
+            .is_none_or(resource_rules::DISPLAY_NAME.holds)
     },
 };
 
@@ -42,18 +46,18 @@ const URI: Rule<String> = Rule {
 };
 
 const SCOPE: Rule<String> = Rule {
-    allowed: "a scope name: printable ASCII without space, \" and \\ (RFC 6749 §3.3)",
-    holds: |scope| is_scope_token(scope),
+    allowed: resource_rules::CATALOG_SCOPE.allowed,
+    holds: |scope| (resource_rules::CATALOG_SCOPE.holds)(scope),
+};
+
+const CLIENT_IDS: Rule<Vec<String>> = Rule {
+    allowed: resource_rules::CLIENT_IDS.allowed,
+    holds: |list| (resource_rules::CLIENT_IDS.holds)(list),
 };
 
 const RETURN_URLS: Rule<Vec<String>> = Rule {
-    allowed: "absolute http or https URLs",
-    holds: |urls| {
-        urls.iter().all(|text| {
-            is_plain(text)
-                && url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
-        })
-    },
+    allowed: resource_rules::RETURN_URLS.allowed,
+    holds: |urls| (resource_rules::RETURN_URLS.holds)(urls),
 };
 
 section! {
@@ -71,7 +75,7 @@ section! {
         /// refuses that and cannot be taught it.
         token_typ: TokenTyp = "at+jwt";
         /// Name shown to users; the slug when left out.
-        display_name: Option<String>;
+        display_name: Option<String>, DISPLAY_NAME;
 
         sections {
             /// Who may do what with the resource.
@@ -114,7 +118,7 @@ section! {
     /// Token exchange (RFC 8693).
     pub struct ExchangePolicy at "resources[].policy.exchange." {
         /// Clients that may exchange a token for one of this resource.
-        allowed_client_ids: Vec<String>;
+        allowed_client_ids: Vec<String>, CLIENT_IDS;
     }
 }
 
@@ -122,7 +126,7 @@ section! {
     /// The resource's own server.
     pub struct RuntimePolicy at "resources[].policy.runtime." {
         /// Clients that act as the resource itself: they may introspect its tokens.
-        client_ids: Vec<String>;
+        client_ids: Vec<String>, CLIENT_IDS;
     }
 }
 

@@ -26,6 +26,17 @@ pub(super) fn respelled(given: &str, kept: &str) -> Option<String> {
     })
 }
 
+/// That clients do not find a resource by the URL of its server, since it has none.
+pub(super) fn nameless(resource: &Resource) -> Option<String> {
+    let slug = &resource.slug;
+    resource.uri.is_none().then(|| {
+        format!(
+            "uri: {slug} has none, so the aud of its tokens is {slug}; MCP clients ask for the URL of a server and \
+             do not find it: authserver admin resource update {slug} --uri URL"
+        )
+    })
+}
+
 impl Catalogs {
     /// `resource` joins the others, or takes the place of what it was.
     pub fn with(before: Vec<Arc<Resource>>, resource: &Resource) -> Self {

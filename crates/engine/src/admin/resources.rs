@@ -2,20 +2,18 @@
 
 use super::ACTOR;
 use super::change::{TRIES, changed_fields, is_version, overtaken, replace};
-use super::resource_warnings::{Catalogs, respelled};
+use super::resource_warnings::{Catalogs, nameless, respelled};
 use crate::observe::event;
 use crate::{Engine, Error, Result};
+use domain::resource_rules::{self, FieldRule};
 use domain::{
-    AuditAction, BackendKind, CatalogScope, OFFLINE_ACCESS, Policy, Resource, ResourceId,
-    ResourceUri, Scope, TokenTyp, UnixMillis, is_valid_slug,
+    AuditAction, BackendKind, CatalogScope, Policy, Resource, ResourceId, ResourceUri, TokenTyp,
+    UnixMillis,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
 use store::{Deleted, Deletion, Page, Updated};
 use telemetry::metrics::labels::ResourceOp;
-
-/// Entries that a list of a policy may have.
-const MAX_LIST: usize = 1000;
 
 /// A resource to register.
 #[derive(Debug, Clone)]
@@ -128,27 +126,38 @@ fn normalised(uri: String) -> Result<String> {
 }
 
 fn check(resource: &Resource) -> Result<()> {
-    if !is_valid_slug(&resource.slug) {
-        return Err(Error::invalid_request(
-            "slug: give 1 to 64 of a-z, 0-9 and -, with no - at either end",
-        ));
+    let held = |name: &str, rule: FieldRule<str>, value: &str| match (rule.holds)(value) {
+        true => Ok(()),
+        false => Err(refused(name, rule.allowed)),
+    };
+    held("slug", resource_rules::SLUG, &resource.slug)?;
+    let name = &resource.display_name;
+    held("display_name", resource_rules::DISPLAY_NAME, name)?;
+    let policy = &resource.policy;
+    for (name, rule, list) in [
+        (
+            "policy.exchange.allowed_client_ids",
+            resource_rules::CLIENT_IDS,
+            &policy.exchange.allowed_client_ids,
+        ),
+        (
+            "policy.runtime.client_ids",
+            resource_rules::CLIENT_IDS,
+            &policy.runtime.client_ids,
+        ),
+        (
+            "policy.connect.allowed_return_urls",
+            resource_rules::RETURN_URLS,
+            &policy.connect.allowed_return_urls,
+        ),
+    ] {
+        if !(rule.holds)(list) {
+            return Err(refused(name, rule.allowed));
+        }
     }
-    let name = resource.display_name.trim();
-    if name.is_empty() || name.chars().count() > 256 {
-        return Err(Error::invalid_request(
-            "display_name: give 1 to 256 characters",
-        ));
-    }
-    check_policy(&resource.policy)?;
     let mut seen = HashSet::new();
     for scope in &resource.scopes {
-        Scope::parse(&scope.name)
-            .map_err(|error| Error::invalid_request(format!("scopes: {error}")))?;
-        if scope.name == OFFLINE_ACCESS {
-            return Err(Error::invalid_request(
-                "scopes: offline_access is never part of a catalog",
-            ));
-        }
+        held("scopes", resource_rules::CATALOG_SCOPE, &scope.name)?;
         if !seen.insert(&scope.name) {
             return Err(Error::invalid_request(format!(
                 "scopes: {} is named twice",
@@ -159,36 +168,8 @@ fn check(resource: &Resource) -> Result<()> {
     Ok(())
 }
 
-/// Each entry of a policy's lists is an id or a URL: printable, without blanks.
-fn check_policy(policy: &Policy) -> Result<()> {
-    let lists = [
-        (
-            "policy.exchange.allowed_client_ids",
-            &policy.exchange.allowed_client_ids,
-        ),
-        ("policy.runtime.client_ids", &policy.runtime.client_ids),
-        (
-            "policy.connect.allowed_return_urls",
-            &policy.connect.allowed_return_urls,
-        ),
-    ];
-    for (name, list) in lists {
-        let printable = |entry: &String| entry.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
-        let sound = |entry: &String| (1..=2048).contains(&entry.len()) && printable(entry);
-        if list.len() > MAX_LIST || !list.iter().all(sound) {
-            return Err(Error::invalid_request(format!(
-                "{name}: give at most {MAX_LIST} entries of 1 to 2048 printable ASCII characters"
-            )));
-        }
-    }
-    let urls = &policy.connect.allowed_return_urls;
-    let absolute = |url: &String| url::Url::parse(url).is_ok_and(|url| url.has_host());
-    if !urls.iter().all(absolute) {
-        return Err(Error::invalid_request(
-            "policy.connect.allowed_return_urls: give absolute URLs",
-        ));
-    }
-    Ok(())
+fn refused(field: &str, allowed: &str) -> Error {
+    Error::invalid_request(format!("{field}: give {allowed}"))
 }
 
 /// Which fields differ.
@@ -265,6 +246,7 @@ impl Engine {
             .zip(kept)
             .and_then(|(given, kept)| respelled(given, kept))
             .into_iter()
+            .chain(nameless(&resource))
             .collect();
         if let Some(catalogs) = catalogs {
             warnings.extend(self.moved_requests(&catalogs).await?);
