@@ -22,13 +22,9 @@ use web::shell::ShellState;
 /// When something it needs is not there.
 pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnce()) -> Result {
     let console = Console::for_server(&loaded.config)?;
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-    }
     let shown = loaded.show(Format::Json);
     let config = loaded.config;
     let files = files::raise_limit();
-    let shares = files::share_out(&config, files);
     // Before anything is opened: a second server on the same ports fails here.
     let public = bind(&config.server.address, tls_files(&config).as_ref())?;
     let stop = Stop::new()?;
@@ -43,6 +39,17 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
         )),
         false => None,
     };
+    tracing::info!(
+        issuer = config.server.issuer.as_str(),
+        address = %public.local_addr(),
+        admin_address = admin.as_ref().map(|(listener, _)| tracing::field::display(listener.local_addr())),
+        version = env!("CARGO_PKG_VERSION"),
+        "server starting"
+    );
+    let shares = files::share_out(&config, files);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
     let engine = wiring::open_engine(config, console.metrics.clone()).await?;
     engine
         .follow_configured_algorithm()

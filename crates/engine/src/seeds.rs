@@ -2,27 +2,23 @@
 
 use crate::admin::NewResource;
 use crate::observe::SYSTEM;
-use crate::{Engine, Result};
+use crate::{Engine, Error, Result};
 use config::ResourceSeed;
 use domain::{
-    BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, RuntimePolicy, TokenTyp,
+    BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, Resource, RuntimePolicy,
+    TokenTyp,
 };
+use std::sync::Arc;
 
 impl Engine {
     /// Registers the configured resources that are not there yet. A row that an operator has
     /// changed or made stays as it is.
     ///
     /// # Errors
-    /// When the database is unavailable or a seed contradicts a resource that exists.
+    /// When the database is unavailable, or a seed contradicts what exists: it is named.
     pub async fn plant_seeds(&self) -> Result<()> {
         for seed in &self.config().resources {
-            if self
-                .store()
-                .resources()
-                .await?
-                .iter()
-                .any(|resource| resource.slug == seed.slug)
-            {
+            if self.has_slug(&seed.slug).await? {
                 continue;
             }
             match self.register_resource(of_seed(seed), SYSTEM).await {
@@ -30,11 +26,34 @@ impl Engine {
                     tracing::info!(slug = %kept.resource.slug, "resource registered from the configuration")
                 }
                 // Another instance was faster.
-                Err(_) if self.store().resources().await?.named(&seed.slug).is_some() => {}
-                Err(error) => return Err(error),
+                Err(_) if self.has_slug(&seed.slug).await? => {}
+                Err(error) => {
+                    let why = format!("resources: {}: {}", seed.slug, error.description);
+                    return Err(Error {
+                        description: why.into(),
+                        ..error
+                    });
+                }
             }
         }
         Ok(())
+    }
+
+    /// The resource that keeps `seed` from being registered: it has the seed's URI under another
+    /// slug.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn in_the_way_of(&self, seed: &ResourceSeed) -> Result<Option<Arc<Resource>>> {
+        if self.has_slug(&seed.slug).await? {
+            return Ok(None);
+        }
+        Ok(self.store().resources().await?.named(&seed.uri).cloned())
+    }
+
+    async fn has_slug(&self, slug: &str) -> Result<bool> {
+        let catalog = self.store().resources().await?;
+        Ok(catalog.iter().any(|resource| resource.slug == slug))
     }
 }
 

@@ -133,6 +133,12 @@ impl Engine {
         by_email.ok_or_else(|| not_found(who))
     }
 
+    /// Whether `password` is the one that the user signs in with.
+    pub async fn is_password_of(&self, user: &User, password: &SecretString) -> bool {
+        let stored = user.password_hash.as_deref();
+        self.inner().passwords.verify(stored, password).await
+    }
+
     /// Changes a user.
     ///
     /// # Errors
