@@ -28,20 +28,29 @@ pub(crate) fn keys(config: &Config) -> Result<AdminKeys> {
 /// # Errors
 /// As [`keys()`].
 pub(crate) fn current(config: &Config) -> Result<Secret> {
+    if let Some(key) = known(config)? {
+        return Ok(key);
+    }
+    let folder = &config.signing.key_path;
+    secrets::load_or_create(folder, MADE_UP, &SystemRng).map_err(Failure::new)?;
+    let key = read(&folder.join(MADE_UP))?;
+    eprintln!("admin API key for this machine: {}", key.expose_secret());
+    Ok(key)
+}
+
+/// The same, as far as it exists; none is made up.
+///
+/// # Errors
+/// When a file cannot be read, or holds a weak key.
+pub(crate) fn known(config: &Config) -> Result<Option<Secret>> {
     if let Some(key) = &config.admin.api_key {
-        return Ok(key.clone());
+        return Ok(Some(key.clone()));
     }
     if let Some(file) = &config.admin.api_key_file {
-        return from_file(file);
+        return from_file(file).map(Some);
     }
     let path = config.signing.key_path.join(MADE_UP);
-    let known = path.exists();
-    secrets::load_or_create(&config.signing.key_path, MADE_UP, &SystemRng).map_err(Failure::new)?;
-    let key = read(&path)?;
-    if !known {
-        eprintln!("admin API key for this machine: {}", key.expose_secret());
-    }
-    Ok(key)
+    path.exists().then(|| read(&path)).transpose()
 }
 
 /// The key in a file that the operator provides.

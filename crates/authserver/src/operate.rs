@@ -5,9 +5,9 @@ use crate::{admin_key, wiring};
 use admin::cli::{AdminCommand, Api, CliError};
 use admin::rest::{AdminKeys, Setup};
 use clap::Args;
-use config::{ExposeSecret as _, Format, Loaded, Secret};
+use config::{ExposeSecret as _, Format, ListenAddress, Loaded, Secret};
 use domain::{OpaqueToken, SystemRng};
-use outbound::OperatorClient;
+use outbound::{OperatorClient, OperatorError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
@@ -50,6 +50,7 @@ pub(crate) async fn run(operate: Operate, loaded: Loaded) -> Result {
             let client = OperatorClient::new(server, key, authorities, operate.allow_http);
             Api::Remote(client.map_err(Failure::new)?)
         }
+        None if operate.command.asks_a_server() => own_server(&loaded)?,
         None => at_hand(loaded).await?,
     };
     let mut out = Vec::new();
@@ -57,6 +58,33 @@ pub(crate) async fn run(operate: Operate, loaded: Loaded) -> Result {
     // A pipe that was closed early is not an error of ours.
     drop(std::io::stdout().write_all(&out));
     outcome.map_err(|error: CliError| Failure::new(error))
+}
+
+/// The server that this configuration starts on this machine, whether it runs or not.
+fn own_server(loaded: &Loaded) -> Result<Api> {
+    let admin = &loaded.config.admin;
+    if !admin.enabled {
+        return Err(Failure::new(
+            "admin.enabled is false, so a server with this configuration cannot be asked; \
+             name another with --server URL",
+        ));
+    }
+    let host = match admin.address.host.as_deref() {
+        None | Some("0.0.0.0" | "::") => "127.0.0.1".to_owned(),
+        Some(host) => host.to_owned(),
+    };
+    let address = ListenAddress {
+        host: Some(host),
+        ..admin.address.clone()
+    };
+    let server = format!("http://{address}");
+    let key = admin_key::known(&loaded.config)?.ok_or_else(|| {
+        let why = "no server has made its admin key yet".to_owned();
+        Failure::new(OperatorError::Unreachable(server.clone(), why))
+    })?;
+    let client =
+        OperatorClient::new(&server, key.expose_secret(), None, true).map_err(Failure::new)?;
+    Ok(Api::Remote(client))
 }
 
 /// On the database and the keys that the configuration names.

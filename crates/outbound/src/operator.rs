@@ -41,7 +41,9 @@ pub enum OperatorError {
     #[error("{0}")]
     Certificates(String),
     /// There was no answer.
-    #[error("{0} does not answer: {1}")]
+    #[error(
+        "{0} does not answer: {1}; start a server with authserver serve, or name one that runs with --server URL"
+    )]
     Unreachable(String, String),
 }
 

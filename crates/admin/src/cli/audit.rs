@@ -3,6 +3,7 @@
 use super::api::Api;
 use super::{Part, Result, print_list, text, to_the_second};
 use clap::{Args, Subcommand};
+use serde_json::Value;
 use std::io::Write;
 
 /// Commands on the audit trail. `authserver audit verify` checks that nobody tampered with it.
@@ -60,17 +61,31 @@ pub(super) async fn run(command: AuditCommand, api: &Api, out: &mut impl Write) 
     ];
     let events = ("/admin/audit", "events");
     let found = api.list(events, &filter, &list.part).await?;
-    print_list(
-        out,
-        list.part.json,
-        &found,
-        &["time", "action", "detail"],
-        |own| {
-            vec![
-                to_the_second(own, "created_at"),
-                text(own, "action"),
-                text(own, "detail"),
-            ]
-        },
-    )
+    let columns = ["time", "action", "detail"];
+    let none = "No events found. Look further back with --since, such as --since 30d.";
+    print_list(out, list.part.json, &found, (&columns, none), |own| {
+        vec![
+            to_the_second(own, "created_at"),
+            text(own, "action"),
+            involved(own),
+        ]
+    })
+}
+
+/// Who did it, to whom and with what, as `name=value …`, in front of the event's own detail.
+fn involved(event: &Value) -> String {
+    let members = [
+        ("actor", "actor_id"),
+        ("user", "user_id"),
+        ("client", "client_id"),
+        ("resource", "resource"),
+        ("ip", "ip"),
+    ];
+    let named = members.map(|(name, member)| (name, text(event, member)));
+    let named = named.into_iter().filter(|(_, value)| !value.is_empty());
+    let mut parts: Vec<_> = named
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    parts.push(text(event, "detail"));
+    parts.join(" ")
 }

@@ -172,7 +172,9 @@ pub(super) async fn run(command: ClientCommand, api: &Api, out: &mut impl Write)
             let clients = ("/admin/clients", "clients");
             let found = api.list(clients, &filter, &list.part).await?;
             let columns = ["id", "status", "source", "name"];
-            print_list(out, list.part.json, &found, &columns, |own| {
+            let none = "No clients found. MCP clients register themselves when they connect;\n\
+                        others are made with: authserver admin client create";
+            print_list(out, list.part.json, &found, (&columns, none), |own| {
                 ["id", "status", "registration_source", "name"]
                     .map(|member| text(own, member))
                     .into()

@@ -184,7 +184,10 @@ pub(super) async fn run(command: FrontingCommand, api: &Api, out: &mut impl Writ
                 out,
                 json,
                 &links,
-                &["source", "target", "scope map"],
+                (
+                    &["source", "target", "scope map"],
+                    "No fronting links found. Make one: authserver admin fronting create",
+                ),
                 |own| {
                     vec![
                         text(own, "source_slug"),

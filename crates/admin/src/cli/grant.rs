@@ -59,6 +59,7 @@ pub(super) async fn run(command: GrantCommand, api: &Api, out: &mut impl Write) 
                 out,
                 &["id", "state", "resource", "client"],
                 &rows,
+                "No consents found. A user gives one on the page that a client's sign-in leads to.",
             )?)
         }
         GrantCommand::RevokeConsent { id, json } => {

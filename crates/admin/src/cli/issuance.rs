@@ -103,6 +103,7 @@ pub(super) async fn run(command: IssuanceCommand, api: &Api, out: &mut impl Writ
                 out,
                 &["jti", "state", "issued", "scopes"],
                 &rows,
+                "No issued tokens found. Look further back with --since, such as --since 30d.",
             )?)
         }
         IssuanceCommand::Get(one) => {

@@ -71,5 +71,6 @@ fn print_keys(out: &mut impl Write, json: bool, found: &Value) -> Result {
         .map(|own| members.map(|member| text(own, member)).into())
         .collect();
     let titles = ["status", "alg", "created", "active", "kid"];
-    Ok(table::print(out, &titles, &rows)?)
+    let none = "No keys found. The server makes one when it starts: authserver serve";
+    Ok(table::print(out, &titles, &rows, none)?)
 }

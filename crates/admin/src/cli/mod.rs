@@ -100,6 +100,14 @@ impl From<io::Error> for CliError {
     }
 }
 
+impl AdminCommand {
+    /// Whether it is about a server that runs, which nobody can speak for but that server.
+    #[must_use]
+    pub fn asks_a_server(&self) -> bool {
+        matches!(self, Self::System(system::SystemCommand::Status { .. }))
+    }
+}
+
 type Result<T = (), E = CliError> = std::result::Result<T, E>;
 
 /// Runs a command and prints what it has to say to `out`.
@@ -164,12 +172,13 @@ fn print_one(out: &mut impl Write, json: bool, value: &Value) -> Result {
     Ok(())
 }
 
-/// Prints a list as JSON, or the cells that `row` makes of each in a table.
+/// Prints a list as JSON, or the cells that `row` makes of each in a table; `none` instead of a
+/// table without rows.
 fn print_list(
     out: &mut impl Write,
     json: bool,
     list: &[Value],
-    headings: &[&str],
+    (headings, none): (&[&str], &str),
     row: impl Fn(&Value) -> Vec<String>,
 ) -> Result {
     if json {
@@ -177,7 +186,7 @@ fn print_list(
         return Ok(());
     }
     let rows: Vec<_> = list.iter().map(row).collect();
-    Ok(table::print(out, headings, &rows)?)
+    Ok(table::print(out, headings, &rows, none)?)
 }
 
 /// Says that something was done.

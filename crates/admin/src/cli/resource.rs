@@ -224,7 +224,9 @@ pub(super) async fn run(command: ResourceCommand, api: &Api, out: &mut impl Writ
             let filter = [("q", list.q)];
             let found = api.list(resources, &filter, &list.part).await?;
             let columns = ["slug", "uri", "scopes"];
-            print_list(out, list.part.json, &found, &columns, |own| {
+            let none = "No resources found. Register your MCP server:\n\
+                        authserver admin resource create --slug notes --uri https://… --scopes …";
+            print_list(out, list.part.json, &found, (&columns, none), |own| {
                 let scopes = own["scopes"].as_array().into_iter().flatten();
                 let scopes: Vec<_> = scopes.map(|scope| text(scope, "name")).collect();
                 vec![text(own, "slug"), text(own, "uri"), scopes.join(" ")]
@@ -278,22 +280,30 @@ struct Allowlist {
     list: &'static str,
     /// What one of it is called.
     one: &'static str,
+    /// What an empty one means.
+    none: &'static str,
 }
 
 const EXCHANGE: Allowlist = Allowlist {
     path: ["exchange", "allowed-clients"],
     list: "allowed_client_ids",
     one: "client_id",
+    none: "No clients listed: all may exchange tokens for the resource. Restrict it:\n\
+           authserver admin resource exchange-client add RESOURCE CLIENT_ID",
 };
 const RUNTIME: Allowlist = Allowlist {
     path: ["runtime", "client-ids"],
     list: "client_ids",
     one: "client_id",
+    none: "No clients listed: none may introspect the resource's tokens. Name one:\n\
+           authserver admin resource runtime-client add RESOURCE CLIENT_ID",
 };
 const CONNECT: Allowlist = Allowlist {
     path: ["connect", "allowed-return-urls"],
     list: "allowed_return_urls",
     one: "url",
+    none: "No addresses listed. Add one:\n\
+           authserver admin resource return-url add RESOURCE URL",
 };
 
 /// What is done to a list: of this resource, with this member.
@@ -376,5 +386,5 @@ async fn allowlist(act: Act, list: &Allowlist, api: &Api, out: &mut impl Write) 
     let members = now[list.list].as_array().into_iter().flatten();
     let members = members.filter_map(Value::as_str);
     let rows: Vec<_> = members.map(|own| vec![own.to_owned()]).collect();
-    Ok(table::print(out, &[list.one], &rows)?)
+    Ok(table::print(out, &[list.one], &rows, list.none)?)
 }

@@ -10,11 +10,16 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Prints rows under their headings, each column as wide as its widest cell; the last may run on.
+/// Without rows it prints `none`, which says so and what to do.
 pub(super) fn print(
     out: &mut impl Write,
     headings: &[&str],
     rows: &[Vec<String>],
+    none: &str,
 ) -> io::Result<()> {
+    if rows.is_empty() {
+        return writeln!(out, "{none}");
+    }
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| row.iter().map(|cell| printable(cell)).collect())
@@ -54,8 +59,15 @@ mod tests {
             vec!["a".into(), "long\u{1b}[31m".into()],
             vec!["bbb".into(), "c".into()],
         ];
-        super::print(&mut out, &["id", "name"], &rows).unwrap();
+        super::print(&mut out, &["id", "name"], &rows, "Nothing.").unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "ID   NAME\na    long\u{fffd}[31m\nbbb  c\n");
+    }
+
+    #[test]
+    fn a_table_without_rows_says_so() {
+        let mut out = Vec::new();
+        super::print(&mut out, &["id"], &[], "Nothing.").unwrap();
+        assert_eq!(out, b"Nothing.\n");
     }
 }

@@ -47,7 +47,10 @@ pub(super) async fn run(command: TokenCommand, api: &Api, out: &mut impl Write) 
                 out,
                 list.part.json,
                 &found,
-                &["id", "since", "client"],
+                (
+                    &["id", "since", "client"],
+                    "No live authorizations found. One begins when a user lets a client in.",
+                ),
                 |own| {
                     vec![
                         text(own, "id"),

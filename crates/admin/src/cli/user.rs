@@ -128,7 +128,9 @@ pub(super) async fn run(command: UserCommand, api: &Api, out: &mut impl Write) -
             let users = ("/admin/users", "users");
             let found = api.list(users, &filter, &list.part).await?;
             let columns = ["id", "status", "email", "name"];
-            print_list(out, list.part.json, &found, &columns, |own| {
+            let none = "No users found. Make one:\n\
+                        authserver admin user create --email ana@example.com --password -";
+            print_list(out, list.part.json, &found, (&columns, none), |own| {
                 columns.map(|member| text(own, member)).into()
             })
         }

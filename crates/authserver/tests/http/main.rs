@@ -30,6 +30,7 @@ mod host;
 mod issuer_path;
 mod logs;
 mod long_lists;
+mod newcomer;
 mod odd_bytes;
 mod operator;
 mod otlp;
