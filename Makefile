@@ -2,9 +2,10 @@
 
 SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
+PREFIX ?= /usr/local
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run build test lint fmt unit e2e doc docs bench clean
+.PHONY: help run install build test lint fmt unit e2e doc docs bench clean
 
 help: ## Show the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -12,7 +13,11 @@ help: ## Show the verbs
 run: ## Build and start a server to try things out, with a demo user and resource
 	@scripts/setup.sh run
 	cargo build --release --bin authserver
+	@scripts/link.sh $(TARGET)/release/authserver
 	$(TARGET)/release/authserver quickstart
+
+install: build ## Build, and install authserver into PREFIX/bin (/usr/local)
+	install -Dm755 $(TARGET)/release/authserver $(DESTDIR)$(PREFIX)/bin/authserver
 
 build: ## Build the release binary
 	cargo build --release --bin authserver

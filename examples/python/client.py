@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import sys
 import webbrowser
 from urllib.parse import parse_qs, urlsplit
 
@@ -103,4 +104,13 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--no-browser", action="store_true", help="only print the address to open")
 parser.add_argument("--pause", type=float, default=0, metavar="SECONDS", help="wait after each call")
 options = parser.parse_args()
-asyncio.run(main(not options.no_browser, options.pause))
+try:
+    asyncio.run(main(not options.no_browser, options.pause))
+except KeyboardInterrupt:
+    sys.exit(130)
+except Exception as error:
+    while isinstance(error, BaseExceptionGroup):  # the SDK's tasks fail together; the first one tells why
+        error = error.exceptions[0]
+    if isinstance(error, httpx.TransportError):
+        sys.exit(f"{error.request.url} does not answer: is the server running? ({error})")
+    sys.exit(f"{SERVER}: {error}")

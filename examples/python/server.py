@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from urllib.parse import urlsplit
 
 from authplane import ASCredentials, IntrospectionRevocation
@@ -59,4 +60,9 @@ async def main() -> None:
         await auth.aclose()
 
 
-asyncio.run(main())
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    pass
+except Exception as error:
+    sys.exit(f"The server could not start: is AuthPlane running at {ISSUER}? ({error})")

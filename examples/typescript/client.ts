@@ -68,6 +68,14 @@ class Memory implements OAuthClientProvider {
   }
 }
 
+/** Ends with one line: `fetch` says "fetch failed" of everything, and the reason in `cause`. */
+process.on("uncaughtException", error => {
+  const away = error instanceof TypeError && error.cause instanceof Error;
+  const { code, message } = (away ? error.cause : error) as NodeJS.ErrnoException;
+  console.error(away ? `${SERVER} does not answer: is the server running? (${code ?? message})` : message);
+  process.exit(1);
+});
+
 const authProvider = new Memory();
 const newClient = () => new Client({ name: "authplane-example", version: "1.0.0" });
 const newTransport = () => new StreamableHTTPClientTransport(SERVER, { authProvider });

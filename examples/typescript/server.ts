@@ -16,8 +16,16 @@ const SCOPES = (process.env.MCP_SCOPES ?? "tools/read tools/write").split(" ");
 const HOST = process.env.HOST ?? "127.0.0.1";
 const PORT = Number(process.env.PORT || RESOURCE.port || 8080);
 
-const discovery = await fetch(`${ISSUER}/.well-known/oauth-authorization-server`);
-if (!discovery.ok) throw new Error(`${ISSUER} answers ${discovery.status} instead of its metadata`);
+/** Ends with one line, and an exit code that says so. */
+function fail(reason: string): never {
+  console.error(reason);
+  process.exit(1);
+}
+
+const discovery = await fetch(`${ISSUER}/.well-known/oauth-authorization-server`).catch(() =>
+  fail(`${ISSUER} does not answer: is AuthPlane running?`),
+);
+if (!discovery.ok) fail(`${ISSUER} answers ${discovery.status} instead of its metadata`);
 const metadata = await discovery.json();
 const keys = createRemoteJWKSet(new URL(metadata.jwks_uri));
 
@@ -82,4 +90,7 @@ app.post(
 app.all(RESOURCE.pathname, (_request, response) => {
   response.status(405).set("Allow", "POST").end();
 });
-app.listen(PORT, HOST, () => console.log(`Listening on ${RESOURCE}`));
+app.listen(PORT, HOST, error => {
+  if (error) fail(`Cannot listen on ${HOST}:${PORT}: ${error.message}`);
+  console.log(`Listening on ${RESOURCE}`);
+});
