@@ -373,6 +373,7 @@ resources:
   - {slug: a, uri: 'https://a.example.com', scopes: [{name: x}, {name: y}, {name: x}]}
   - {slug: a, uri: 'https://b.example.com'}
   - {slug: c, uri: 'https://a.example.com'}
+  - {slug: d, uri: 'HTTPS://A.example.com:443/'}
 ";
     let told = keys(load_text(Some(("f", yaml)), []));
     assert_eq!(
@@ -380,7 +381,8 @@ resources:
         [
             "resources[0].scopes[2].name",
             "resources[1].slug",
-            "resources[2].uri"
+            "resources[2].uri",
+            "resources[3].uri"
         ]
     );
 }

@@ -522,3 +522,42 @@ async fn what_another_process_changes_is_seen_at_once() {
     let page = operator.get("/users").await.expect(200).body;
     assert!(page.contains("new@example.com"));
 }
+
+#[tokio::test]
+async fn what_there_is_to_know_of_a_new_resource_is_said_at_once() {
+    let server = Server::start(&Database::sqlite()).await;
+    let mut operator = Operator::signed_in(&server).await;
+    let form = [
+        ("slug", "diary"),
+        ("uri", "https://Diary.example:443/mcp"),
+        ("scopes", "notes/read"),
+        ("token_typ", "JWT"),
+    ];
+    let made = operator.post("/new/resource", "/new/resource", &form).await;
+    let page = made.expect(200).body;
+    for part in [
+        "is kept as https://diary.example/mcp",
+        "notes/read belong to diary, notes",
+        "<code>JWT</code>",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let client = [
+        ("client_name", "Cron"),
+        ("grant_types", "client_credentials"),
+        ("scope", "notes/read"),
+        ("default_resource", "https://diary.example/mcp"),
+    ];
+    let made = operator.post("/new/client", "/new/client", &client).await;
+    made.expect(200);
+    let page = operator.get("/clients?q=Cron").await.expect(200).body;
+    let path = page.split("href=\"/admin/ui/clients/").nth(1);
+    let path = path.and_then(|rest| rest.split('"').next()).unwrap();
+    let page = operator.get(&format!("/clients/{path}")).await.expect(200);
+    assert!(
+        page.body
+            .contains("<a href=\"/admin/ui/resources/diary\">diary</a>")
+    );
+    let page = operator.get("/resources/diary/delete").await.expect(200);
+    assert!(page.body.contains("lose their default"), "{page:?}");
+}

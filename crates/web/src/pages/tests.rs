@@ -310,6 +310,24 @@ fn consent_shows_every_scope_of_every_resource() {
 }
 
 #[test]
+fn what_was_allowed_before_is_no_question_beside_what_is_new() {
+    let mut page = consent();
+    let mut known = page.resources[0].scopes[0].clone();
+    known.name = "tickets:list".to_owned();
+    known.description = "List your tickets".to_owned();
+    known.already_granted = true;
+    page.resources[0].scopes.push(known);
+    let text = page.render().expect("renders");
+    assert_eq!(count(&text, "Already allowed:"), 1);
+    assert!(text.contains("tickets:list") && !text.contains("List your tickets"));
+    assert!(text.contains("Read your tickets"));
+    // Nothing is new: then all of it is asked.
+    page.resources[0].scopes.remove(0);
+    let text = page.render().expect("renders");
+    assert!(text.contains("List your tickets") && !text.contains("Already allowed:"));
+}
+
+#[test]
 fn both_forms_of_consent_carry_the_token_and_the_path_prefix() {
     let page = ConsentPage {
         base_path: "/auth".to_owned(),
