@@ -1,7 +1,8 @@
 //! Time, handed in rather than taken, so that tests can set it.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Milliseconds since 1970-01-01T00:00:00Z, the form in which all times are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, utoipa::ToSchema)]
@@ -67,6 +68,10 @@ impl serde::Serialize for UnixMillis {
 pub trait Clock: Send + Sync + 'static {
     /// The present time.
     fn now(&self) -> UnixMillis;
+
+    /// Time that has passed since a moment before the first use, whatever the clock is set to
+    /// meanwhile: for what has to last, rather than to end at a date.
+    fn monotonic(&self) -> Duration;
 }
 
 /// The machine's clock.
@@ -84,31 +89,52 @@ impl Clock for SystemClock {
             .unwrap_or_default();
         UnixMillis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
     }
+
+    fn monotonic(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
 }
 
 /// A clock that stands still until it is moved; for tests.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    now: AtomicI64,
+    passed: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that shows `now`.
     #[must_use]
     pub fn at(now: UnixMillis) -> Self {
-        Self(AtomicI64::new(now.0))
+        Self {
+            now: AtomicI64::new(now.0),
+            passed: AtomicU64::new(0),
+        }
     }
 
-    /// Moves the clock forward.
+    /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(
-            i64::try_from(by.as_millis()).unwrap_or(i64::MAX),
-            Ordering::SeqCst,
-        );
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.now.fetch_add(millis, Ordering::SeqCst);
+        self.passed
+            .fetch_add(millis.unsigned_abs(), Ordering::SeqCst);
+    }
+
+    /// Sets the clock back, as an operator or a time server does: no time passes.
+    pub fn set_back(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.now.fetch_sub(millis, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> UnixMillis {
-        UnixMillis(self.0.load(Ordering::SeqCst))
+        UnixMillis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.passed.load(Ordering::SeqCst))
     }
 }
 

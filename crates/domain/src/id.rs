@@ -78,9 +78,106 @@ pub fn unix_millis_of(id: &str) -> Option<UnixMillis> {
     i64::try_from(millis).ok().map(UnixMillis)
 }
 
+/// Whether a text that is to be an id could be taken for markup where one is careless.
+#[must_use]
+pub fn looks_like_markup(id: &str) -> bool {
+    id.contains(['<', '>', '"', '`', '\\'])
+}
+
+/// Whether a text that is to be an id could be taken for a path, or leads out of one.
+#[must_use]
+pub fn looks_like_path(id: &str) -> bool {
+    id.contains(['/', '\\']) || id.contains("..") || id.starts_with('.') || id.ends_with('.')
+}
+
+/// Whether an operator may choose `id` as a `client_id`, and a policy may list it: an https URL as
+/// such (or http on this machine), or 1 to 2048 of letters, digits and `- . _ ~ : @ + =` that begin
+/// with a letter or digit and look like no path.
+#[must_use]
+pub fn is_valid_client_id(id: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:@+=".contains(&b);
+    match url::Url::parse(id) {
+        _ if id.is_empty() || id.len() > 2048 => false,
+        Ok(url) if matches!(url.scheme(), "https" | "http") => is_plain_url(&url, id),
+        Ok(url) if ["javascript", "vbscript", "data", "file"].contains(&url.scheme()) => false,
+        _ => {
+            id.bytes().all(allowed)
+                && !looks_like_path(id)
+                && id.starts_with(|first: char| first.is_ascii_alphanumeric())
+        }
+    }
+}
+
+/// Whether `url` is what `text` says, without anything to be normalised, hidden or escaped.
+fn is_plain_url(url: &url::Url, text: &str) -> bool {
+    let is_local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(v4)) => v4.is_loopback(),
+        Some(url::Host::Ipv6(v6)) => v6.is_loopback(),
+        None => false,
+    };
+    let spelled_so = url.as_str() == text || url.as_str().strip_suffix('/') == Some(text);
+    spelled_so
+        && (url.scheme() == "https" || is_local)
+        && url.username().is_empty()
+        && url.password().is_none()
+        && !text.contains(['<', '>', '"', '`', '\\', '\'', ' '])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_id_is_a_name_or_a_url_and_neither_path_nor_markup() {
+        for good in [
+            "my.app",
+            "com.example:reports_2",
+            "urn:example:app",
+            "reports@example.com",
+            "https://a.example/c.json",
+            "https://a.example/x?y#z",
+            "https://a.example",
+            "http://localhost:8080/c",
+            "0198c0de-0000-7000-8000-000000000000",
+        ] {
+            assert!(is_valid_client_id(good), "{good}");
+        }
+        for bad in [
+            "",
+            "..",
+            ".",
+            ".hidden",
+            "a..b",
+            "a.",
+            "../etc/passwd",
+            "/admin",
+            "a/b",
+            "a\\b",
+            "%2e%2e%2f",
+            "<script>",
+            "a<b",
+            "\"x\"",
+            "a'b",
+            "a&b",
+            "a b",
+            "-a",
+            "a\u{0}b",
+            "\u{e4}.example",
+            "javascript:alert",
+            "file:///etc/passwd",
+            "http://a.example/c",
+            "https://a.example/../b",
+            "https://a.example/%2e%2e/b",
+            "https://u:p@a.example/",
+            "https://a.example/<script>",
+            "https://a.example/'x'",
+            "https:/a.example",
+            &"a".repeat(2049),
+        ] {
+            assert!(!is_valid_client_id(bad), "{bad}");
+        }
+    }
     use crate::{ManualClock, SystemRng};
 
     #[test]

@@ -34,7 +34,7 @@ pub use fronting::FrontingLink;
 pub use grant::GrantType;
 pub use id::{
     ClientId, ConsentGrantId, FamilyId, Jti, ResourceId, SessionId, UserId, first_uuid_at,
-    new_uuid, unix_millis_of,
+    is_valid_client_id, looks_like_markup, looks_like_path, new_uuid, unix_millis_of,
 };
 pub use issuance::Issuance;
 pub use resource::{

@@ -1,6 +1,6 @@
 //! What the fields of a resource may hold, whoever sets them: an operator, or a configuration.
 
-use crate::{OFFLINE_ACCESS, Scope, is_valid_slug};
+use crate::{OFFLINE_ACCESS, Scope, is_valid_client_id, is_valid_slug, looks_like_markup};
 use url::Url;
 
 /// What one field may hold.
@@ -29,15 +29,18 @@ pub const DISPLAY_NAME: FieldRule<str> = FieldRule {
 
 /// The name of a scope in a catalog.
 pub const CATALOG_SCOPE: FieldRule<str> = FieldRule {
-    allowed: "1 to 256 printable ASCII characters without space, \" and \\ (RFC 6749 §3.3); \
-              offline_access is never part of a catalog",
-    holds: |name| name != OFFLINE_ACCESS && Scope::parse(name).is_ok(),
+    allowed: "1 to 256 printable ASCII characters without space, \" and \\ (RFC 6749 §3.3), \
+              < > ` and ..; offline_access is never part of a catalog",
+    holds: |name| {
+        let misleading = looks_like_markup(name) || name.contains("..");
+        name != OFFLINE_ACCESS && Scope::parse(name).is_ok() && !misleading
+    },
 };
 
 /// A list of clients in a policy.
 pub const CLIENT_IDS: FieldRule<[String]> = FieldRule {
-    allowed: "at most 1000 entries of 1 to 2048 printable ASCII characters",
-    holds: are_entries,
+    allowed: "at most 1000 client ids: https URLs, or 1 to 2048 of letters, digits and - . _ ~ : @ + =",
+    holds: |ids| are_entries(ids) && ids.iter().all(|id| is_valid_client_id(id)),
 };
 
 /// The addresses that users may be sent back to.
@@ -68,6 +71,8 @@ mod tests {
             (DISPLAY_NAME, long.as_str(), "  "),
             (CATALOG_SCOPE, "notes:read", OFFLINE_ACCESS),
             (CATALOG_SCOPE, long.as_str(), "two words"),
+            (CATALOG_SCOPE, "https://notes.example/auth/read", "../read"),
+            (CATALOG_SCOPE, "notes/read", "<b>"),
         ] {
             assert!((rule.holds)(good), "{good}");
             assert!(!(rule.holds)(bad), "{bad}");
@@ -77,7 +82,7 @@ mod tests {
         let list = |entry: &str, times| vec![entry.to_owned(); times];
         assert!((CLIENT_IDS.holds)(&list("client", 1000)));
         assert!(!(CLIENT_IDS.holds)(&list("client", 1001)));
-        for entry in ["", "a b", "caf\u{e9}", &"x".repeat(2049)] {
+        for entry in ["", "a b", "caf\u{e9}", "../x", "<b>", &"x".repeat(2049)] {
             assert!(!(CLIENT_IDS.holds)(&list(entry, 1)), "{entry:?}");
         }
         assert!((RETURN_URLS.holds)(&list("https://app.example/done", 1)));

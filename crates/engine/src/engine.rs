@@ -138,6 +138,11 @@ impl Engine {
         self.0.parts.clock.now()
     }
 
+    /// Time that has passed, whatever the clock is set to.
+    pub(crate) fn monotonic(&self) -> std::time::Duration {
+        self.0.parts.clock.monotonic()
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.0.parts.clock
     }

@@ -3,11 +3,13 @@
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
-    AuditAction, Digest, OpaqueToken, Session, SessionId, User, UserStatus, normalize_email,
+    AuditAction, ClientNetwork, Digest, OpaqueToken, Session, SessionId, User, UserStatus,
+    normalize_email,
 };
 use oauth::ErrorCode;
 use secrecy::SecretString;
 use std::sync::Arc;
+use std::time::Duration;
 use telemetry::RequestContext;
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::LoginOutcome;
@@ -47,7 +49,8 @@ impl Engine {
     /// Unknown users, wrong passwords and disabled users read the same and take as long.
     ///
     /// # Errors
-    /// [`DenyReason::LoginFailed`], or [`DenyReason::LockedOut`] with `retry_after`.
+    /// [`DenyReason::LoginFailed`], [`DenyReason::LockedOut`] with `retry_after`, or
+    /// [`DenyReason::RateLimited`] while too many others sign in.
     pub async fn sign_in(
         &self,
         email: &str,
@@ -64,14 +67,19 @@ impl Engine {
         password: &SecretString,
         replaces: Option<&SignedIn>,
     ) -> Result<SignIn> {
-        let now = self.now();
-        let ip = RequestContext::with_current(|context| context.client_ip).flatten();
+        let network = RequestContext::with_current(|context| context.client_ip)
+            .flatten()
+            .map(ClientNetwork::from);
         let identity = normalize_email(email);
         // What cannot be an address is nobody, and is counted like any other.
         let known_as = identity
             .clone()
             .unwrap_or_else(|| email.trim().to_lowercase().chars().take(254).collect());
-        if let Some(left) = self.inner().lockout.locked_for(&known_as, ip, now) {
+        if let Some(left) = self
+            .inner()
+            .lockout
+            .locked_for(&known_as, network, self.monotonic())
+        {
             return Err(self.locked_out(&known_as, left, false).await);
         }
         let user = match &identity {
@@ -79,17 +87,24 @@ impl Engine {
             None => None,
         };
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
-        let password_matches = self.inner().passwords.verify(hash, password).await;
+        let Ok(password_matches) = self.inner().passwords.verify(hash, password, network).await
+        else {
+            return Err(self.too_busy());
+        };
         // Guesses that were sent together, and waited to be hashed, get no more tries than others.
-        if let Some(left) = self.inner().lockout.locked_for(&known_as, ip, self.now()) {
+        if let Some(left) = self
+            .inner()
+            .lockout
+            .locked_for(&known_as, network, self.monotonic())
+        {
             return Err(self.locked_out(&known_as, left, false).await);
         }
         match user.filter(|user| password_matches && user.status == UserStatus::Active) {
             Some(user) => {
-                self.inner().lockout.succeeded(&known_as, ip);
+                self.inner().lockout.succeeded(&known_as, network);
                 self.open_session(user, replaces).await
             }
-            None => Err(self.sign_in_failed(&known_as, ip).await),
+            None => Err(self.sign_in_failed(&known_as, network).await),
         }
     }
 
@@ -119,8 +134,12 @@ impl Engine {
         })
     }
 
-    async fn sign_in_failed(&self, identity: &str, ip: Option<std::net::IpAddr>) -> Error {
-        if let Some(lockout) = self.inner().lockout.failed(identity, ip, self.now()) {
+    async fn sign_in_failed(&self, identity: &str, network: Option<ClientNetwork>) -> Error {
+        if let Some(lockout) = self
+            .inner()
+            .lockout
+            .failed(identity, network, self.monotonic())
+        {
             return self.locked_out(identity, lockout, true).await;
         }
         self.metrics().login_attempts.add(LoginOutcome::Failure);
@@ -138,9 +157,22 @@ impl Engine {
         error
     }
 
+    /// The password was not looked at. Counted and not recorded, so that it costs nothing.
+    fn too_busy(&self) -> Error {
+        let error = Error::new(
+            ErrorCode::TemporarilyUnavailable,
+            DenyReason::RateLimited,
+            "too many sign-ins at the moment; try again in a second",
+        )
+        .retry_after(Duration::from_secs(1));
+        self.metrics().login_attempts.add(LoginOutcome::Throttled);
+        self.metrics().auth_denied.add(error.reason);
+        error
+    }
+
     /// `first`: this attempt caused the lockout. Later ones are counted but not recorded, so
     /// that they cost nothing.
-    async fn locked_out(&self, identity: &str, left: std::time::Duration, first: bool) -> Error {
+    async fn locked_out(&self, identity: &str, left: Duration, first: bool) -> Error {
         let error = Error::new(
             ErrorCode::AccessDenied,
             DenyReason::LockedOut,

@@ -1,11 +1,12 @@
-//! Passwords: argon2id, at most as many at once as there are processors.
+//! Passwords: argon2id, at most as many at once as there are processors, and few that wait.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use domain::Rng;
+use domain::{ClientNetwork, Rng};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 /// The shortest password a user may have, in characters.
@@ -18,9 +19,63 @@ pub(crate) const MAX_LENGTH: usize = 1024;
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IG5vYm9keSAhIQ$\
      bm9ib2R5IG5vYm9keSBub2JvZHkgbm9ib2R5IG5vYm8";
 
+/// Sign-ins whose password is checked or waits for it, at most. A check takes some 20 ms, so that
+/// nobody waits for long; beyond that, they are refused at once.
+const MAX_WAITING: usize = 48;
+
+/// The part of these that one network may have, so that a flood leaves room for others.
+const MAX_WAITING_PER_NETWORK: usize = 16;
+
 /// Hashes and checks passwords without letting them take all processors.
 pub(crate) struct Passwords {
     places: Arc<Semaphore>,
+    queue: Arc<Mutex<Queue>>,
+}
+
+/// Sign-ins at work.
+#[derive(Default)]
+struct Queue {
+    all: usize,
+    networks: HashMap<Option<ClientNetwork>, usize>,
+}
+
+/// Too many sign-ins wait already.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Busy;
+
+/// A place in the queue, until this is dropped.
+struct Queued {
+    queue: Arc<Mutex<Queue>>,
+    network: Option<ClientNetwork>,
+}
+
+impl Queued {
+    fn join(queue: &Arc<Mutex<Queue>>, network: Option<ClientNetwork>) -> Result<Self, Busy> {
+        let mut waiting = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = waiting.networks.get(&network).copied().unwrap_or_default();
+        if waiting.all >= MAX_WAITING || own >= MAX_WAITING_PER_NETWORK {
+            return Err(Busy);
+        }
+        waiting.all += 1;
+        waiting.networks.insert(network, own + 1);
+        Ok(Self {
+            queue: Arc::clone(queue),
+            network,
+        })
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        let mut waiting = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.all -= 1;
+        if let Some(own) = waiting.networks.get_mut(&self.network) {
+            *own -= 1;
+            if *own == 0 {
+                waiting.networks.remove(&self.network);
+            }
+        }
+    }
 }
 
 impl Passwords {
@@ -28,26 +83,37 @@ impl Passwords {
         let places = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             places: Arc::new(Semaphore::new(places)),
+            queue: Arc::default(),
         }
     }
 
     /// Whether `password` is the one `stored` was made of. Takes as long when nothing is stored.
-    pub async fn verify(&self, stored: Option<&str>, password: &SecretString) -> bool {
+    ///
+    /// # Errors
+    /// Too many wait already, of all or of the caller's network.
+    pub async fn verify(
+        &self,
+        stored: Option<&str>,
+        password: &SecretString,
+        network: Option<ClientNetwork>,
+    ) -> Result<bool, Busy> {
+        let queued = Queued::join(&self.queue, network)?;
         let known = stored.is_some();
         let stored = stored.unwrap_or(NOBODY).to_owned();
         let password = password.clone();
         let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-            return false;
+            return Ok(false);
         };
         let verified = tokio::task::spawn_blocking(move || {
-            let _place = place;
+            // Hashing goes on when the caller has gone.
+            let (_place, _queued) = (place, queued);
             PasswordHash::new(&stored).is_ok_and(|hash| {
                 Argon2::default()
                     .verify_password(password.expose_secret().as_bytes(), &hash)
                     .is_ok()
             })
         });
-        verified.await.unwrap_or(false) && known
+        Ok(verified.await.unwrap_or(false) && known)
     }
 
     /// The PHC string to store of `password`.
@@ -75,6 +141,7 @@ fn hash(password: &str, rng: &dyn Rng) -> Option<String> {
 mod tests {
     use super::*;
     use domain::SystemRng;
+    use std::net::IpAddr;
 
     #[tokio::test]
     async fn passwords_verify_against_their_own_argon2id_hash_only() {
@@ -82,14 +149,34 @@ mod tests {
         let good = SecretString::from("correct horse");
         let stored = passwords.hash(&good, Arc::new(SystemRng)).await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
-        assert!(passwords.verify(Some(&stored), &good).await);
-        assert!(
-            !passwords
-                .verify(Some(&stored), &SecretString::from("wrong"))
-                .await
-        );
-        assert!(!passwords.verify(None, &good).await);
-        assert!(!passwords.verify(Some("not a hash"), &good).await);
+        let wrong = SecretString::from("wrong");
+        for (stored, password, matches) in [
+            (Some(stored.as_str()), &good, true),
+            (Some(stored.as_str()), &wrong, false),
+            (None, &good, false),
+            (Some("not a hash"), &good, false),
+        ] {
+            let verified = passwords.verify(stored, password, None).await;
+            assert_eq!(verified, Ok(matches), "{stored:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_network_has_a_share_of_the_queue_and_all_have_a_short_one() {
+        let passwords = Passwords::new();
+        let network = |last: u8| Some(ClientNetwork::from(IpAddr::from([192, 0, 2, last])));
+        let join = |last| Queued::join(&passwords.queue, network(last));
+        let flood: Vec<_> = (0..100).map_while(|_| join(1).ok()).collect();
+        assert_eq!(flood.len(), MAX_WAITING_PER_NETWORK);
+        assert!(join(2).is_ok(), "others are not affected");
+        let wrong = SecretString::from("wrong");
+        let refused = passwords.verify(None, &wrong, network(1)).await;
+        assert_eq!(refused, Err(Busy));
+        let all: Vec<_> = (2..100).map_while(|last| join(last).ok()).collect();
+        assert_eq!(flood.len() + all.len(), MAX_WAITING);
+        drop((flood, all));
+        assert!(passwords.queue.lock().unwrap().networks.is_empty());
+        assert!(join(1).is_ok());
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(crate) async fn add_exchange_client(
         ("client_id" = String, Path, description = "The client's `client_id`"),
     ),
     responses(
-        (status = 204, description = "Gone, now or already"),
+        (status = 204, description = "Gone"),
     ),
 )]
 pub(crate) async fn remove_exchange_client(
@@ -147,7 +147,7 @@ pub(crate) async fn add_runtime_client(
         ("client_id" = String, Path, description = "The client's `client_id`"),
     ),
     responses(
-        (status = 204, description = "Gone, now or already"),
+        (status = 204, description = "Gone"),
     ),
 )]
 pub(crate) async fn remove_runtime_client(
@@ -220,7 +220,7 @@ pub(crate) async fn add_return_url(
         ("url" = String, Path, description = "The address"),
     ),
     responses(
-        (status = 204, description = "Gone, now or already"),
+        (status = 204, description = "Gone"),
     ),
 )]
 pub(crate) async fn remove_return_url(

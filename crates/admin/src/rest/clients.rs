@@ -236,7 +236,7 @@ pub(crate) async fn update(
         HowToDelete,
     ),
     responses(
-        (status = 204, description = "Gone, now or already"),
+        (status = 204, description = "Gone"),
         (status = 409, description = "It holds tokens or consents that are alive; `force` deletes it with them", body = ErrorBody, content_type = "application/problem+json"),
     ),
 )]

@@ -150,7 +150,7 @@ pub(crate) async fn update(
         ("target" = String, Path, description = "Slug of what stands behind it"),
     ),
     responses(
-        (status = 204, description = "Gone, now or already"),
+        (status = 204, description = "Gone"),
     ),
 )]
 pub(crate) async fn delete(

@@ -42,12 +42,10 @@ impl Refused {
     }
 }
 
-/// What a deletion comes to: nobody has to delete what is no longer there (RFC 9110 §9.2.2).
+/// What a deletion comes to. An id that is unknown is told, as it may be misspelled.
 pub(crate) fn deleted(outcome: Result<(), Error>) -> Answer<StatusCode> {
-    match outcome {
-        Err(error) if error.code != ErrorCode::NotFound => Err(error.into()),
-        _ => Ok(StatusCode::NO_CONTENT),
-    }
+    outcome?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 impl From<Error> for Refused {

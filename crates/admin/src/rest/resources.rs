@@ -271,7 +271,7 @@ pub(crate) struct HowToDelete {
         HowToDelete,
     ),
     responses(
-        (status = 204, description = "Gone, now or already"),
+        (status = 204, description = "Gone"),
         (status = 409, description = "Fronting links rest on it, or it is the default of clients; `dependents` names the resources and clients, and `cascade` ends that with it", body = ErrorBody, content_type = "application/problem+json"),
     ),
 )]

@@ -190,7 +190,7 @@ pub(crate) async fn update(
         HowToDelete,
     ),
     responses(
-        (status = 204, description = "Gone, now or already"),
+        (status = 204, description = "Gone"),
         (status = 409, description = "The user holds sessions, tokens or consents that are alive; `force` deletes the user with them", body = ErrorBody, content_type = "application/problem+json"),
     ),
 )]

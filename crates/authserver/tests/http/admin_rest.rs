@@ -117,11 +117,10 @@ async fn a_client_is_created_read_changed_and_deleted(database: Database) {
         created["client_secret"]
     );
 
-    for _ in 0..2 {
-        send(&server, "DELETE", &path, Value::Null)
-            .await
-            .expect(204);
-    }
+    let gone = send(&server, "DELETE", &path, Value::Null).await;
+    gone.expect(204);
+    let again = send(&server, "DELETE", &path, Value::Null).await;
+    again.refused(404, "not_found");
     let gone = send(&server, "GET", &path, Value::Null).await;
     gone.refused(404, "not_found");
     assert_eq!(server.audit(AuditAction::ClientDeleted).await.len(), 1);
@@ -194,11 +193,10 @@ async fn a_user_is_created_read_changed_and_deleted(database: Database) {
         let reply = send(&server, "PATCH", &format!("{path}/{act}"), Value::Null).await;
         assert_eq!(reply.expect(200).json()["status"], status);
     }
-    for _ in 0..2 {
-        send(&server, "DELETE", &path, Value::Null)
-            .await
-            .expect(204);
-    }
+    let gone = send(&server, "DELETE", &path, Value::Null).await;
+    gone.expect(204);
+    let again = send(&server, "DELETE", &path, Value::Null).await;
+    again.refused(404, "not_found");
     send(&server, "GET", &path, Value::Null)
         .await
         .refused(404, "not_found");
@@ -268,9 +266,9 @@ async fn a_resource_is_created_read_changed_and_deleted(database: Database) {
     let rest = get(&server, "/admin/resources?limit=2&cursor=notes").await;
     assert_eq!(rest["resources"], json!([changed]));
     assert_eq!(rest["next_cursor"], Value::Null);
-    for _ in 0..2 {
-        send(&server, "DELETE", path, Value::Null).await.expect(204);
-    }
+    send(&server, "DELETE", path, Value::Null).await.expect(204);
+    let again = send(&server, "DELETE", path, Value::Null).await;
+    again.refused(404, "not_found");
 }
 
 async fn lists_go_on_from_cursor_to_cursor_and_filter(database: Database) {
@@ -476,4 +474,126 @@ async fn numbers_and_health_of_the_server_are_told(database: Database) {
     let config = config.json();
     assert_eq!(config["admin.enabled"]["value"], true);
     assert_eq!(config["admin.api_key"]["layer"], "env");
+}
+
+#[tokio::test]
+async fn an_unknown_id_is_told_and_leaves_no_row_whatever_is_done_to_it() {
+    let server = Server::start(&Database::sqlite()).await;
+    let rows = async || {
+        let filter = store::AuditFilter::default();
+        let page = store::Page {
+            limit: 1000,
+            ..store::Page::default()
+        };
+        let found = server.engine.store().audit(&filter, &page).await;
+        found.expect("the audit log").len()
+    };
+    let before = rows().await;
+    let change = json!({ "status": "suspended" });
+    for (method, path, body) in [
+        ("DELETE", "clients/nobody.example", Value::Null),
+        (
+            "PATCH",
+            "clients/nobody.example",
+            json!({ "client_name": "x" }),
+        ),
+        ("PATCH", "clients/nobody.example/suspend", change.clone()),
+        (
+            "PATCH",
+            "clients/nobody.example/reactivate",
+            json!({ "status": "active" }),
+        ),
+        (
+            "PATCH",
+            "clients/nobody.example/revoke",
+            json!({ "status": "revoked" }),
+        ),
+        ("POST", "clients/nobody.example/rotate-secret", Value::Null),
+        ("DELETE", "users/nobody", Value::Null),
+        ("DELETE", "users/nobody@example.com?force=true", Value::Null),
+        ("PATCH", "users/nobody", json!({ "name": "x" })),
+        ("PATCH", "users/nobody/disable", Value::Null),
+        ("PATCH", "users/nobody/enable", Value::Null),
+        ("DELETE", "users/nobody/tokens", Value::Null),
+        ("GET", "users/nobody/grants", Value::Null),
+        ("DELETE", "grants/consent/nothing", Value::Null),
+        ("DELETE", "tokens/nothing", Value::Null),
+        ("DELETE", "issuances/nothing", Value::Null),
+        ("DELETE", "resources/nothing?cascade=true", Value::Null),
+        ("PATCH", "resources/nothing", json!({ "display_name": "x" })),
+        (
+            "DELETE",
+            "resources/nothing/policy/runtime/client-ids/x.y",
+            Value::Null,
+        ),
+        (
+            "DELETE",
+            "resources/notes/policy/runtime/client-ids/x.y",
+            Value::Null,
+        ),
+        (
+            "DELETE",
+            "resources/notes/policy/exchange/allowed-clients/x.y",
+            Value::Null,
+        ),
+        (
+            "DELETE",
+            "resources/notes/policy/connect/allowed-return-urls/x",
+            Value::Null,
+        ),
+        ("DELETE", "fronting/notes/mail", Value::Null),
+        ("DELETE", "fronting/nothing/mail", Value::Null),
+        ("PATCH", "fronting/notes/mail", json!({ "scope_map": {} })),
+    ] {
+        let path = format!("/admin/{path}");
+        let reply = send(&server, method, &path, body).await;
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (404, Some("application/problem+json")),
+            "{method} {path}: {reply:?}"
+        );
+    }
+    assert_eq!(rows().await, before);
+}
+
+#[tokio::test]
+async fn ids_that_look_like_paths_or_markup_are_refused_and_urls_are_not() {
+    let server = Server::start(&Database::sqlite()).await;
+    for id in [
+        "../x",
+        "/admin",
+        "a/b",
+        "<script>",
+        "a\"b",
+        "a\\b",
+        "https://a.example/<b>",
+        "..",
+    ] {
+        let new = json!({ "client_id": id, "client_name": "x" });
+        let reply = send(&server, "POST", "/admin/clients", new).await;
+        assert_eq!(reply.expect(422).json()["field"], "client_id", "{id}");
+        let slug = json!({ "slug": id, "backend_kind": "mint" });
+        let reply = send(&server, "POST", "/admin/resources", slug).await;
+        assert_eq!(reply.expect(422).json()["field"], "slug", "{id}");
+        let policy = json!({ "policy": { "runtime": { "client_ids": [id] } } });
+        let reply = send(&server, "PATCH", "/admin/resources/notes", policy).await;
+        assert_eq!(
+            reply.expect(422).json()["field"],
+            "policy.runtime.client_ids",
+            "{id}"
+        );
+    }
+    for email in ["<b>@example.com", "../x@example.com", "a/b@example.com"] {
+        let new = json!({ "email": email, "password": "correct horse battery" });
+        let reply = send(&server, "POST", "/admin/users", new).await;
+        assert_eq!(reply.expect(422).json()["field"], "email", "{email}");
+    }
+    let scopes = json!({ "scopes": [{ "name": "<b>" }] });
+    let reply = send(&server, "PATCH", "/admin/resources/notes", scopes).await;
+    assert_eq!(reply.expect(422).json()["field"], "scopes");
+    for id in ["https://a.example/c.json", "com.example:app", "my.app"] {
+        let new = json!({ "client_id": id, "client_name": "x" });
+        let created = send(&server, "POST", "/admin/clients", new).await;
+        assert_eq!(created.expect(201).json()["client_id"], id);
+    }
 }

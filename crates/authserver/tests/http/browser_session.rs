@@ -1,6 +1,8 @@
 //! Signing in and out: who a browser belongs to, and what it takes to take it over.
 
-use crate::harness::{Browser, Database, PASSWORD, Request, SESSION, Server, USER, field, on_both};
+use crate::harness::{
+    Browser, Database, PASSWORD, Reply, Request, SESSION, Server, USER, field, on_both,
+};
 use domain::AuditAction;
 use std::time::Duration;
 
@@ -103,7 +105,7 @@ async fn the_session_cookie_is_http_only_lax_and_secure_on_https() {
     assert!(page.header("strict-transport-security").is_some());
 }
 
-fn session_cookie(reply: &crate::harness::Reply) -> String {
+fn session_cookie(reply: &Reply) -> String {
     let mut cookies = reply.all("set-cookie");
     let is_session = |name: &str| name.contains("session") && !name.contains("browser");
     let own = cookies.find(|cookie| cookie.split('=').next().is_some_and(is_session));
@@ -312,12 +314,127 @@ async fn guesses_sent_together_get_no_more_tries_than_others() {
         let mut browser = Browser::new(&server);
         waiting.spawn(async move { browser.sign_in(USER, "wrong").await.status });
     }
-    let first = waiting.join_next().await.unwrap().unwrap();
-    assert_eq!(first, 401);
+    // Those beyond a short queue are refused at once; of the others one is through.
+    while waiting.join_next().await.unwrap().unwrap() != 401 {}
     // Not locked yet, but behind all the others.
     let lucky = Browser::new(&server).sign_in(USER, PASSWORD).await;
     assert_eq!(lucky.status, 429, "the guess was one too many");
     let rest = waiting.join_all().await;
     let tried = rest.iter().filter(|status| **status == 401).count();
     assert!(tried < 9, "{tried} more passwords were tried");
+}
+
+/// A form that the browser has open, sent with another name and from another address.
+async fn guess(browser: &Browser, page: &Reply, user: &str, from: &str) -> Reply {
+    let (token, next) = (field(page, "csrf_token"), field(page, "next"));
+    let form = [
+        ("email", user),
+        ("password", "wrong"),
+        ("csrf_token", &token),
+        ("next", &next),
+    ];
+    let cookies: Vec<_> = browser
+        .cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let request = Request::post("/login", &form)
+        .header("cookie", cookies.join("; "))
+        .header("x-forwarded-for", from);
+    browser.at.send(&request).await
+}
+
+const BEHIND_A_PROXY: (&str, &str) = ("AUTHPLANE_SERVER_TRUSTED_PROXIES", "127.0.0.1/32");
+
+#[tokio::test]
+async fn the_addresses_of_a_v6_network_are_locked_out_together() {
+    let server = Server::with(&Database::sqlite(), &[BEHIND_A_PROXY]).await;
+    let mut browser = Browser::new(&server);
+    let page = browser.get("/login").await.expect(200);
+    for host in 1..10 {
+        let reply = guess(&browser, &page, USER, &format!("2001:db8::{host}")).await;
+        reply.expect(401);
+    }
+    guess(&browser, &page, USER, "2001:db8::a:1")
+        .await
+        .expect(429);
+    guess(&browser, &page, USER, "2001:db8::b:2")
+        .await
+        .expect(429);
+    guess(&browser, &page, USER, "2001:db8:0:1::1")
+        .await
+        .expect(401);
+}
+
+#[tokio::test]
+async fn a_lockout_does_not_grow_when_the_clock_is_set_back() {
+    let server = Server::start(&Database::sqlite()).await;
+    let mut browser = Browser::new(&server);
+    for _ in 0..10 {
+        browser.sign_in(USER, "wrong").await;
+    }
+    server.clock.set_back(Duration::from_secs(7200));
+    let locked = browser.sign_in(USER, PASSWORD).await.expect(429);
+    let left: u64 = locked.header("retry-after").unwrap().parse().unwrap();
+    assert!(left <= 900, "{left}");
+    server.wait(Duration::from_secs(900));
+    browser.sign_in(USER, PASSWORD).await.expect(303);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_invented_names_keeps_nobody_else_waiting() {
+    let server = Server::with(&Database::sqlite(), &[BEHIND_A_PROXY]).await;
+    let mut browser = Browser::new(&server);
+    let page = browser.get("/login").await.expect(200);
+    let mut flood = tokio::task::JoinSet::new();
+    for number in 0..150 {
+        let (browser, page) = (browser.clone(), page.clone());
+        flood.spawn(async move {
+            let name = format!("nobody{number}@example.com");
+            guess(&browser, &page, &name, "198.51.100.1").await
+        });
+    }
+    let first = flood.join_next().await.unwrap().unwrap();
+    assert!(matches!(first.status, 401 | 429), "{first:?}");
+    // From another address, in the midst of it.
+    let user = guess(&browser, &page, USER, "203.0.113.5").await;
+    assert_eq!(
+        user.status, 401,
+        "served: the password is wrong, and not refused unseen"
+    );
+    let mut refused = 0;
+    while let Some(reply) = flood.join_next().await {
+        let reply = reply.unwrap();
+        if reply.status == 429 {
+            assert_eq!(reply.header("retry-after"), Some("1"));
+            refused += 1;
+        }
+    }
+    assert!(refused > 50, "{refused} of 150");
+    let throttled = server
+        .metric("authserver_login_attempts_total{outcome=\"throttled\"}")
+        .await;
+    assert!(throttled >= f64::from(refused));
+}
+
+#[tokio::test]
+async fn an_address_may_sign_in_only_so_often() {
+    let limits = [("AUTHPLANE_RATE_LIMIT_ENABLED", "true"), BEHIND_A_PROXY];
+    let server = Server::with(&Database::sqlite(), &limits).await;
+    let mut browser = Browser::new(&server);
+    let page = browser.get("/login").await.expect(200);
+    let mut limited = false;
+    for number in 0..60 {
+        let name = format!("nobody{number}@example.com");
+        let reply = guess(&browser, &page, &name, &format!("2001:db8::{number:x}")).await;
+        if reply.status == 429 {
+            assert!(reply.header("retry-after").is_some(), "{reply:?}");
+            limited = true;
+            break;
+        }
+    }
+    assert!(limited);
+    guess(&browser, &page, USER, "203.0.113.5")
+        .await
+        .expect(401);
 }

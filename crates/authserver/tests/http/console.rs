@@ -414,7 +414,7 @@ async fn names_are_shown_as_text_wherever_they_stand(database: Database) {
         .unwrap()
         .to_owned();
     let user = [
-        ("email", "<i>@example.com"),
+        ("email", "i&b@example.com"),
         ("name", HARM),
         ("password", "long enough"),
     ];
@@ -425,6 +425,7 @@ async fn names_are_shown_as_text_wherever_they_stand(database: Database) {
     let scopes = format!("read | {HARM}");
     let resource = [
         ("slug", "harm"),
+        ("uri", "https://harm.example/mcp"),
         ("display_name", HARM),
         ("scopes", &*scopes),
     ];
@@ -444,7 +445,7 @@ async fn names_are_shown_as_text_wherever_they_stand(database: Database) {
         .expect(401);
     let user = server
         .engine
-        .user("<i>@example.com")
+        .user("i&b@example.com")
         .await
         .expect("the user")
         .id;

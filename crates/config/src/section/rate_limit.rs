@@ -15,11 +15,13 @@ section! {
     pub struct RateLimit at "rate_limit." {
         /// Limit the requests of one client address on public routes.
         enabled: bool = "true", "AUTHPLANE_RATE_LIMIT_ENABLED";
-        /// Requests per second of one client address.
+        /// Requests per second of one client address, an IPv6 /64 being one. A tenth of them, and of
+        /// the burst, may be sign-ins.
         requests_per_second: u32 = "100", "AUTHPLANE_RATE_LIMIT_RPS", AT_LEAST_ONE;
         /// Requests one client address may make at once.
         burst: u32 = "200", "AUTHPLANE_RATE_LIMIT_BURST", AT_LEAST_ONE;
-        /// Failed attempts of one identity from one address that lead to a lockout.
+        /// Failed attempts of one identity from one address that lead to a lockout; ten times as
+        /// many from all addresses together lock the identity out everywhere.
         auth_fail_max: u32 = "10", "AUTHPLANE_RATE_LIMIT_AUTH_FAIL_MAX", AT_LEAST_ONE;
         /// Time within which failed attempts are counted together.
         auth_fail_window: Duration = "10m", "AUTHPLANE_RATE_LIMIT_AUTH_FAIL_WINDOW", ABOVE_ZERO;

@@ -6,7 +6,7 @@ use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
     ApplicationType, AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus,
-    GrantType, ScopeSet, UnixMillis, is_valid_slug,
+    GrantType, ScopeSet, UnixMillis, is_valid_client_id, is_valid_slug,
 };
 use oauth::ErrorCode;
 use oauth::redirect_uri::{RedirectUri, infer_application_type};
@@ -100,10 +100,10 @@ fn not_found(id: &str) -> Error {
 /// An id that an operator chose (RFC 6749 Appendix A.1). It must not look like the slug of a
 /// resource: a token that a gateway obtains has the gateway's slug as its `client_id`.
 fn chosen_id(id: String) -> Result<ClientId> {
-    let printable = id.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
-    if id.is_empty() || id.len() > 2048 || !printable {
+    if !is_valid_client_id(&id) {
         return Err(metadata_error(
-            "client_id: give 1 to 2048 printable ASCII characters without blanks",
+            "client_id: give an https URL, or 1 to 2048 of letters, digits and - . _ ~ : @ + =, \
+             which begin with a letter or digit and look like no path",
         ));
     }
     if is_valid_slug(&id) {

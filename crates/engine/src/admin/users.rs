@@ -5,7 +5,10 @@ use super::change::{TRIES, changed_fields, in_use, is_version, overtaken, replac
 use crate::observe::event;
 use crate::password::{MAX_LENGTH, MIN_LENGTH};
 use crate::{Engine, Error, Result};
-use domain::{AuditAction, UnixMillis, User, UserId, UserRole, UserStatus, normalize_email};
+use domain::{
+    AuditAction, UnixMillis, User, UserId, UserRole, UserStatus, looks_like_markup,
+    looks_like_path, normalize_email,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
 use store::{Deleted, Deletion, Page, Part, Revoke, RevokeCount, Updated, UserFilter};
@@ -39,8 +42,14 @@ pub struct UserChange {
 }
 
 fn parse_email(email: &str) -> Result<String> {
-    normalize_email(email)
-        .ok_or_else(|| Error::invalid_request("email: that is not an e-mail address"))
+    let address = normalize_email(email)
+        .ok_or_else(|| Error::invalid_request("email: that is not an e-mail address"))?;
+    if looks_like_markup(&address) || looks_like_path(&address) {
+        return Err(Error::invalid_request(
+            "email: give an address without < > \" ` / \\ and without a dot at either end or beside another",
+        ));
+    }
+    Ok(address)
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -136,7 +145,8 @@ impl Engine {
     /// Whether `password` is the one that the user signs in with.
     pub async fn is_password_of(&self, user: &User, password: &SecretString) -> bool {
         let stored = user.password_hash.as_deref();
-        self.inner().passwords.verify(stored, password).await
+        let verified = self.inner().passwords.verify(stored, password, None);
+        verified.await.unwrap_or(false)
     }
 
     /// Changes a user.

@@ -66,7 +66,7 @@ catalog! {
         labels: ["outcome"],
         unit: "{attempt}",
         help: "Sign-in attempts.",
-        worry: "failure or locked_out rise: somebody is guessing passwords.",
+        worry: "failure, locked_out or throttled rise: somebody is guessing passwords.",
     }
     refresh_token_reuse: Counter<()> {
         name: "authserver_refresh_token_reuse_total",

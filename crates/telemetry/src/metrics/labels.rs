@@ -52,6 +52,8 @@ label! {
         Failure = "failure",
         /// Refused unseen because of earlier failures.
         LockedOut = "locked_out",
+        /// Refused unseen because too many others sign in, in all or from one address.
+        Throttled = "throttled",
     }
 }
 

@@ -45,6 +45,8 @@ pub enum LoginError {
         /// Minutes until the next attempt is accepted, rounded up.
         retry_after_minutes: u64,
     },
+    /// Too many sign in at the moment. Goes with status 429 and `Retry-After`.
+    Busy,
     /// The form's token or the browser session is too old.
     Expired,
 }

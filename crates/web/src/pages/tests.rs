@@ -72,6 +72,7 @@ fn every_page_with(text: &str) -> Vec<String> {
         Some(LoginError::LockedOut {
             retry_after_minutes: 5,
         }),
+        Some(LoginError::Busy),
         Some(LoginError::Expired),
     ] {
         let page = LoginPage {

@@ -152,10 +152,13 @@ pub(crate) async fn submit(
                 let status = StatusCode::UNAUTHORIZED;
                 show(&app, &headers, login, Some(email), shown, status).await
             }
-            DenyReason::LockedOut => {
+            DenyReason::LockedOut | DenyReason::RateLimited => {
                 let left = error.retry_after.unwrap_or_default().as_secs().max(1);
-                let shown = Some(LoginError::LockedOut {
-                    retry_after_minutes: left.div_ceil(60),
+                let shown = Some(match error.reason {
+                    DenyReason::LockedOut => LoginError::LockedOut {
+                        retry_after_minutes: left.div_ceil(60),
+                    },
+                    _ => LoginError::Busy,
                 });
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 let mut response = show(&app, &headers, login, Some(email), shown, status).await;

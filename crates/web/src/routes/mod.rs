@@ -23,6 +23,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use telemetry::metrics::DenyReason;
 
+/// One in so many requests of a client address may be a sign-in: hashing a password costs a hundred
+/// times what other requests do.
+const SIGN_INS: u32 = 10;
+
 /// What every handler can reach.
 #[derive(Clone)]
 pub(crate) struct App {
@@ -55,6 +59,12 @@ fn endpoints(app: &App) -> Router<App> {
         dcr.rate_limit,
         dcr.rate_limit_burst,
     )));
+    let limit = &app.engine.config().rate_limit;
+    let sign_ins = limit.enabled.then(|| {
+        let share = |all: u32| (all / SIGN_INS).max(1);
+        AddressLimiter::new(share(limit.requests_per_second), share(limit.burst))
+    });
+    let sign_in = post(login::submit).layer(RateLimitLayer::new(sign_ins.flatten()));
     Router::new()
         .route("/", get(login::home))
         .route("/oauth/authorize", get(authorize::authorize))
@@ -62,7 +72,7 @@ fn endpoints(app: &App) -> Router<App> {
         .route("/oauth/register", register)
         .route("/oauth/revoke", post(oauth::revoke))
         .route("/oauth/introspect", post(oauth::introspect))
-        .route("/login", get(login::form).post(login::submit))
+        .route("/login", sign_in.get(login::form))
         .route("/logout", post(login::sign_out))
         .route(
             "/consent",
