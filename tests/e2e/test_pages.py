@@ -6,8 +6,10 @@ import httpx
 import pytest
 from peers.browser import Browser
 from peers.demo import READ, WRITE, Demo
+from peers.loopback import Loopback
 from peers.oauth import OAuthClient
 from peers.pages import inspect
+from peers.user import response_parameters
 from selenium.webdriver.common.keys import Keys
 
 
@@ -54,6 +56,24 @@ def test_error_page_is_for_people(browser: Browser, client: OAuthClient, demo: D
     assert browser.first("#sign-in") is None
     assert len(browser.text()) > 40
     browser.photograph("error")
+
+
+def test_a_stranger_is_asked_before_an_error_takes_them_to_an_app(
+    browser: Browser, client: OAuthClient, demo: Demo, loopback: Loopback
+) -> None:
+    client.redirect_uri = loopback.redirect_uri
+    client.register(client_name="<b>Notes & more</b>")
+    browser.driver.get(client.authorization_url(resource=demo.resource, scope=READ, response_type="token"))
+    inspect(browser, status=400)
+    text = browser.text()
+    assert "<b>Notes & more</b>" in text and "unsupported_response_type" in text and "127.0.0.1" in text
+    assert loopback.callbacks == []
+    browser.photograph("stopped")
+    browser.press("#go-on")
+    answer = response_parameters(browser.driver.current_url)
+    assert answer["error"] == "unsupported_response_type"
+    assert answer["state"] == client.state
+    assert len(loopback.callbacks) == 1
 
 
 def test_pages_carry_a_strict_policy(authorization_url: str) -> None:

@@ -1,7 +1,7 @@
 //! Grant types.
 
 crate::words! {
-    /// How a token was asked for: the `grant_type` of a token request (RFC 6749 §4, RFC 8693, RFC 7523).
+    /// How a token was asked for: the `grant_type` of a token request (RFC 6749 §4, RFC 8693).
     GrantType {
         /// RFC 6749 §4.1
         AuthorizationCode = "authorization_code",
@@ -11,7 +11,5 @@ crate::words! {
         ClientCredentials = "client_credentials",
         /// RFC 8693 §2.1
         TokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange",
-        /// RFC 7523 §2.1
-        JwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer",
     }
 }

@@ -14,6 +14,7 @@ mod fronting;
 mod grant;
 mod id;
 mod issuance;
+mod redirect_scheme;
 mod resource;
 pub mod resource_rules;
 mod resource_uri;
@@ -37,6 +38,7 @@ pub use id::{
     is_valid_client_id, looks_like_markup, looks_like_path, new_uuid, unix_millis_of,
 };
 pub use issuance::Issuance;
+pub use redirect_scheme::is_refused_scheme;
 pub use resource::{
     BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, Resource, RuntimePolicy,
     TokenTyp, is_valid_slug,

@@ -16,6 +16,8 @@ pub struct AuthorizationCode {
     pub redirect_uri: String,
     /// `S256` challenge (RFC 7636 §4.2).
     pub code_challenge: String,
+    /// Thumbprint of the key whose proof a token request must bring (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
     /// What was agreed to.
     pub scope: ScopeSet,
     /// Audiences the code covers; empty when none was named and none could be derived.

@@ -1,6 +1,7 @@
 //! Users.
 
 use crate::{UnixMillis, UserId};
+use unicode_normalization::UnicodeNormalization as _;
 
 crate::words! {
     /// What a user may do beyond signing in.
@@ -43,11 +44,14 @@ pub struct User {
     pub updated_at: UnixMillis,
 }
 
-/// The form in which addresses are stored and compared: trimmed, lower case.
+/// The form in which addresses are stored and compared: trimmed, lower case, and in Unicode's
+/// Normalization Form C, so that a letter with an accent is one however it was typed.
 /// `None` when the text cannot be an address (no `@` inside, a control character, too long).
 #[must_use]
 pub fn normalize_email(text: &str) -> Option<String> {
-    let email = text.trim().to_lowercase();
+    let email: String = text.trim().nfc().collect::<String>().to_lowercase();
+    // The lower case of a composed letter may be in two parts.
+    let email: String = email.nfc().collect();
     let (local, host) = email.rsplit_once('@')?;
     let plain = !email.chars().any(|c| c.is_control() || c.is_whitespace());
     (!local.is_empty() && !host.is_empty() && plain && email.len() <= 254).then_some(email)
@@ -63,6 +67,14 @@ mod tests {
             normalize_email(" Ada@Example.COM "),
             Some("ada@example.com".into())
         );
+        let accented = Some("jos\u{e9}@b\u{fc}cher.example".to_owned());
+        for typed in [
+            "jos\u{e9}@b\u{fc}cher.example",
+            "Jose\u{301}@Bu\u{308}cher.example",
+            "JOSE\u{301}@BÜCHER.EXAMPLE",
+        ] {
+            assert_eq!(normalize_email(typed), accented);
+        }
         for bad in [
             "",
             "ada",

@@ -36,10 +36,27 @@ pub enum Authorization {
     Refused(Error),
     /// Away, to the client: with a code or with an error.
     Redirect(String),
+    /// An error page from which the user may go on to the client, which is to be told. Anybody can
+    /// register an address; nobody is sent there who has not signed in, or said so themselves
+    /// (RFC 9700 §4.11.2).
+    Stopped(Box<Stopped>),
     /// The login page.
     Login,
     /// The consent page.
     Consent(Box<ConsentView>),
+}
+
+/// An authorization that ended with an error before anybody signed in.
+#[derive(Debug, Clone)]
+pub struct Stopped {
+    /// Who asked.
+    pub client: Arc<Client>,
+    /// Where the error would be sent.
+    pub redirect_uri: String,
+    /// The same with the error, `state` and `iss`.
+    pub to: String,
+    /// What the client is told.
+    pub error: Error,
 }
 
 /// What the login page says about the request behind it.
@@ -152,7 +169,7 @@ impl Engine {
             Err(error) => {
                 self.refuse(Some(proven.client.id.as_str()), user, &error)
                     .await;
-                self.redirect_error(&proven, error.code, &error.description)
+                self.tell_client(&proven, user, error)
             }
         }
     }
@@ -205,6 +222,14 @@ impl Engine {
             })?;
         let registered = &client.redirect_uris;
         let redirect_uri = match (&target.redirect_uri, registered.as_slice()) {
+            // Whatever was registered before the list of schemes became what it is.
+            (Some(uri), _) | (None, [uri]) if redirect_uri::has_refused_scheme(uri) => {
+                return Err(Error::new(
+                    ErrorCode::InvalidRequest,
+                    DenyReason::InvalidRedirectUri,
+                    "the redirect_uri has a scheme that never leads back to a client",
+                ));
+            }
             (Some(uri), _) if registered.iter().any(|own| redirect_uri::matches(own, uri)) => {
                 uri.clone()
             }
@@ -237,22 +262,34 @@ impl Engine {
     fn declined(
         &self,
         proven: &Proven,
+        user: Option<&SignedIn>,
         code: ErrorCode,
         description: &'static str,
     ) -> Authorization {
         tracing::info!(client_id = %proven.client.id, error = code.as_str(), "authorization declined");
-        self.redirect_error(proven, code, description)
+        let error = Error::new(code, DenyReason::AccessDenied, description);
+        self.tell_client(proven, user, error)
     }
 
-    /// Tells the client why there is no code.
-    fn redirect_error(&self, proven: &Proven, code: ErrorCode, description: &str) -> Authorization {
-        Authorization::Redirect(error_redirect(
+    /// Tells the client why there is no code: by a redirect, but for strangers on their way to a
+    /// client that registered itself.
+    fn tell_client(&self, proven: &Proven, user: Option<&SignedIn>, error: Error) -> Authorization {
+        let to = error_redirect(
             &proven.redirect_uri,
-            code,
-            description,
+            error.code,
+            &error.description,
             proven.state.as_deref(),
             self.issuer(),
-        ))
+        );
+        if user.is_some() || proven.client.source == ClientSource::Admin {
+            return Authorization::Redirect(to);
+        }
+        Authorization::Stopped(Box::new(Stopped {
+            client: Arc::clone(&proven.client),
+            redirect_uri: proven.redirect_uri.clone(),
+            to,
+            error,
+        }))
     }
 
     async fn decide(
@@ -262,7 +299,10 @@ impl Engine {
         user: Option<&SignedIn>,
         decision: Option<ConsentDecision>,
     ) -> Result<Authorization> {
-        let request = AuthorizationRequest::parse(params)?;
+        let mut request = AuthorizationRequest::parse(params)?;
+        if !self.config().dpop.enabled {
+            request.dpop_jkt = None;
+        }
         let client = &proven.client;
         if !client.may_use(GrantType::AuthorizationCode) {
             return Err(Error::new(
@@ -280,6 +320,7 @@ impl Engine {
             if request.prompt.none {
                 return Ok(self.declined(
                     proven,
+                    user,
                     ErrorCode::LoginRequired,
                     "nobody is signed in and prompt=none forbids to ask",
                 ));
@@ -300,12 +341,14 @@ impl Engine {
                         .with("scope", audience.scope.to_string()),
                 ])
                 .await;
-                Ok(self.declined(proven, ErrorCode::AccessDenied, "the user did not agree"))
+                let (code, why) = (ErrorCode::AccessDenied, "the user did not agree");
+                Ok(self.declined(proven, Some(user), code, why))
             }
             None if !settled || request.prompt.consent => {
                 if request.prompt.none {
                     return Ok(self.declined(
                         proven,
+                        Some(user),
                         ErrorCode::ConsentRequired,
                         "the user has not agreed to this yet and prompt=none forbids to ask",
                     ));
@@ -414,6 +457,7 @@ impl Engine {
                 user_id,
                 redirect_uri: proven.redirect_uri.clone(),
                 code_challenge: request.code_challenge.to_string(),
+                dpop_jkt: request.dpop_jkt.clone(),
                 scope: audience.scope.clone(),
                 resources: audience.identifiers(),
                 auth_time: user.session.authenticated_at,

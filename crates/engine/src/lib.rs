@@ -31,7 +31,7 @@ mod seeds;
 mod settings;
 
 pub use authorize::{
-    Authorization, ConsentDecision, ConsentResource, ConsentScope, ConsentView, LoginView,
+    Authorization, ConsentDecision, ConsentResource, ConsentScope, ConsentView, LoginView, Stopped,
 };
 pub use client_secret::ClientSecrets;
 pub use consent_request::{CONSENT_REQUEST_PATH, ConsentRequestView};

@@ -4,7 +4,7 @@
 use crate::{Engine, Result};
 use arc_swap::ArcSwapOption;
 use config::DcrMode;
-use domain::{GrantType, OFFLINE_ACCESS, Resource};
+use domain::{GrantType, OFFLINE_ACCESS, Resource, Word as _};
 use oauth::dpop::SIGNING_ALG_VALUES_SUPPORTED;
 use oauth::jwt::Algorithm;
 use oauth::metadata::{AuthorizationServerMetadata, MetadataInput, ProtectedResourceMetadata};
@@ -68,19 +68,25 @@ impl Engine {
         Ok(documents)
     }
 
+    /// The grants that can be asked for (RFC 8414 §2, `grant_types_supported`).
+    pub fn offered_grant_types(&self) -> impl Iterator<Item = GrantType> {
+        let config = self.config();
+        GrantType::ALL
+            .iter()
+            .copied()
+            .filter(move |grant| match grant {
+                GrantType::AuthorizationCode | GrantType::RefreshToken => true,
+                GrantType::ClientCredentials => config.client_credentials.enabled,
+                GrantType::TokenExchange => config.token_exchange.enabled,
+            })
+    }
+
     fn render_metadata(&self, catalog: &ResourceCatalog, mode: DcrMode) -> Documents {
         let scopes: BTreeSet<String> = catalog
             .iter()
             .flat_map(|resource| resource.scopes.iter().map(|scope| scope.name.clone()))
             .chain([OFFLINE_ACCESS.to_owned()])
             .collect();
-        let mut grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
-        if self.config().client_credentials.enabled {
-            grant_types.push(GrantType::ClientCredentials);
-        }
-        if self.config().token_exchange.enabled {
-            grant_types.push(GrantType::TokenExchange);
-        }
         let dpop_algorithms = match self.config().dpop.enabled {
             true => SIGNING_ALG_VALUES_SUPPORTED
                 .iter()
@@ -91,7 +97,7 @@ impl Engine {
         let metadata = AuthorizationServerMetadata::build(MetadataInput {
             issuer: self.issuer().to_owned(),
             registration_open: mode != DcrMode::AdminOnly,
-            grant_types,
+            grant_types: self.offered_grant_types().collect(),
             scopes: scopes.into_iter().collect(),
             cimd: self.inner().parts.cimd.is_some(),
             dpop_algorithms,

@@ -1,4 +1,8 @@
 //! Passwords: argon2id, at most as many at once as there are processors, and few that wait.
+//!
+//! One password can be typed in several ways: a letter with its accent or one after the other,
+//! this blank or that. They are compared by the one form that RFC 8265 §4.2 (OpaqueString) gives
+//! them, whichever way they came in.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -8,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// The shortest password a user may have, in characters.
 pub(crate) const MIN_LENGTH: usize = 8;
@@ -25,6 +30,32 @@ const MAX_WAITING: usize = 48;
 
 /// The part of these that one network may have, so that a flood leaves room for others.
 const MAX_WAITING_PER_NETWORK: usize = 16;
+
+/// A password in the form in which it is hashed and compared (RFC 8265 §4.2.2): blanks of other
+/// scripts are U+0020, and all is in Normalization Form C. Case and width are kept.
+pub(crate) struct Prepared(SecretString);
+
+impl Prepared {
+    pub fn of(password: &SecretString) -> Self {
+        let characters = password.expose_secret().chars();
+        let prepared: String = characters.map(plain_blank).nfc().collect();
+        Self(prepared.into())
+    }
+
+    pub fn text(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// A blank (general category Zs) as U+0020.
+fn plain_blank(character: char) -> char {
+    match character {
+        '\u{A0}' | '\u{1680}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' => {
+            ' '
+        }
+        other => other,
+    }
+}
 
 /// Hashes and checks passwords without letting them take all processors.
 pub(crate) struct Passwords {
@@ -100,7 +131,7 @@ impl Passwords {
         let queued = Queued::join(&self.queue, network)?;
         let known = stored.is_some();
         let stored = stored.unwrap_or(NOBODY).to_owned();
-        let password = password.clone();
+        let password = Prepared::of(password);
         let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
             return Ok(false);
         };
@@ -109,7 +140,7 @@ impl Passwords {
             let (_place, _queued) = (place, queued);
             PasswordHash::new(&stored).is_ok_and(|hash| {
                 Argon2::default()
-                    .verify_password(password.expose_secret().as_bytes(), &hash)
+                    .verify_password(password.text().as_bytes(), &hash)
                     .is_ok()
             })
         });
@@ -117,12 +148,11 @@ impl Passwords {
     }
 
     /// The PHC string to store of `password`.
-    pub async fn hash(&self, password: &SecretString, rng: Arc<dyn Rng>) -> Option<String> {
-        let password = password.clone();
+    pub async fn hash(&self, password: Prepared, rng: Arc<dyn Rng>) -> Option<String> {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         let hashed = tokio::task::spawn_blocking(move || {
             let _place = place;
-            hash(password.expose_secret(), &*rng)
+            hash(password.text(), &*rng)
         });
         hashed.await.ok().flatten()
     }
@@ -147,7 +177,8 @@ mod tests {
     async fn passwords_verify_against_their_own_argon2id_hash_only() {
         let passwords = Passwords::new();
         let good = SecretString::from("correct horse");
-        let stored = passwords.hash(&good, Arc::new(SystemRng)).await.unwrap();
+        let stored = passwords.hash(Prepared::of(&good), Arc::new(SystemRng));
+        let stored = stored.await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
         let wrong = SecretString::from("wrong");
         for (stored, password, matches) in [
@@ -177,6 +208,34 @@ mod tests {
         drop((flood, all));
         assert!(passwords.queue.lock().unwrap().networks.is_empty());
         assert!(join(1).is_ok());
+    }
+
+    #[test]
+    fn one_password_typed_in_two_ways_is_one() {
+        let prepared = |text: &str| Prepared::of(&SecretString::from(text)).text().to_owned();
+        for (one, other) in [
+            ("Zo\u{eb} caf\u{e9}", "Zoe\u{308} cafe\u{301}"),
+            ("correct horse", "correct\u{a0}horse"),
+            ("correct horse", "correct\u{3000}horse"),
+            ("\u{ac00}", "\u{1100}\u{1161}"),
+            ("\u{1e69}", "s\u{307}\u{323}"),
+        ] {
+            assert_eq!(prepared(one), prepared(other));
+        }
+        // What is another password stays one.
+        for (one, other) in [
+            ("Zoë", "zoë"),
+            ("fi", "\u{fb01}"),
+            ("A", "\u{ff21}"),
+            ("a b", "a  b"),
+            ("a", "a "),
+            ("ss", "ß"),
+        ] {
+            assert_ne!(prepared(one), prepared(other));
+        }
+        for kept in ["correct horse", "tab\there", "👩‍💻", "パスワード"] {
+            assert_eq!(prepared(kept), kept);
+        }
     }
 
     #[test]

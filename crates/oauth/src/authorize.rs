@@ -3,6 +3,8 @@
 use crate::error::{ErrorCode, Reason, Rejection, quote, sanitize_description};
 use crate::params::Params;
 use crate::pkce::{CodeChallenge, PkceError};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{ClientId, ScopeSet};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -109,6 +111,8 @@ pub struct AuthorizationRequest {
     pub state: Option<String>,
     /// `S256` challenge, the only method.
     pub code_challenge: CodeChallenge,
+    /// Thumbprint of the key that the code is to be bound to (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
     /// What the tokens are for (RFC 8707 §2.1), without repeats, in order.
     pub resources: Vec<String>,
     /// What the user is to be asked.
@@ -149,6 +153,7 @@ impl AuthorizationRequest {
             redirect_uri: target.redirect_uri,
             state: target.state,
             code_challenge: code_challenge(params)?,
+            dpop_jkt: dpop_jkt(params)?,
             scope: scope(params)?,
             resources: resources(params)?,
             prompt: prompt.unwrap_or_default(),
@@ -217,6 +222,21 @@ fn code_challenge(params: &Params) -> Result<CodeChallenge, Rejection> {
             error.to_string(),
         )
     })
+}
+
+/// `dpop_jkt` (RFC 9449 §10): a SHA-256 thumbprint (RFC 7638 §3).
+fn dpop_jkt(params: &Params) -> Result<Option<String>, Rejection> {
+    let is_thumbprint = |text: &str| {
+        URL_SAFE_NO_PAD
+            .decode(text)
+            .is_ok_and(|bytes| bytes.len() == 32)
+    };
+    match params.get("dpop_jkt") {
+        Some(text) if !is_thumbprint(text) => Err(invalid(
+            "dpop_jkt is not the base64url of a SHA-256 thumbprint; send that of the DPoP key (RFC 7638)",
+        )),
+        given => Ok(given.map(str::to_owned)),
+    }
 }
 
 /// `scope` (RFC 6749 §3.3); only blanks count as absent.

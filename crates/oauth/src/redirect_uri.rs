@@ -7,46 +7,12 @@
 //! that only native clients may have ([`infer_application_type`]), and for `web` otherwise.
 //! A client that *says* `web` is held to it.
 
-use domain::ApplicationType;
+use domain::{ApplicationType, is_refused_scheme};
 use std::fmt;
 use url::{Host, Url};
 
 /// The longest redirect URI, in bytes.
 pub const MAX_LENGTH: usize = 2048;
-
-/// Schemes that run code, read files or lead to other programs than an OAuth client.
-const REFUSED_SCHEMES: [&str; 30] = [
-    "about",
-    "blob",
-    "chrome",
-    "cid",
-    "content",
-    "data",
-    "feed",
-    "file",
-    "filesystem",
-    "ftp",
-    "intent",
-    "jar",
-    "javascript",
-    "ldap",
-    "livescript",
-    "mailto",
-    "mid",
-    "mocha",
-    "ms-msdt",
-    "ms-officecmd",
-    "resource",
-    "search-ms",
-    "sms",
-    "ssh",
-    "tel",
-    "urn",
-    "vbscript",
-    "view-source",
-    "ws",
-    "wss",
-];
 
 /// Why a redirect URI may not be registered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -148,7 +114,7 @@ fn read(text: &str) -> Result<Url, RedirectUriError> {
     }
     let url = Url::parse(text).map_err(|_| RedirectUriError::NotAbsolute)?;
     let scheme = url.scheme();
-    if REFUSED_SCHEMES.contains(&scheme) {
+    if is_refused_scheme(scheme) {
         return Err(RedirectUriError::Scheme(scheme.to_owned()));
     }
     let after = &text[scheme.len() + 1..];
@@ -230,6 +196,13 @@ pub fn matches(registered: &str, requested: &str) -> bool {
         (Some(registered), Some(requested)) => registered == requested,
         _ => false,
     }
+}
+
+/// Whether the URI has a scheme that may not be registered.
+#[must_use]
+pub fn has_refused_scheme(uri: &str) -> bool {
+    uri.split_once(':')
+        .is_some_and(|(scheme, _)| is_refused_scheme(scheme))
 }
 
 /// The type of a client: what it declared, else `native` when one of its redirect URIs is one

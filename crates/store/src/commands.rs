@@ -243,7 +243,7 @@ pub enum PurgeTarget {
     AuthorizationCodes,
     /// Families, with all their refresh tokens, whose last token has expired.
     RefreshTokens,
-    /// Browser sessions that have ended.
+    /// Browser sessions that have ended, and what is known of those of the console.
     Sessions,
     /// Uses of DPoP proofs that are too old to be accepted again.
     DpopProofs,

@@ -58,7 +58,7 @@ fn open_error(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// The schema's history: number, name and text, oldest first. What has been released never changes.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (
         1,
         "foundation",
@@ -80,6 +80,7 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         "audiences",
         include_str!("../migrations/0006_audiences.sql"),
     ),
+    (7, "browser", include_str!("../migrations/0007_browser.sql")),
     (
         8,
         "refresh retries",

@@ -324,6 +324,27 @@ impl Store {
         write!(self, SessionWrite, key session.user_id.as_str(), accounts::close_session(token, audit))
     }
 
+    /// Ends a session of the console on every instance. It is remembered `until` the session
+    /// would have ended anyway.
+    pub async fn end_console_session(&self, session: Digest, until: UnixMillis) -> Result<()> {
+        let key = session.to_hex();
+        write!(
+            self,
+            SessionWrite,
+            key & key,
+            accounts::end_console_session(session, until)
+        )
+    }
+
+    /// Whether a session of the console was ended by signing out.
+    pub async fn console_session_has_ended(&self, session: &Digest) -> Result<bool> {
+        read!(
+            self,
+            SessionRead,
+            accounts::console_session_has_ended(session)
+        )
+    }
+
     // --- resources ---
 
     /// All resources.

@@ -16,6 +16,7 @@ mod consent;
 mod error;
 mod home;
 mod login;
+mod stopped;
 pub mod text;
 
 #[cfg(test)]
@@ -25,3 +26,4 @@ pub use consent::{ClientIdentity, ConsentPage, ConsentResource, ConsentScope, De
 pub use error::ErrorPage;
 pub use home::{AnsweredPage, HomePage, SignedOutPage};
 pub use login::{LoginError, LoginPage, UpstreamLogin};
+pub use stopped::StoppedPage;

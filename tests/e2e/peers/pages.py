@@ -24,7 +24,8 @@ return [...document.querySelectorAll('body *')]
 """
 
 
-def inspect(browser: Browser) -> None:
+def inspect(browser: Browser, status: int = 200) -> None:
+    """Chromium's console says so itself when a page has the status of an error."""
     driver = browser.driver
     assert driver.execute_script(UNLABELLED) == []
     assert driver.execute_script(FOREIGN) == []
@@ -42,4 +43,4 @@ def inspect(browser: Browser) -> None:
         root = "return getComputedStyle(document.documentElement).backgroundColor"
         backgrounds.add((driver.execute_script(body), driver.execute_script(root)))
     assert len(backgrounds) == 2, "dark looks like light"
-    assert browser.console() == []
+    assert [line for line in browser.console() if f"a status of {status} " not in line] == []

@@ -9,17 +9,21 @@ import httpx
 
 
 class Form(HTMLParser):
-    """The form of a page that holds `name=…` inputs: where it posts, and its hidden fields."""
+    """The form of a page that holds `name=…` inputs: where it posts, and its hidden fields; and the
+    link of an error page that leads on to the client."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.forms: list[tuple[str, dict[str, str]]] = []
+        self.way_on: str | None = None
         self.feed(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         attribute = dict(attributes)
         if tag == "form":
             self.forms.append((attribute.get("action") or "", {}))
+        elif tag == "a" and attribute.get("id") == "go-on":
+            self.way_on = attribute.get("href")
         elif tag in ("input", "button") and self.forms and attribute.get("name"):
             fields = self.forms[-1][1]
             fields[attribute["name"]] = attribute.get("value") or ""
@@ -46,6 +50,8 @@ class HttpUser:
     def walk(self, url: str, decision: str = "allow") -> str:
         """Like `authorize`, but returns the whole redirect URI."""
         answer = self._follow(url, decision)
+        if way_on := Form(answer.text).way_on:
+            return way_on
         assert answer.is_redirect, f"{answer.url} is neither login nor consent:\n{answer.text}"
         return urljoin(str(answer.url), answer.headers["Location"])
 

@@ -164,6 +164,8 @@ struct ClientForm {
     name: String,
     redirect_uris: String,
     grant_types: Vec<GrantType>,
+    /// Grants that the server answers at present.
+    offered: Vec<GrantType>,
     auth_method: String,
     scope: String,
     default_resource: String,
@@ -173,8 +175,9 @@ struct ClientForm {
 }
 
 impl ClientForm {
-    fn from_sent(visit: &Visit, id: Option<&str>, form: &Pairs) -> Self {
+    fn from_sent(console: &Console, visit: &Visit, id: Option<&str>, form: &Pairs) -> Self {
         Self {
+            offered: console.app.engine.offered_grant_types().collect(),
             frame: visit.frame(Section::Clients),
             id: id.map(str::to_owned),
             version: form.get("version").parse().ok(),
@@ -194,8 +197,9 @@ impl ClientForm {
         }
     }
 
-    fn of(visit: &Visit, client: &Client) -> Self {
+    fn of(console: &Console, visit: &Visit, client: &Client) -> Self {
         Self {
+            offered: console.app.engine.offered_grant_types().collect(),
             frame: visit.frame(Section::Clients),
             id: Some(client.id.to_string()),
             version: Some(client.updated_at.0),
@@ -225,10 +229,12 @@ impl ClientForm {
             .map_or("/admin/ui/clients".into(), path_of)
     }
 
-    /// Every grant type, and whether it is ticked.
+    /// Every grant type that is offered or ticked, and whether it is.
     fn grants(&self) -> impl Iterator<Item = (&'static str, bool)> {
-        let all = GrantType::ALL.iter();
-        all.map(|own| (own.as_str(), self.grant_types.contains(own)))
+        GrantType::ALL.iter().filter_map(|own| {
+            let ticked = self.grant_types.contains(own);
+            (ticked || self.offered.contains(own)).then(|| (own.as_str(), ticked))
+        })
     }
 
     fn methods() -> impl Iterator<Item = &'static str> {
@@ -242,8 +248,8 @@ impl ClientForm {
 }
 
 /// `GET /admin/ui/new/client`
-pub(super) async fn new(visit: Visit) -> Shown {
-    let mut form = ClientForm::from_sent(&visit, None, &Pairs::default());
+pub(super) async fn new(State(console): State<Console>, visit: Visit) -> Shown {
+    let mut form = ClientForm::from_sent(&console, &visit, None, &Pairs::default());
     form.grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
     show(&form)
 }
@@ -274,7 +280,7 @@ impl SecretPage {
 
 /// `POST /admin/ui/new/client`
 pub(super) async fn create(State(console): State<Console>, visit: Visit, form: Sent) -> Shown {
-    let typed = ClientForm::from_sent(&visit, None, &form);
+    let typed = ClientForm::from_sent(&console, &visit, None, &form);
     let made = async {
         let new = NewClient {
             client_id: form.given("client_id"),
@@ -304,7 +310,7 @@ pub(super) async fn edit(
     At(id): At<String>,
 ) -> Shown {
     let client = console.app.engine.client(&id).await?;
-    show(&ClientForm::of(&visit, &client))
+    show(&ClientForm::of(&console, &visit, &client))
 }
 
 /// `POST /admin/ui/clients/{id}/edit`
@@ -314,7 +320,7 @@ pub(super) async fn update(
     At(id): At<String>,
     form: Sent,
 ) -> Shown {
-    let typed = ClientForm::from_sent(&visit, Some(&id), &form);
+    let typed = ClientForm::from_sent(&console, &visit, Some(&id), &form);
     let change = ClientChange {
         name: Some(typed.name.clone()),
         redirect_uris: Some(form.lines("redirect_uris")),

@@ -30,7 +30,6 @@ use crate::rest::App;
 use axum::Router;
 use axum::routing::{get, post};
 use history::History;
-use session::SignedOut;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -39,7 +38,6 @@ use tokio::sync::watch;
 pub(crate) struct Console {
     app: App,
     history: History,
-    signed_out: SignedOut,
     /// Host of the issuer, shown on every page.
     issuer_host: Arc<str>,
 }
@@ -56,7 +54,6 @@ pub(crate) fn router(app: App, stop: watch::Receiver<bool>) -> Router {
             .map_or(issuer, |(_, host)| host)
             .into(),
         history: History::follow(app.engine.metrics().clone(), stop),
-        signed_out: SignedOut::new(),
         app,
     };
     let guard = axum::middleware::from_fn_with_state(console.clone(), session::guard);

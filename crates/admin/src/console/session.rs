@@ -2,7 +2,8 @@
 //!
 //! The cookie holds a random id and two times, signed with the server's session secret under a
 //! name that stands for the admin key. So every instance with the same secret and key accepts
-//! it, and it ends when the key is replaced (and the previous one no longer accepted).
+//! it, and it ends when the key is replaced (and the previous one no longer accepted). That it was
+//! ended by signing out is written in the database, where every instance looks.
 
 use super::Console;
 use super::form::Pairs;
@@ -11,11 +12,11 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::{OpaqueToken, SystemRng, UnixMillis};
+use domain::{Digest, OpaqueToken, SystemRng, UnixMillis};
+use engine::Error;
 use http::header::{self, ACCEPT, HOST, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use moka::sync::Cache;
 use std::time::Duration;
 
 /// What the name of the cookie begins with. A mark of the issuer follows, since browsers send a
@@ -33,17 +34,6 @@ const UNASKED: [&str; 2] = ["/admin/ui/charts", "/admin/ui/audit/stream"];
 const FORM: &str = "console";
 /// The largest form.
 const FORM_LIMIT: usize = 256 * 1024;
-
-/// Sessions that were ended by signing out, until they would have ended by themselves.
-#[derive(Clone)]
-pub(super) struct SignedOut(Cache<String, ()>);
-
-impl SignedOut {
-    pub fn new() -> Self {
-        let cache = Cache::builder().max_capacity(10_000);
-        Self(cache.time_to_live(LONGEST).build())
-    }
-}
 
 /// What the cookie says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +56,11 @@ impl Session {
             seen: UnixMillis(parts.next()?.parse().ok()?),
         };
         parts.next().is_none().then_some(session)
+    }
+
+    /// What the database knows it by.
+    fn digest(&self) -> Digest {
+        Digest::of(self.id.as_bytes())
     }
 
     fn is_alive(&self, now: UnixMillis) -> bool {
@@ -118,7 +113,8 @@ impl Console {
         tokens.sign_cookie(&name, &session.write())
     }
 
-    fn session_of(&self, headers: &HeaderMap) -> Option<Session> {
+    /// The session whose cookie came along, whether or not it was ended by signing out.
+    fn shown_session(&self, headers: &HeaderMap) -> Option<Session> {
         let own = self.cookie_name();
         let cookies = headers.get_all(header::COOKIE).iter();
         let sealed = cookies
@@ -132,16 +128,30 @@ impl Console {
             let name = format!("{COOKIE}:{mark}");
             tokens.read_cookie(&name, sealed)
         })?;
-        let session = Session::read(text)?;
-        let ended = self.signed_out.0.contains_key(&session.id);
-        (!ended && session.is_alive(self.now())).then_some(session)
+        Session::read(text).filter(|session| session.is_alive(self.now()))
+    }
+
+    async fn is_open(&self, session: &Session) -> Result<bool, Error> {
+        let store = self.app.engine.store();
+        let ended = store.console_session_has_ended(&session.digest()).await?;
+        Ok(!ended)
+    }
+
+    /// The session of who has signed in, and not out.
+    async fn session_of(&self, headers: &HeaderMap) -> Result<Option<Session>, Error> {
+        match self.shown_session(headers) {
+            Some(session) if self.is_open(&session).await? => Ok(Some(session)),
+            _ => Ok(None),
+        }
     }
 
     /// Begins a session, or the one anew that the browser has, whose forms may be open in other
     /// tabs: what to set as the cookie.
-    pub(super) fn begin(&self, headers: &HeaderMap) -> HeaderValue {
+    pub(super) async fn begin(&self, headers: &HeaderMap) -> HeaderValue {
         let now = self.now();
-        let present = self.session_of(headers).map(|session| session.id);
+        // If the database does not answer, what is open in other tabs matters little.
+        let present = self.session_of(headers).await.ok().flatten();
+        let present = present.map(|session| session.id);
         let fresh = || OpaqueToken::generate(&SystemRng).expose().to_owned();
         let session = Session {
             id: present.unwrap_or_else(fresh),
@@ -151,9 +161,18 @@ impl Console {
         self.cookie(&self.sealed(&session), IDLE, headers)
     }
 
-    /// Ends the session of a visit: what to set as the cookie.
-    pub(super) fn end(&self, visit: &Visit, headers: &HeaderMap) -> HeaderValue {
-        self.signed_out.0.insert(visit.session.id.clone(), ());
+    /// Ends the session of a visit on every instance.
+    pub(super) async fn end(&self, visit: &Visit) -> Result<(), Error> {
+        let session = &visit.session;
+        // Another cookie of it may have been renewed since this one.
+        let until = self.now().plus(LONGEST);
+        let store = self.app.engine.store();
+        store.end_console_session(session.digest(), until).await?;
+        Ok(())
+    }
+
+    /// What to set as the cookie of a browser that is to have no session any more.
+    pub(super) fn no_cookie(&self, headers: &HeaderMap) -> HeaderValue {
         self.cookie("", Duration::ZERO, headers)
     }
 
@@ -172,8 +191,8 @@ impl Console {
     }
 
     /// Whether somebody has signed in.
-    pub(super) fn is_signed_in(&self, headers: &HeaderMap) -> bool {
-        self.session_of(headers).is_some()
+    pub(super) async fn is_signed_in(&self, headers: &HeaderMap) -> Result<bool, Error> {
+        Ok(self.session_of(headers).await?.is_some())
     }
 }
 
@@ -198,9 +217,13 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    let Some(session) = console.session_of(&parts.headers) else {
+    let Some(session) = console.shown_session(&parts.headers) else {
         return to_sign_in(&parts);
     };
+    let open = console.is_open(&session).await;
+    if matches!(open, Ok(false)) {
+        return to_sign_in(&parts);
+    }
     let now = console.now();
     let tokens = console.app.engine.form_tokens();
     let visit = Visit {
@@ -210,10 +233,14 @@ pub(super) async fn guard(
         now,
         session,
     };
+    // No session is accepted unchecked.
+    if let Err(error) = open {
+        return TroublePage::of(&Trouble(error), &visit);
+    }
     if parts.method == Method::POST {
         let form = match to_bytes(body, FORM_LIMIT).await {
             Ok(bytes) => Pairs::parse(&bytes),
-            Err(_) => Err(engine::Error::invalid_request("the form is too large")),
+            Err(_) => Err(Error::invalid_request("the form is too large")),
         };
         let form = match form {
             Ok(form) => form,

@@ -2,7 +2,7 @@
 
 use super::Console;
 use super::form::Pairs;
-use super::page::{go, render};
+use super::page::{Trouble, TroublePage, go, render};
 use super::session::{Visit, is_foreign};
 use super::{assets, form::Asked};
 use crate::rest::access::wrong_key;
@@ -10,7 +10,7 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::response::Response;
-use http::header::{COOKIE, SET_COOKIE};
+use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use web::shell::Exchange;
@@ -55,11 +55,12 @@ pub(super) async fn to_the_door() -> Response {
 pub(super) async fn form(
     State(console): State<Console>,
     headers: HeaderMap,
-    asked: Result<Asked, super::page::Trouble>,
+    asked: Result<Asked, Trouble>,
 ) -> Response {
     let asked = asked.map(|asked| asked.0).unwrap_or_default();
     let next = own_page(asked.raw("next"));
-    if console.is_signed_in(&headers) {
+    // When the database cannot tell, the pages behind say so.
+    if console.is_signed_in(&headers).await.unwrap_or_default() {
         return go(next);
     }
     console.sign_in_page(StatusCode::OK, next, None)
@@ -85,7 +86,7 @@ pub(super) async fn submit(
     }
     tracing::info!("an operator signed in to the console");
     let mut response = go(next);
-    let cookie = console.begin(&headers);
+    let cookie = console.begin(&headers).await;
     response.headers_mut().insert(SET_COOKIE, cookie);
     response
 }
@@ -96,9 +97,12 @@ pub(super) async fn sign_out(
     visit: Visit,
     headers: HeaderMap,
 ) -> Response {
-    debug_assert!(headers.contains_key(COOKIE), "a visit has a cookie");
-    let mut response = go("/admin/ui/sign-in");
-    let cookie = console.end(&visit, &headers);
+    let mut response = match console.end(&visit).await {
+        Ok(()) => go("/admin/ui/sign-in"),
+        Err(error) => TroublePage::of(&Trouble(error), &visit),
+    };
+    // Whatever the database says, this browser has none any more.
+    let cookie = console.no_cookie(&headers);
     response.headers_mut().insert(SET_COOKIE, cookie);
     response
 }

@@ -1,6 +1,7 @@
 //! The key to the admin surface.
 
 use super::App;
+use super::penalty::Penalties;
 use super::refusal::refuse;
 use crate::views::VerifiedView;
 use arc_swap::ArcSwap;
@@ -16,14 +17,9 @@ use oauth::ErrorCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use telemetry::metrics::DenyReason;
-use web::shell::{AddressLimiter, Exchange};
-
-/// Wrong keys that an address may send before it has to wait, and how many a second it gets back.
-const PATIENCE: (u32, u32) = (1, 5);
-/// How long an address that has used up our patience waits for each refusal.
-const PENALTY: Duration = Duration::from_secs(1);
+use tokio::time::Instant;
+use web::shell::Exchange;
 
 /// The keys that open the admin surface, ready to compare with; they can be replaced while it is
 /// in use. Cheap to clone.
@@ -34,7 +30,7 @@ struct Held {
     keys: ArcSwap<Pair>,
     /// Whether it has been said that the previous key is still in use.
     told: AtomicBool,
-    failures: Option<AddressLimiter>,
+    penalties: Penalties,
 }
 
 #[derive(PartialEq, Eq)]
@@ -60,7 +56,7 @@ impl AdminKeys {
         Self(Arc::new(Held {
             keys: ArcSwap::from_pointee(Pair::of(current, previous)),
             told: AtomicBool::new(false),
-            failures: AddressLimiter::new(PATIENCE.0, PATIENCE.1),
+            penalties: Penalties::default(),
         }))
     }
 
@@ -88,11 +84,9 @@ impl AdminKeys {
 
     /// Slows an address down that keeps sending wrong keys. The right key is never slowed.
     pub(crate) async fn discourage(&self, exchange: Option<&Exchange>) {
-        let exhausted = |limiter: &AddressLimiter| {
-            exchange.is_some_and(|exchange| limiter.check(exchange.client).is_err())
-        };
-        if self.0.failures.as_ref().is_some_and(exhausted) {
-            tokio::time::sleep(PENALTY).await;
+        if let Some(exchange) = exchange {
+            let wait = self.0.penalties.next(exchange.client, Instant::now());
+            tokio::time::sleep(wait).await;
         }
     }
 

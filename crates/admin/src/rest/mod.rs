@@ -12,6 +12,7 @@ mod keys;
 pub(crate) mod list;
 mod metrics;
 mod openapi;
+mod penalty;
 mod refusal;
 mod resources;
 mod settings;

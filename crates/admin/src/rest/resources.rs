@@ -44,8 +44,8 @@ pub(crate) struct ResourceList {
 pub(crate) struct ResourceRequest {
     slug: String,
     uri: Option<String>,
-    #[serde(default = "mint")]
-    backend_kind: BackendKind,
+    #[serde(default)]
+    backend_kind: NewBackend,
     display_name: Option<String>,
     #[serde(default)]
     scopes: Vec<CatalogScope>,
@@ -55,8 +55,19 @@ pub(crate) struct ResourceRequest {
     policy: Policy,
 }
 
-fn mint() -> BackendKind {
-    BackendKind::Mint
+/// What may stand behind a new resource: no more than the server can serve.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum NewBackend {
+    /// The server signs a JWT for it.
+    #[default]
+    Mint,
+}
+
+impl From<NewBackend> for BackendKind {
+    fn from(NewBackend::Mint: NewBackend) -> Self {
+        Self::Mint
+    }
 }
 
 /// What to change; what is absent stays.
@@ -181,7 +192,7 @@ pub(crate) async fn create(
     let new = NewResource {
         slug: new.slug,
         uri: new.uri,
-        backend_kind: new.backend_kind,
+        backend_kind: new.backend_kind.into(),
         display_name: new.display_name,
         scopes: new.scopes,
         token_typ: new.token_typ,

@@ -24,6 +24,42 @@ async fn an_address_that_keeps_sending_wrong_keys_waits_and_the_right_key_does_n
     assert!(started.elapsed() < penalty, "waited {penalty:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_keys_sent_at_once_wait_as_long_as_those_sent_in_turn() {
+    let server = Server::start(&Database::sqlite()).await;
+    let started = std::time::Instant::now();
+    let mut answers = tokio::task::JoinSet::new();
+    let sign_in = Request::post("/admin/ui/sign-in", &[("key", "wrong"), ("next", "")]);
+    for number in 0..9 {
+        let at = *server;
+        // Whichever way they come in.
+        let wrong = match number % 3 {
+            0 => Request::new("POST", "/admin/auth/verify").bearer("wrong"),
+            1 => Request::get("/admin/keys").basic("admin", "wrong"),
+            _ => sign_in.clone(),
+        };
+        answers.spawn(async move {
+            let reply = at.send_admin(&wrong).await;
+            assert_eq!(reply.status, 401, "{reply:?}");
+            started.elapsed().as_secs()
+        });
+    }
+    // The right key is answered while they wait, from the same address.
+    let right = Request::new("POST", "/admin/auth/verify").bearer(ADMIN_KEY);
+    while started.elapsed() < std::time::Duration::from_secs(2) {
+        let asked = std::time::Instant::now();
+        server.send_admin(&right).await.expect(200);
+        assert!(asked.elapsed() < std::time::Duration::from_millis(900));
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    let mut seconds = answers.join_all().await;
+    seconds.sort_unstable();
+    for (number, waited) in seconds.iter().enumerate() {
+        let due = number.saturating_sub(4) as u64;
+        assert!(*waited >= due, "answer {number} of {seconds:?}");
+    }
+}
+
 async fn without_the_key_everything_is_refused_counted_and_recorded(database: Database) {
     let server = Server::start(&database).await;
     let denied = r#"authserver_auth_denied_total{reason="admin_auth_failed"}"#;

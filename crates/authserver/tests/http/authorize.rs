@@ -2,7 +2,7 @@
 
 use crate::harness::{
     App, Authorize, Browser, Database, PASSWORD, Pkce, REDIRECT, RESOURCE, Reply, Request, SECOND,
-    Server, Tokens, USER, on_both, query_of,
+    Server, Tokens, USER, on_both, query_of, way_on,
 };
 use domain::AuditAction;
 
@@ -11,6 +11,7 @@ on_both!(
     a_user_who_denies_sends_access_denied_and_nothing_is_kept,
     prompt_decides_what_the_user_is_asked,
     a_request_without_resource_is_for_the_one_that_has_its_scopes,
+    nobody_is_bounced_to_an_address_that_anybody_could_register,
 );
 
 const ISSUER: &str = "http://localhost:9000";
@@ -165,6 +166,102 @@ async fn once_it_is_proven_an_error_goes_to_the_client_with_state_and_issuer() {
     }
     let good = server.send(&good.request()).await;
     assert!(good.location().starts_with("/login?next="));
+}
+
+/// A client that registers itself, as anybody can.
+async fn stranger(server: &Server) -> App {
+    let metadata =
+        serde_json::json!({"client_name": "<b>Free prizes", "redirect_uris": [REDIRECT]});
+    let request = Request::json("/oauth/register", &metadata);
+    let reply = server.send(&request).await.expect(201).json();
+    App {
+        client_id: reply["client_id"].as_str().unwrap().to_owned(),
+        secret: None,
+    }
+}
+
+async fn nobody_is_bounced_to_an_address_that_anybody_could_register(database: Database) {
+    let server = Server::start(&database).await;
+    let app = stranger(&server).await;
+    let good = app.authorize(&Pkce::fresh());
+    let wrong = [
+        (
+            good.clone().with("response_type", "token"),
+            "unsupported_response_type",
+        ),
+        (good.clone().without("code_challenge"), "invalid_request"),
+        (
+            good.clone().with("resource", "https://no.example/"),
+            "invalid_target",
+        ),
+        (good.clone().with("scope", "\"<b>"), "invalid_scope"),
+        (good.clone().with("prompt", "dance"), "invalid_request"),
+        (good.clone().with("request", "x"), "request_not_supported"),
+        (good.clone().with("prompt", "none"), "login_required"),
+    ];
+    let mut browser = Browser::new(&server);
+    for (request, error) in &wrong {
+        let reply = browser.send(request.request()).await;
+        is_page(&reply);
+        assert_eq!(reply.header("refresh"), None);
+        assert!(!reply.body.contains("http-equiv"), "nor by the page itself");
+        for shown in ["app.example", error, "&#60;b&#62;Free prizes"] {
+            assert!(reply.body.contains(shown), "{shown}: {reply:?}");
+        }
+        assert!(!reply.body.contains("<b>"));
+        let to = way_on(&reply).expect("a way on");
+        let redirect = format!("{REDIRECT}?");
+        assert!(to.starts_with(&redirect), "{to}");
+        let answer = query_of(&to);
+        assert_eq!(answer["error"], *error);
+        assert_eq!(answer["state"], "a state");
+        assert_eq!(answer["iss"], ISSUER);
+    }
+    // It is told of like any refusal; that somebody would have to sign in is none.
+    let recorded = server.audit(AuditAction::AuthDenied).await.len();
+    assert_eq!(recorded, wrong.len() - 1);
+    let nothing_wrong = server.send(&good.request()).await;
+    assert!(nothing_wrong.location().starts_with("/login?next="));
+    // Who has signed in is sent on, and so is whoever comes from a client of the operator's.
+    let mut browser = Browser::signed_in(&server).await;
+    let operators = server.public_app().await.client_id;
+    for (request, error) in &wrong[..6] {
+        let reply = browser.send(request.request()).await;
+        assert_eq!(redirected_error(&reply), *error);
+        let request = request.clone().with("client_id", &operators);
+        let reply = server.send(&request.request()).await;
+        assert_eq!(redirected_error(&reply), *error);
+    }
+}
+
+#[tokio::test]
+async fn a_scheme_that_starts_programs_is_refused_even_if_it_was_registered() {
+    let database = Database::sqlite();
+    let server = Server::start(&database).await;
+    let app = server.public_app().await;
+    let sql = r#"UPDATE clients SET redirect_uris = '["ms-msdt:/id"]'"#;
+    database.execute(sql).await;
+    let beside = server.beside(&database).await;
+    let request = app.authorize(&Pkce::fresh());
+    for request in [
+        request.clone().with("redirect_uri", "ms-msdt:/id"),
+        request.without("redirect_uri"),
+    ] {
+        let reply = beside.send(&request.request()).await;
+        is_page(&reply);
+        assert_eq!(way_on(&reply), None);
+        assert!(!reply.body.contains("ms-msdt"));
+    }
+    for uri in ["ms-msdt:/id", "shell:startup", "x-javascript:alert(1)"] {
+        let client = engine::admin::NewClient {
+            name: "Native".into(),
+            redirect_uris: vec![uri.into()],
+            application_type: Some(domain::ApplicationType::Native),
+            ..engine::admin::NewClient::default()
+        };
+        let error = server.engine.create_client(client).await.unwrap_err();
+        assert_eq!(error.code.as_str(), "invalid_redirect_uri", "{uri}");
+    }
 }
 
 async fn consent_is_asked_once_and_again_when_more_is_asked(database: Database) {

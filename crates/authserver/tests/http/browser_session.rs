@@ -1,9 +1,10 @@
 //! Signing in and out: who a browser belongs to, and what it takes to take it over.
 
 use crate::harness::{
-    Browser, Database, PASSWORD, Reply, Request, SESSION, Server, USER, field, on_both,
+    ADMIN_KEY, Browser, Database, PASSWORD, Reply, Request, SESSION, Server, USER, field, on_both,
 };
 use domain::AuditAction;
+use serde_json::json;
 use std::time::Duration;
 
 on_both!(
@@ -11,6 +12,7 @@ on_both!(
     logout_ends_the_session_on_the_server,
     a_session_ends_after_its_time,
     a_login_is_counted_and_recorded,
+    address_and_password_are_what_was_meant_however_they_were_typed,
 );
 
 async fn a_login_replaces_the_session_that_the_browser_held(database: Database) {
@@ -64,6 +66,46 @@ async fn a_login_is_counted_and_recorded(database: Database) {
     assert_eq!(server.audit(AuditAction::UserLogin).await.len(), 1);
 }
 
+async fn address_and_password_are_what_was_meant_however_they_were_typed(database: Database) {
+    let server = Server::start(&database).await;
+    // As one keyboard types it, and as another does.
+    let [composed, decomposed] = ["Zo\u{eb} caf\u{e9} 12", "Zoe\u{308}\u{a0}cafe\u{301} 12"];
+    let [address, other] = ["jos\u{e9}@example.com", "JOSE\u{301}@example.com"];
+    let user = json!({"email": other, "password": decomposed});
+    let create = Request::json("/admin/users", &user).bearer(ADMIN_KEY);
+    let created = server.send_admin(&create).await.expect(201).json();
+    assert_eq!(created["email"], address);
+    let taken = json!({"email": address, "password": composed});
+    let again = Request::json("/admin/users", &taken).bearer(ADMIN_KEY);
+    assert_eq!(server.send_admin(&again).await.status, 409);
+    for (email, password) in [
+        (address, composed),
+        (other, decomposed),
+        (address, decomposed),
+        (" jose\u{301}@EXAMPLE.com", composed),
+    ] {
+        let reply = Browser::new(&server).sign_in(email, password).await;
+        assert_eq!(reply.status, 303, "{email} {password}");
+    }
+    let mut browser = Browser::new(&server);
+    let other_case = browser.sign_in(address, "zo\u{eb} caf\u{e9} 12").await;
+    assert_eq!(other_case.status, 401, "case counts in a password");
+    // A new password, by the same rule; its length is that of what is kept.
+    let path = format!("/admin/users/{}", created["id"].as_str().unwrap());
+    let change = |password: &str| {
+        Request::new("PATCH", &path)
+            .header("content-type", "application/json")
+            .body(json!({ "password": password }).to_string())
+            .bearer(ADMIN_KEY)
+    };
+    let short = "e\u{301}".repeat(7);
+    assert_eq!(server.send_admin(&change(&short)).await.status, 422);
+    let enough = "e\u{301}".repeat(8);
+    server.send_admin(&change(&enough)).await.expect(200);
+    let typed = "\u{e9}".repeat(8);
+    browser.sign_in(address, &typed).await.expect(303);
+}
+
 #[tokio::test]
 async fn the_session_cookie_is_http_only_lax_and_secure_on_https() {
     let database = Database::sqlite();
@@ -86,7 +128,7 @@ async fn the_session_cookie_is_http_only_lax_and_secure_on_https() {
             "AUTHPLANE_SESSION_SECRET",
             "0c4f1b9e8d7a6c5b4f3e2d1c0b9a8f7e",
         ),
-        ("AUTHPLANE_ADMIN_API_KEY", crate::harness::ADMIN_KEY),
+        ("AUTHPLANE_ADMIN_API_KEY", ADMIN_KEY),
         ("AUTHPLANE_SESSION_SAME_SITE", "strict"),
     ];
     let server = Server::with(&database, &https).await;

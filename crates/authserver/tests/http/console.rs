@@ -12,9 +12,11 @@ on_both!(
     destructive_acts_ask_first_and_name_what_they_end,
     names_are_shown_as_text_wherever_they_stand,
     long_lists_come_in_parts,
+    signing_out_ends_the_session_everywhere_and_for_good,
 );
 
 /// An operator's browser.
+#[derive(Clone)]
 struct Operator {
     server: Instance,
     cookie: Option<String>,
@@ -231,6 +233,48 @@ async fn the_key_opens_the_console_and_the_session_the_console_alone() {
     assert_eq!(operator.cookie, None);
     operator.cookie = Some(session);
     assert_eq!(operator.get("/").await.status, 303, "it has ended");
+}
+
+async fn signing_out_ends_the_session_everywhere_and_for_good(database: Database) {
+    let server = Server::start(&database).await;
+    let beside = server.beside(&database).await;
+    let mut operator = Operator::signed_in(&server).await;
+    let mut copy = operator.clone();
+    copy.server = *beside;
+    let mut other = Operator::signed_in(&server).await;
+    copy.get("/").await.expect(200);
+    operator.post("/", "/sign-out", &[]).await.expect(303);
+    let again = server.beside(&database).await;
+    for instance in [*server, *beside, *again] {
+        let mut copy = copy.clone();
+        copy.server = instance;
+        assert_eq!(copy.get("/").await.status, 303, "the session has ended");
+        // Neither does its form work, nor is it taken up by signing in.
+        let form = [("csrf_token", "x")];
+        let reply = copy.send(Request::post("/admin/ui/keys/rotate", &form));
+        assert_eq!(reply.await.header("location"), Some("/admin/ui/sign-in"));
+        other.server = instance;
+        other.get("/").await.expect(200);
+    }
+    copy.sign_in(ADMIN_KEY).await.expect(303);
+    copy.get("/").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_form_of_clients_offers_what_the_metadata_offers() {
+    for variables in [
+        &[][..],
+        &[("AUTHPLANE_TOKEN_EXCHANGE_ENABLED", "false")],
+        &[("AUTHPLANE_CLIENT_CREDENTIALS_ENABLED", "false")],
+    ] {
+        let server = Server::with(&Database::sqlite(), variables).await;
+        let metadata = server.get("/.well-known/oauth-authorization-server");
+        let offered = metadata.await.json()["grant_types_supported"].clone();
+        let page = Operator::signed_in(&server).await.get("/new/client").await;
+        let boxes = page.body.split("name=\"grant_types\" value=\"").skip(1);
+        let shown: Vec<_> = boxes.filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(serde_json::json!(shown), offered, "{variables:?}");
+    }
 }
 
 #[tokio::test]
@@ -473,7 +517,12 @@ async fn names_are_shown_as_text_wherever_they_stand(database: Database) {
         "/issuances?user=%3Ci%3E&client=%22%3Ci%3E".into(),
     ] {
         let page = operator.get(&path).await.expect(200).body;
-        assert!(page.contains("&#60;i&#62;"), "{path} shows it");
+        // The question about a user names the address, which cannot look like markup.
+        let shown = match path.starts_with("/users/") && path.ends_with("/delete") {
+            true => "i&#38;b@example.com",
+            false => "&#60;i&#62;",
+        };
+        assert!(page.contains(shown), "{path} shows it");
         assert!(!page.contains("<i>"), "{path}: {page}");
         if !path.contains("edit") {
             assert!(!page.contains('\u{202e}'), "{path} turns text around");

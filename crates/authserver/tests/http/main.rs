@@ -14,6 +14,7 @@ mod audit_actions;
 mod audit_trail;
 mod authorize;
 mod bodies;
+mod bound_code;
 mod browser_session;
 mod cimd;
 mod code;

@@ -1,6 +1,6 @@
 //! Redirect URIs: equal character for character, but for the port of a native client's loopback.
 
-use crate::harness::{App, Database, Pkce, REDIRECT, Request, Server, query_of};
+use crate::harness::{App, Database, Pkce, REDIRECT, Request, Server, query_of, way_on};
 use serde_json::json;
 
 async fn register(server: &Server, redirect_uri: &str) -> App {
@@ -19,12 +19,13 @@ async fn is_accepted(server: &Server, app: &App, redirect_uri: &str) -> bool {
     let request = app
         .authorize(&Pkce::fresh())
         .with("redirect_uri", redirect_uri);
-    // An error that is redirected shows that the redirect URI was taken for good.
+    // A way on to the client shows that the redirect URI was taken for good.
     let reply = server.send(&request.with("prompt", "none").request()).await;
-    match reply.header("location") {
+    assert_eq!(reply.header("location"), None);
+    match way_on(&reply) {
         Some(location) => {
             assert!(location.starts_with(redirect_uri), "{location}");
-            assert_eq!(query_of(location)["error"], "login_required");
+            assert_eq!(query_of(&location)["error"], "login_required");
             true
         }
         None => {
@@ -153,6 +154,21 @@ async fn uris_that_are_never_a_clients_cannot_be_registered() {
         "vbscript:x",
         "file:///etc/passwd",
         "blob:https://app.example/x",
+        "ms-msdt:/id%20PCWDiagnostic",
+        "MS-WORD:ofe%7Cu%7Chttps://evil.example/x",
+        "ms-settings:network",
+        "microsoft-edge:https://evil.example",
+        "shell:startup",
+        "search-ms:query=x&crumb=location:%5C%5Cevil.example",
+        "search:x",
+        "mhtml:file://x",
+        "itms-services://?action=download-manifest&url=https://evil.example/x",
+        "x-javascript:alert(1)",
+        "jar:https://evil.example/x.jar!/",
+        "view-source:https://app.example/",
+        "intent://x#Intent;scheme=http;end",
+        "android-app://com.example/https/evil.example",
+        "shortcuts://run-shortcut?name=x",
         "http://app.example/callback",
         "https://user@app.example/callback",
         "https://app.example/callback#x",

@@ -2,13 +2,11 @@
 
 use std::fmt;
 
+use domain::is_refused_scheme;
 use url::Url;
 
 use super::{Value, is_plain, kind};
 use crate::schema::{Allowed, Kind};
-
-/// Schemes that run or embed content instead of going somewhere.
-const REFUSED_SCHEMES: [&str; 6] = ["javascript", "data", "vbscript", "file", "blob", "about"];
 
 /// An approved redirect URI: exact, or a path prefix ending in `*`. A `*` never stands in the host,
 /// where it would let in hosts of somebody else.
@@ -45,7 +43,7 @@ impl Value for RedirectPattern {
             return Err("has a fragment".into());
         }
         let url = Url::parse(fixed).map_err(|_| "is not an absolute URI")?;
-        if REFUSED_SCHEMES.contains(&url.scheme()) {
+        if is_refused_scheme(url.scheme()) {
             return Err(format!("has the scheme {}, which is refused", url.scheme()));
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -102,6 +100,8 @@ mod tests {
             "https://u:p@app.example.com/",
             "javascript:alert(1)",
             "data:text/html,x",
+            "ms-msdt:/id",
+            "shell:/*",
             "com.example.app:*",
             " https://app.example.com/cb",
             "https://app.example.com/a b",

@@ -3,13 +3,13 @@
 use super::ACTOR;
 use super::change::{TRIES, changed_fields, in_use, is_version, overtaken, replace};
 use crate::observe::event;
-use crate::password::{MAX_LENGTH, MIN_LENGTH};
+use crate::password::{MAX_LENGTH, MIN_LENGTH, Prepared};
 use crate::{Engine, Error, Result};
 use domain::{
     AuditAction, UnixMillis, User, UserId, UserRole, UserStatus, looks_like_markup,
     looks_like_path, normalize_email,
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use std::sync::Arc;
 use store::{Deleted, Deletion, Page, Part, Revoke, RevokeCount, Updated, UserFilter};
 
@@ -76,7 +76,8 @@ fn changed(before: &User, after: &User) -> String {
 
 impl Engine {
     async fn hash_password(&self, password: &SecretString) -> Result<String> {
-        let text = password.expose_secret();
+        let password = Prepared::of(password);
+        let text = password.text();
         if text.chars().count() < MIN_LENGTH || text.len() > MAX_LENGTH {
             return Err(Error::invalid_request(format!(
                 "password: give at least {MIN_LENGTH} characters and at most {MAX_LENGTH} bytes"

@@ -2,7 +2,8 @@
 //!
 //! The gates in their order; all of them before the code is spent:
 //! the code exists and is this client's, was not used before, has not expired, went to this
-//! redirect URI, was asked for by whoever knows the verifier, covers the resources, its user may
+//! redirect URI, was asked for by whoever knows the verifier and holds the key that it is bound to
+//! (RFC 9449 §10), covers the resources, its user may
 //! sign in, and its client may still have some of what was agreed to.
 
 use super::mint::{Grant, Issued, Subject};
@@ -47,6 +48,7 @@ impl Engine {
         if !verified {
             return Err(Error::invalid_grant(DenyReason::PkceMismatch));
         }
+        self.check_binding(code.dpop_jkt.as_deref(), requester.possession.as_ref())?;
         let granted = self.resources_of_grant(&code.resources).await?;
         let resources = self.narrow(&granted, &request.resources).await?;
         self.check_user(code.user_id.as_str()).await?;

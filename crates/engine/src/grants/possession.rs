@@ -74,6 +74,20 @@ impl Engine {
         }))
     }
 
+    /// What is bound to a key is worth nothing without it (RFC 9449 §5, §10).
+    pub(super) fn check_binding(
+        &self,
+        bound_to: Option<&str>,
+        possession: Option<&Possession>,
+    ) -> Result<()> {
+        match bound_to {
+            Some(jkt) if possession.is_none_or(|proven| proven.jkt != jkt) => {
+                Err(self.proof_rejected(DpopError::Binding))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Counts a refused proof, and says so to the client.
     pub(super) fn proof_rejected(&self, error: DpopError) -> Error {
         if let Some(reason) = DpopRejection::from_word(error.reason()) {

@@ -11,7 +11,6 @@
 
 use super::authorization_code::narrowed_scope;
 use super::mint::{Grant, Issued, Subject};
-use super::possession::Possession;
 use super::{Requester, check_grant_registered};
 use crate::audience::still_admitted;
 use crate::observe::event;
@@ -58,7 +57,7 @@ impl Engine {
             },
         };
         check_alive(retried.as_ref().unwrap_or(&token), &family, now)?;
-        self.check_binding(&token, requester.possession.as_ref())?;
+        self.check_binding(token.dpop_jkt.as_deref(), requester.possession.as_ref())?;
         self.check_user(family.user_id.as_str()).await?;
         let granted = self.resources_of_grant(&family.resources).await?;
         let resources = self.narrow(&granted, &request.resources).await?;
@@ -144,16 +143,6 @@ impl Engine {
         Ok(successor
             .map(|state| state.token)
             .filter(|successor| successor.spent_at.is_none()))
-    }
-
-    /// A bound refresh token is worth nothing without its key (RFC 9449 §5).
-    fn check_binding(&self, token: &RefreshToken, possession: Option<&Possession>) -> Result<()> {
-        match &token.dpop_jkt {
-            Some(jkt) if possession.is_none_or(|proven| proven.jkt != *jkt) => {
-                Err(self.proof_rejected(DpopError::Binding))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// A spent refresh token came back: it was stolen, or its thief was first. The family dies.

@@ -54,6 +54,26 @@ fn what_older_clients_leave_out_may_be_absent() {
 }
 
 #[test]
+fn a_code_is_bound_to_a_thumbprint_and_nothing_else() {
+    // RFC 9449 §10, figure 22
+    let jkt = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
+    let request = request_with("dpop_jkt", jkt).unwrap();
+    assert_eq!(request.dpop_jkt.as_deref(), Some(jkt));
+    assert_eq!(request_with("dpop_jkt", "").unwrap().dpop_jkt, None);
+    let padded = format!("{jkt}=");
+    let (short, long) = (&jkt[1..], format!("{jkt}AA"));
+    // One with bits set behind its end, and one in plain base64.
+    let (other, plain) = (
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xt",
+        jkt.replace('-', "%2B"),
+    );
+    for wrong in [&padded, short, &long, other, &plain, "x", "a b", "%20"] {
+        let refused = (ErrorCode::InvalidRequest, Reason::InvalidParam);
+        assert_eq!(code_and_reason("dpop_jkt", wrong), refused, "{wrong}");
+    }
+}
+
+#[test]
 fn pkce_cannot_be_left_out_or_downgraded() {
     use ErrorCode::InvalidRequest;
     assert_eq!(

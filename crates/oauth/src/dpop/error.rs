@@ -107,8 +107,8 @@ pub enum DpopError {
     Multiple,
     /// §4.3 item 12, §5
     #[error(
-        "the token is bound to a key, and no DPoP proof by that key for that token is sent; use \
-         the key with which it was obtained"
+        "the code or token is bound to a key, and no DPoP proof by that key comes with it; use the \
+         key with which it was asked for"
     )]
     Binding,
 }

@@ -182,6 +182,33 @@ pub(crate) async fn open_session(
     Ok(())
 }
 
+/// Remembers that a session of the console has ended, for as long as its cookie might be shown.
+pub(crate) async fn end_console_session(
+    tx: &mut Tx,
+    session: &Digest,
+    until: UnixMillis,
+) -> Result<()> {
+    statement::query(
+        "INSERT INTO console_sign_outs (session_digest, expires_at) VALUES ($1, $2) \
+         ON CONFLICT (session_digest) DO NOTHING",
+    )
+    .bind(session.to_hex())
+    .bind(until.0)
+    .execute(&mut *tx.conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn console_session_has_ended(conn: &mut Conn, session: &Digest) -> Result<bool> {
+    let ended: Option<i64> = statement::query_scalar(
+        "SELECT expires_at FROM console_sign_outs WHERE session_digest = $1",
+    )
+    .bind(session.to_hex())
+    .fetch_optional(conn)
+    .await?;
+    Ok(ended.is_some())
+}
+
 pub(crate) async fn find_session(
     conn: &mut Conn,
     token: &Digest,

@@ -16,8 +16,8 @@ pub(crate) async fn authorize(tx: &mut Tx, command: &Authorize) -> Result<()> {
     }
     statement::query(
         "INSERT INTO authorization_codes (digest, client_id, user_id, redirect_uri, \
-         code_challenge, scope, resources, auth_time, family_id, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         code_challenge, scope, resources, auth_time, family_id, created_at, expires_at, dpop_jkt) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(code.digest.to_hex())
     .bind(code.client_id.as_str())
@@ -30,6 +30,7 @@ pub(crate) async fn authorize(tx: &mut Tx, command: &Authorize) -> Result<()> {
     .bind(code.family_id.as_str())
     .bind(code.created_at.0)
     .bind(code.expires_at.0)
+    .bind(&code.dpop_jkt)
     .execute(&mut *tx.conn)
     .await?;
     tx.pending_audit(&command.audit);
@@ -42,7 +43,7 @@ pub(crate) async fn find_code(
     digest: &Digest,
 ) -> Result<Option<(AuthorizationCode, bool)>> {
     let row: Option<AuthorizationCodeRow> = statement::query_as(
-        "SELECT digest, client_id, user_id, redirect_uri, code_challenge, scope, resources, \
+        "SELECT digest, client_id, user_id, redirect_uri, code_challenge, dpop_jkt, scope, resources, \
          auth_time, family_id, created_at, expires_at, spent_at FROM authorization_codes WHERE digest = $1",
     )
     .bind(digest.to_hex())

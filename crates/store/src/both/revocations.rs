@@ -220,11 +220,18 @@ pub(crate) async fn purge_step(
              (SELECT digest FROM authorization_codes WHERE expires_at < $1 LIMIT $2)",
             now.minus(CODE_MEMORY),
         ),
-        PurgeTarget::Sessions => (
-            "DELETE FROM sessions WHERE token_digest IN \
-             (SELECT token_digest FROM sessions WHERE expires_at < $1 LIMIT $2)",
-            now,
-        ),
+        PurgeTarget::Sessions => {
+            let sign_outs = "DELETE FROM console_sign_outs WHERE session_digest IN \
+                 (SELECT session_digest FROM console_sign_outs WHERE expires_at < $1 LIMIT $2)";
+            if !delete_step(tx, sign_outs, now).await?.1 {
+                return Ok((0, false));
+            }
+            (
+                "DELETE FROM sessions WHERE token_digest IN \
+                 (SELECT token_digest FROM sessions WHERE expires_at < $1 LIMIT $2)",
+                now,
+            )
+        }
         PurgeTarget::DpopProofs => (
             "DELETE FROM dpop_proofs WHERE proof IN \
              (SELECT proof FROM dpop_proofs WHERE expires_at < $1 LIMIT $2)",

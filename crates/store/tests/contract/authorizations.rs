@@ -27,6 +27,7 @@ on_both!(
 
 fn rich_code() -> AuthorizationCode {
     AuthorizationCode {
+        dpop_jkt: Some("a thumbprint".into()),
         redirect_uri: ODD.into(),
         scope: scopes("a b:c"),
         resources: vec!["https://a.example".into(), ODD.into()],

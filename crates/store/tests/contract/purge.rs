@@ -3,12 +3,14 @@
 use crate::database::{Database, NOW};
 use crate::on_both;
 use crate::samples::{authorize, code, founded, redeem, rotate, session};
+use domain::Digest;
 use std::time::Duration;
 use store::{PurgeTarget, Redeemed, Rotated};
 
 on_both!(
     codes_are_kept_for_a_day_after_their_end,
     sessions_go_when_they_have_ended,
+    an_ended_session_of_the_console_is_remembered_until_its_time,
     families_go_with_all_their_tokens_when_the_last_has_expired,
     purging_goes_on_in_steps_until_nothing_is_left,
     issuances_and_audit_stay,
@@ -45,6 +47,27 @@ async fn sessions_go_when_they_have_ended(db: Database) {
     db.clock.advance(short.expires_at.since(NOW) + MOMENT);
     assert_eq!(store.purge(PurgeTarget::Sessions).await.unwrap(), 1);
     assert_eq!(store.session(&long.token).await.unwrap(), Some(long));
+}
+
+async fn an_ended_session_of_the_console_is_remembered_until_its_time(db: Database) {
+    let store = db.open().await;
+    let other = db.open().await;
+    let (short, long) = (Digest::of(b"short"), Digest::of(b"long"));
+    assert!(!store.console_session_has_ended(&short).await.unwrap());
+    let (end, later) = (NOW.plus(DAY), NOW.plus(DAY * 2));
+    for (session, until) in [(short, end), (short, later), (long, later)] {
+        store.end_console_session(session, until).await.unwrap();
+    }
+    for session in [short, long] {
+        assert!(other.console_session_has_ended(&session).await.unwrap());
+    }
+    db.clock.advance(DAY);
+    store.purge(PurgeTarget::Sessions).await.unwrap();
+    assert_eq!(db.count("console_sign_outs").await, 2);
+    db.clock.advance(MOMENT);
+    store.purge(PurgeTarget::Sessions).await.unwrap();
+    assert!(store.console_session_has_ended(&long).await.unwrap());
+    assert!(!store.console_session_has_ended(&short).await.unwrap());
 }
 
 async fn families_go_with_all_their_tokens_when_the_last_has_expired(db: Database) {

@@ -176,6 +176,7 @@ pub fn code(user: &str, client: &str) -> AuthorizationCode {
         user_id: user.into(),
         redirect_uri: "http://127.0.0.1/callback".into(),
         code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
+        dpop_jkt: None,
         scope: ScopeSet::default(),
         resources: vec![],
         auth_time: NOW,

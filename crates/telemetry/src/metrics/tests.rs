@@ -96,7 +96,7 @@ fn an_event_counts_in_its_series_and_no_other() {
     let metrics = fresh();
     metrics.tokens_issued.add(GrantType::AuthorizationCode);
     metrics.tokens_issued.add(GrantType::AuthorizationCode);
-    metrics.tokens_issued.add(GrantType::JwtBearer);
+    metrics.tokens_issued.add(GrantType::TokenExchange);
     metrics.refresh_token_reuse.inc();
     metrics
         .revocation_failures
@@ -111,7 +111,7 @@ fn an_event_counts_in_its_series_and_no_other() {
         .collect();
     let expected = HashSet::from([
         "authserver_tokens_issued_total{grant_type=\"authorization_code\"} 2",
-        "authserver_tokens_issued_total{grant_type=\"urn:ietf:params:oauth:grant-type:jwt-bearer\"} 1",
+        "authserver_tokens_issued_total{grant_type=\"urn:ietf:params:oauth:grant-type:token-exchange\"} 1",
         "authserver_refresh_token_reuse_total 1",
         "authserver_revocation_failures_total{path=\"code_reuse\",half=\"family\"} 1",
         "authserver_introspection_total{active=\"false\"} 1",

@@ -129,12 +129,7 @@ pub struct ConsentScope {
 impl ConsentPage {
     /// The client's name as the page shows it.
     fn client(&self) -> String {
-        let name = text::label(&self.client_name, NAME_LENGTH);
-        if name.is_empty() {
-            "An app without a name".to_owned()
-        } else {
-            name
-        }
+        text::name_of_client(&self.client_name, NAME_LENGTH)
     }
 
     /// Name of the resource if there is exactly one.

@@ -136,6 +136,34 @@ fn every_page_with(text: &str) -> Vec<String> {
         ..error()
     };
     pages.push(page.render());
+    for (identity, destination) in [
+        (
+            ClientIdentity::SelfRegistered,
+            Destination::Web { host: hostile() },
+        ),
+        (
+            ClientIdentity::SelfRegistered,
+            Destination::Loopback { host: hostile() },
+        ),
+        (
+            ClientIdentity::Document { host: hostile() },
+            Destination::App { scheme: hostile() },
+        ),
+    ] {
+        let page = StoppedPage {
+            nonce: "bm9uY2U=".to_owned(),
+            issuer_host: hostile(),
+            status: 400,
+            client_name: hostile(),
+            identity,
+            destination,
+            error: "invalid_scope",
+            description: hostile(),
+            to: hostile(),
+            request_id: hostile(),
+        };
+        pages.push(page.render());
+    }
     let page = HomePage {
         nonce: "bm9uY2U=".to_owned(),
         issuer_host: hostile(),

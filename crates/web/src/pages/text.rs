@@ -37,6 +37,17 @@ pub fn label(text: &str, longest: usize) -> String {
     shown
 }
 
+/// The name of a client on one line, or words in place of one that cannot be read.
+#[must_use]
+pub fn name_of_client(name: &str, longest: usize) -> String {
+    let name = label(name, longest);
+    if name.is_empty() {
+        "An app without a name".to_owned()
+    } else {
+        name
+    }
+}
+
 /// Whether `character` is invisible, blank, or changes the direction of its neighbours.
 fn is_deceptive(character: char) -> bool {
     character.is_control()

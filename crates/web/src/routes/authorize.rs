@@ -4,15 +4,17 @@ use super::App;
 use super::answer::Asked;
 use super::browser::see_other;
 use super::login::{SIGN_OUT_FORM, login_path};
-use super::page::{Leads, nonce};
-use crate::pages::{ClientIdentity, ConsentPage, ConsentResource, ConsentScope, Destination};
+use super::page::{Leads, nonce, retry_after};
+use crate::pages::{
+    ClientIdentity, ConsentPage, ConsentResource, ConsentScope, Destination, StoppedPage,
+};
 use ::oauth::redirect_uri::host_for_display;
 use ::oauth::{ErrorBody, ErrorCode, Params};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use domain::{Client, ClientSource};
-use engine::{Authorization, ConsentDecision, ConsentView, Error, FormToken, SignedIn};
+use engine::{Authorization, ConsentDecision, ConsentView, Error, FormToken, SignedIn, Stopped};
 use http::{HeaderMap, Method, StatusCode};
 use telemetry::metrics::DenyReason;
 
@@ -67,6 +69,7 @@ pub(crate) async fn authorize(
     match app.engine.authorize(&params, user.as_ref()).await {
         Authorization::Refused(error) => app.pages.error(&error, asked.request_id()),
         Authorization::Redirect(to) => see_other(&to),
+        Authorization::Stopped(stopped) => stopped_page(&app, *stopped, asked.request_id()),
         Authorization::Login => see_other(&to_login(&app, &params, user.is_some())),
         Authorization::Consent(_) => see_other(&to_consent(&app, &params)),
     }
@@ -92,6 +95,7 @@ pub(crate) async fn consent_form(
     match (app.engine.authorize(&params, user.as_ref()).await, user) {
         (Authorization::Refused(error), _) => app.pages.error(&error, asked.request_id()),
         (Authorization::Redirect(to), _) => see_other(&to),
+        (Authorization::Stopped(stopped), _) => stopped_page(&app, *stopped, asked.request_id()),
         (Authorization::Consent(view), Some(user)) => page(&app, &headers, *view, &user, query),
         (Authorization::Login | Authorization::Consent(_), user) => {
             see_other(&to_login(&app, &params, user.is_some()))
@@ -125,7 +129,8 @@ async fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response,
     match app.engine.consent(&params, &user, decision).await {
         Authorization::Redirect(to) => Ok(see_other(&to)),
         Authorization::Refused(error) => Err(error),
-        Authorization::Login | Authorization::Consent(_) => {
+        // Whoever answers is signed in, and has answered.
+        Authorization::Login | Authorization::Consent(_) | Authorization::Stopped(_) => {
             Ok(see_other(&to_consent_anew(app, &params)))
         }
     }
@@ -245,17 +250,6 @@ fn page(
     user: &SignedIn,
     query: String,
 ) -> Response {
-    let host = host_for_display(&view.redirect_uri);
-    let destination = if host.is_custom_scheme {
-        // The page writes the colon.
-        Destination::App {
-            scheme: host.host.trim_end_matches(':').to_owned(),
-        }
-    } else if host.is_local {
-        Destination::Loopback { host: host.host }
-    } else {
-        Destination::Web { host: host.host }
-    };
     let form = ConsentForm {
         action: "/consent",
         purpose: CONSENT_FORM,
@@ -265,7 +259,7 @@ fn page(
     };
     let question = ConsentQuestion {
         client: &view.client,
-        destination,
+        destination: destination_of(&view.redirect_uri),
         resources: view.resources,
         offline_access: view.offline_access,
     };
@@ -307,11 +301,6 @@ pub(crate) fn consent_page(
     let (client, account) = (question.client, user.user.id.as_str());
     let content = [account, &form.request];
     let token = tokens.issue(form.purpose, &binding.browser, &content, now);
-    let identity = match (client.source, document_host(client)) {
-        (_, Some(host)) => ClientIdentity::Document { host },
-        (ClientSource::Admin, None) => ClientIdentity::Registered,
-        _ => ClientIdentity::SelfRegistered,
-    };
     let resources = question
         .resources
         .into_iter()
@@ -339,7 +328,7 @@ pub(crate) fn consent_page(
         after_sign_in: form.after_sign_in,
         request: form.request,
         client_name: client.name.clone(),
-        identity,
+        identity: identity_of(client),
         destination: question.destination,
         resources,
         offline_access: question.offline_access,
@@ -348,6 +337,57 @@ pub(crate) fn consent_page(
     let mut response = app.pages.render(StatusCode::OK, &page, &nonce, form.leads);
     binding.tie(&mut response);
     response
+}
+
+/// The page on which an authorization ends that nobody has signed in for.
+fn stopped_page(app: &App, stopped: Stopped, request_id: &str) -> Response {
+    let error = stopped.error;
+    let status = match error.is_server_fault() {
+        true => {
+            StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+        }
+        false => StatusCode::BAD_REQUEST,
+    };
+    let nonce = nonce();
+    let page = StoppedPage {
+        nonce: nonce.clone(),
+        issuer_host: app.pages.issuer_host.to_string(),
+        status: status.as_u16(),
+        client_name: stopped.client.name.clone(),
+        identity: identity_of(&stopped.client),
+        destination: destination_of(&stopped.redirect_uri),
+        error: error.code.as_str(),
+        description: error.description.into_owned(),
+        to: stopped.to,
+        request_id: request_id.to_owned(),
+    };
+    let mut response = app.pages.render(status, &page, &nonce, Leads::Here);
+    retry_after(&mut response, error.retry_after);
+    response
+}
+
+/// Where a redirect URI leads, in the words of the pages.
+fn destination_of(redirect_uri: &str) -> Destination {
+    let host = host_for_display(redirect_uri);
+    if host.is_custom_scheme {
+        // The page writes the colon.
+        Destination::App {
+            scheme: host.host.trim_end_matches(':').to_owned(),
+        }
+    } else if host.is_local {
+        Destination::Loopback { host: host.host }
+    } else {
+        Destination::Web { host: host.host }
+    }
+}
+
+/// What is known about a client besides its name.
+fn identity_of(client: &Client) -> ClientIdentity {
+    match (client.source, document_host(client)) {
+        (_, Some(host)) => ClientIdentity::Document { host },
+        (ClientSource::Admin, None) => ClientIdentity::Registered,
+        _ => ClientIdentity::SelfRegistered,
+    }
 }
 
 /// Host of a CIMD client's id: the one thing about it that has been verified.

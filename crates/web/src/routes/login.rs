@@ -4,7 +4,7 @@ use super::App;
 use super::answer::Asked;
 use super::authorize::csrf_refused;
 use super::browser::see_other;
-use super::page::{Leads, nonce};
+use super::page::{Leads, nonce, retry_after};
 use crate::pages::{HomePage, LoginError, LoginPage, SignedOutPage};
 use ::oauth::Params;
 use ::oauth::local_path::LocalPath;
@@ -13,8 +13,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use domain::normalize_email;
 use engine::{Error, FormToken, LoginView, SignedIn};
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use secrecy::SecretString;
 use telemetry::metrics::DenyReason;
 
@@ -153,18 +152,16 @@ pub(crate) async fn submit(
                 show(&app, &headers, login, Some(email), shown, status).await
             }
             DenyReason::LockedOut | DenyReason::RateLimited => {
-                let left = error.retry_after.unwrap_or_default().as_secs().max(1);
+                let left = error.retry_after.unwrap_or_default();
                 let shown = Some(match error.reason {
                     DenyReason::LockedOut => LoginError::LockedOut {
-                        retry_after_minutes: left.div_ceil(60),
+                        retry_after_minutes: left.as_secs().max(1).div_ceil(60),
                     },
                     _ => LoginError::Busy,
                 });
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 let mut response = show(&app, &headers, login, Some(email), shown, status).await;
-                response
-                    .headers_mut()
-                    .insert(RETRY_AFTER, HeaderValue::from(left));
+                retry_after(&mut response, Some(left));
                 response
             }
             _ => app.pages.error(&error, asked.request_id()),

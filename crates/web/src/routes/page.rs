@@ -9,6 +9,7 @@ use engine::{Engine, Error};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What pages have in common.
 #[derive(Clone)]
@@ -26,6 +27,14 @@ pub(crate) enum Leads {
     Here,
     /// Possibly to a client, and from there to wherever the client goes on to.
     ToClient,
+}
+
+/// Says when trying again may help, if that is known (RFC 9110 §10.2.3).
+pub(crate) fn retry_after(response: &mut Response, after: Option<Duration>) {
+    if let Some(after) = after {
+        let seconds = HeaderValue::from(after.as_secs().max(1));
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
 }
 
 /// A fresh nonce for one response.
@@ -92,11 +101,7 @@ impl Pages {
     pub fn error(&self, error: &Error, request_id: &str) -> Response {
         let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
         let mut response = self.error_page(status, &error.description, request_id);
-        if let Some(after) = error.retry_after {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
-        }
+        retry_after(&mut response, error.retry_after);
         response
     }
 

@@ -130,10 +130,19 @@ impl Browser {
 /// The value of a hidden field of a page.
 #[track_caller]
 pub fn field(page: &Reply, name: &str) -> String {
-    let start = format!("name=\"{name}\" value=\"");
-    let at = page.body.find(&start);
-    let at = at.unwrap_or_else(|| panic!("a field {name}: {page:?}")) + start.len();
-    let value = page.body[at..].split('"').next().unwrap_or_default();
+    let value = attribute_after(page, &format!("name=\"{name}\" value=\""));
+    value.unwrap_or_else(|| panic!("a field {name}: {page:?}"))
+}
+
+/// Where the page of an error leads on to, if it does.
+pub fn way_on(page: &Reply) -> Option<String> {
+    attribute_after(page, "id=\"go-on\" href=\"")
+}
+
+/// The value of the attribute that begins with `start`.
+fn attribute_after(page: &Reply, start: &str) -> Option<String> {
+    let (_, rest) = page.body.split_once(start)?;
+    let value = rest.split('"').next().unwrap_or_default();
     let entities = [
         ("&#38;", "&"),
         ("&amp;", "&"),
@@ -146,5 +155,5 @@ pub fn field(page: &Reply, name: &str) -> String {
     for (entity, character) in entities {
         text = text.replace(entity, character);
     }
-    text
+    Some(text)
 }

@@ -8,10 +8,11 @@ mod flow;
 mod instance;
 mod jwt;
 mod process;
+mod proof;
 mod server;
 mod wire;
 
-pub use browser::{Browser, SESSION, field};
+pub use browser::{Browser, SESSION, field, way_on};
 pub use collector::{Collector, attribute, hex};
 pub use database::Database;
 pub use flow::{
@@ -20,6 +21,7 @@ pub use flow::{
 pub use instance::{ADMIN_KEY, Instance};
 pub use jwt::Jwt;
 pub use process::{Process, run_cli};
+pub use proof::ProofKey;
 pub use server::Server;
 pub use wire::{Connection, Reply, Request, Stream, encode};
 
