@@ -45,7 +45,10 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
     let issuer = config.server.issuer.as_str().to_owned();
     let admin = config.admin.address.port;
     serve::serve(loaded, file, move || {
-        println!(
+        // Output that is closed or full is no reason to end a server that runs.
+        let mut output = std::io::stdout();
+        let printed = writeln!(
+            output,
             "\n\
              AuthPlane is running. Everything it keeps is under ./data.\n\
              \n\
@@ -68,7 +71,7 @@ pub(crate) async fn run(mut loaded: Loaded, file: Option<&Path>) -> Result {
             settings = resource.server_settings(),
             address = resource.client_settings(),
         );
-        drop(std::io::stdout().flush());
+        drop(printed.and_then(|()| output.flush()));
     })
     .await
 }
