@@ -42,6 +42,7 @@ def test_omitted_scope_asks_for_the_whole_catalog(client: OAuthClient, demo: Dem
     assert set(token["scope"].split()) == {READ, WRITE}
 
 
+@pytest.mark.config(oauth={"require_scope": True})
 def test_omitted_scope_is_refused_where_scope_is_required(
     authserver: AuthServer, client: OAuthClient, demo: Demo, user: HttpUser
 ) -> None:

@@ -1,7 +1,7 @@
 //! The description of both listeners (OpenAPI 3.1), made from what stands at the handlers.
 
 use axum::response::{IntoResponse, Response};
-use domain::{ClientSource, ClientStatus, UserStatus};
+use domain::{BackendKind, ClientSource, ClientStatus, UserStatus};
 use http::header::CONTENT_TYPE;
 use oauth::ErrorBody;
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ const ADMIN_KEY: &str = "admin_key";
 #[derive(utoipa::OpenApi)]
 #[openapi(
     paths(super::metrics::scrape),
-    components(schemas(ErrorBody, ClientSource, ClientStatus, UserStatus)),
+    components(schemas(BackendKind, ErrorBody, ClientSource, ClientStatus, UserStatus)),
     tags(
         (name = "OAuth", description = "Public listener: what clients and resource servers call"),
         (name = "Discovery", description = "Public listener: documents by which clients find their way"),
