@@ -12,7 +12,9 @@ pub use issuances::{ConsentGrantView, IssuanceListView, IssuanceView, UserGrants
 pub use system::{DatabaseView, KeysView, StatsView, SystemStatusView, VerifiedView};
 pub use tokens::{RevokedView, TokenFamilyView};
 
-use domain::{CatalogScope, Client, GrantType, Policy, Resource, TokenTyp, UnixMillis, User};
+use domain::{
+    CatalogScope, Client, ClientKeys, GrantType, Policy, Resource, TokenTyp, UnixMillis, User,
+};
 use engine::admin::{ClientWithSecret, KeptResource};
 use keys::KeyInfo;
 use serde::Serialize;
@@ -33,6 +35,19 @@ pub struct ClientView {
     pub response_types: Vec<String>,
     /// How it authenticates.
     pub token_endpoint_auth_method: &'static str,
+    /// How it may authenticate instead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further_auth_methods: Vec<&'static str>,
+    /// The one algorithm that its assertions may be signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<&'static str>,
+    /// Its keys, when it authenticates by them and gave them by value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub jwks: Option<serde_json::Value>,
+    /// Where its keys are, when it gave them by reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// Web or native.
     pub application_type: &'static str,
     /// Whether it may act.
@@ -65,6 +80,20 @@ impl From<&Client> for ClientView {
             grant_types: client.grant_types.clone(),
             response_types: client.response_types.clone(),
             token_endpoint_auth_method: client.token_endpoint_auth_method.as_str(),
+            further_auth_methods: client
+                .further_auth_methods
+                .iter()
+                .map(|own| own.as_str())
+                .collect(),
+            token_endpoint_auth_signing_alg: client
+                .token_endpoint_auth_signing_alg
+                .map(|own| own.as_str()),
+            jwks: jwks(client),
+            jwks_uri: client
+                .keys
+                .as_ref()
+                .and_then(ClientKeys::jwks_uri)
+                .map(str::to_owned),
             application_type: client.application_type.as_str(),
             status: client.status.as_str(),
             registration_source: client.source.as_str(),
@@ -79,12 +108,37 @@ impl From<&Client> for ClientView {
     }
 }
 
+fn jwks(client: &Client) -> Option<serde_json::Value> {
+    let jwks = client.keys.as_ref().and_then(ClientKeys::jwks)?;
+    serde_json::from_str(jwks).ok()
+}
+
+/// A client that was just changed.
+#[derive(Serialize, ToSchema)]
+pub struct ChangedClientView {
+    /// The client.
+    #[serde(flatten)]
+    pub client: ClientView,
+    /// Its secret, if the change gave it one: the one time that it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+}
+
+impl From<&ClientWithSecret> for ChangedClientView {
+    fn from(changed: &ClientWithSecret) -> Self {
+        Self {
+            client: ClientView::from(&changed.client),
+            client_secret: changed.secret.clone(),
+        }
+    }
+}
+
 /// A client that was just created or got a new secret: the one time the secret is shown.
 #[derive(Serialize, ToSchema)]
 pub struct CreatedClientView {
     /// Its `client_id`.
     pub client_id: String,
-    /// Its secret; absent for public clients.
+    /// Its secret; absent when it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<String>,
     /// Its name.
@@ -97,6 +151,19 @@ pub struct CreatedClientView {
     pub response_types: Vec<String>,
     /// How it authenticates.
     pub token_endpoint_auth_method: &'static str,
+    /// How it may authenticate instead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further_auth_methods: Vec<&'static str>,
+    /// The one algorithm that its assertions may be signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<&'static str>,
+    /// Its keys, when it authenticates by them and gave them by value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub jwks: Option<serde_json::Value>,
+    /// Where its keys are, when it gave them by reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// Its scope ceiling.
     pub scope: String,
     /// Slug of the resource of its requests that name none.
@@ -120,6 +187,20 @@ impl From<&ClientWithSecret> for CreatedClientView {
             grant_types: client.grant_types.clone(),
             response_types: client.response_types.clone(),
             token_endpoint_auth_method: client.token_endpoint_auth_method.as_str(),
+            further_auth_methods: client
+                .further_auth_methods
+                .iter()
+                .map(|own| own.as_str())
+                .collect(),
+            token_endpoint_auth_signing_alg: client
+                .token_endpoint_auth_signing_alg
+                .map(|own| own.as_str()),
+            jwks: jwks(client),
+            jwks_uri: client
+                .keys
+                .as_ref()
+                .and_then(ClientKeys::jwks_uri)
+                .map(str::to_owned),
             scope: client.scope.to_string(),
             default_resource: client.default_resource.clone(),
             agent: client.agent,

@@ -9,7 +9,7 @@ use store::PurgeTarget;
 
 #[derive(Debug, Args)]
 pub(crate) struct Purge {
-    /// Only these: authorization-codes, refresh-tokens, sessions, dpop-nonces
+    /// Only these: authorization-codes, refresh-tokens, sessions, dpop-nonces, assertion-jti
     #[arg(long, value_delimiter = ',', value_parser = target)]
     only: Vec<PurgeTarget>,
     /// Give up after so long, such as 90s, 1h30m or 2d

@@ -6,7 +6,9 @@ use domain::{Clock, Rng, SystemClock, SystemRng};
 use engine::{ClientSecrets, Engine, EngineParts, FormTokens, RefreshSuccessors};
 use keys::{Keyring, KeyringOptions, secrets};
 use oauth::dpop::NonceKeeper;
-use outbound::cimd::{CimdObserver, CimdOptions, CimdResolver, FetchOutcome, Suppression};
+use outbound::cimd::CimdResolver;
+use outbound::documents::{DocumentObserver, DocumentOptions, FetchOutcome, Suppression};
+use outbound::jwks::JwksResolver;
 use outbound::{GuardPolicy, GuardedClient};
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -191,11 +193,7 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
             waiting: state.waiting,
         }
     }));
-    let cimd = if config.cimd.enabled {
-        Some(open_cimd(&config, &metrics, &clock)?)
-    } else {
-        None
-    };
+    let (cimd, jwks) = open_documents(&config, &metrics, &clock)?;
     let pepper = secret(
         &config,
         config.client_secret_pepper.as_ref(),
@@ -211,6 +209,7 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
         store,
         keys,
         cimd,
+        jwks,
         metrics,
         clock,
         rng,
@@ -250,7 +249,12 @@ fn secret(config: &Config, configured: Option<&config::Secret>, name: &str) -> R
     Ok(kept.expose().to_vec())
 }
 
-fn open_cimd(config: &Config, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Result<CimdResolver> {
+/// What finds the metadata and the keys that clients publish.
+fn open_documents(
+    config: &Config,
+    metrics: &Metrics,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Option<CimdResolver>, JwksResolver)> {
     let policy = GuardPolicy {
         require_https: config.cimd.require_https,
         allow_private_addresses: config.cimd.allow_private_addresses,
@@ -258,41 +262,65 @@ fn open_cimd(config: &Config, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Resu
         ..GuardPolicy::default()
     };
     let client = GuardedClient::new(policy).map_err(Failure::new)?;
-    let options = CimdOptions {
+    let options = DocumentOptions {
         cache_ttl: config.cimd.cache_ttl,
-        ..CimdOptions::default()
+        ..DocumentOptions::default()
     };
-    let observer = Arc::new(Observer(metrics.clone()));
-    Ok(CimdResolver::new(
-        client,
-        options,
-        Arc::clone(clock),
-        observer,
-    ))
+    let cimd = config.cimd.enabled.then(|| {
+        let observer = Arc::new(CimdObserver(metrics.clone()));
+        CimdResolver::new(client.clone(), options.clone(), Arc::clone(clock), observer)
+    });
+    let observer = Arc::new(JwksObserver(metrics.clone()));
+    let jwks = JwksResolver::new(client, options, Arc::clone(clock), observer);
+    Ok((cimd, jwks))
 }
 
-/// Counts what the resolver of client metadata does.
-struct Observer(Metrics);
+/// Counts what is done to find the metadata of clients.
+struct CimdObserver(Metrics);
 
-impl CimdObserver for Observer {
+impl DocumentObserver for CimdObserver {
     fn fetch(&self, outcome: FetchOutcome, duration: Duration) {
-        let label = match outcome {
-            FetchOutcome::Success => labels::FetchOutcome::Success,
-            FetchOutcome::Blocked => labels::FetchOutcome::Blocked,
-            FetchOutcome::Timeout => labels::FetchOutcome::Timeout,
-            FetchOutcome::Unavailable => labels::FetchOutcome::Unavailable,
-            FetchOutcome::Invalid => labels::FetchOutcome::Invalid,
-        };
         self.0
             .cimd_fetch_duration
-            .record(label, duration.as_secs_f64());
+            .record(outcome_label(outcome), duration.as_secs_f64());
     }
 
     fn suppressed(&self, reason: Suppression) {
-        self.0.cimd_fetch_suppressed.add(match reason {
-            Suppression::NegativeCache => metrics::SuppressReason::NegativeCache,
-            Suppression::InFlight => metrics::SuppressReason::InFlight,
-            Suppression::Capacity => metrics::SuppressReason::Capacity,
-        });
+        self.0.cimd_fetch_suppressed.add(suppression_label(reason));
+    }
+}
+
+/// Counts what is done to find the keys of clients.
+struct JwksObserver(Metrics);
+
+impl DocumentObserver for JwksObserver {
+    fn fetch(&self, outcome: FetchOutcome, duration: Duration) {
+        self.0
+            .client_jwks_fetch_duration
+            .record(outcome_label(outcome), duration.as_secs_f64());
+    }
+
+    fn suppressed(&self, reason: Suppression) {
+        self.0
+            .client_jwks_fetch_suppressed
+            .add(suppression_label(reason));
+    }
+}
+
+fn outcome_label(outcome: FetchOutcome) -> labels::FetchOutcome {
+    match outcome {
+        FetchOutcome::Success => labels::FetchOutcome::Success,
+        FetchOutcome::Blocked => labels::FetchOutcome::Blocked,
+        FetchOutcome::Timeout => labels::FetchOutcome::Timeout,
+        FetchOutcome::Unavailable => labels::FetchOutcome::Unavailable,
+        FetchOutcome::Invalid => labels::FetchOutcome::Invalid,
+    }
+}
+
+fn suppression_label(reason: Suppression) -> metrics::SuppressReason {
+    match reason {
+        Suppression::NegativeCache => metrics::SuppressReason::NegativeCache,
+        Suppression::InFlight => metrics::SuppressReason::InFlight,
+        Suppression::Capacity => metrics::SuppressReason::Capacity,
     }
 }

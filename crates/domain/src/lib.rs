@@ -27,7 +27,7 @@ mod token;
 mod user;
 
 pub use audit::{AuditAction, AuditEvent, AuditRecord};
-pub use client::{ApplicationType, AuthMethod, Client, ClientSource, ClientStatus};
+pub use client::{ApplicationType, AuthMethod, Client, ClientKeys, ClientSource, ClientStatus};
 pub use client_network::ClientNetwork;
 pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use consent::ConsentGrant;
@@ -48,7 +48,7 @@ pub use rng::{Rng, SystemRng};
 pub use scope::{OFFLINE_ACCESS, Scope, ScopeError, ScopeSet};
 pub use secret::{Digest, OpaqueToken};
 pub use session::Session;
-pub use signing::SigningAlgorithm;
+pub use signing::{ClientSigningAlgorithm, SigningAlgorithm};
 pub use token::{AuthorizationCode, RefreshToken, RefreshTokenState, TokenFamily};
 pub use user::{User, UserRole, UserStatus, normalize_email};
 
@@ -74,8 +74,15 @@ pub trait Word: Sized + Copy + 'static {
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
         pub enum $name { $($(#[$vmeta])* #[serde(rename = $word)] $variant),+ }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                word.parse().map_err(serde::de::Error::custom)
+            }
+        }
 
         impl $crate::Word for $name {
             const ALL: &'static [Self] = &[$(Self::$variant),+];

@@ -1,14 +1,14 @@
-//! Who the client is, and whether it is who it says.
+//! Who the client is.
 
 use crate::observe::event;
 use crate::{Engine, Error, Result};
-use domain::{AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus, ScopeSet};
+use domain::{AuditAction, Client, ClientId, ClientKeys, ClientSource, ClientStatus, ScopeSet};
 use oauth::ErrorCode;
-use oauth::client_auth::PresentedClient;
 use oauth::registration::ClientRegistration;
 use outbound::FetchError;
-use outbound::cimd::{CimdError, is_client_id_url};
-use secrecy::SecretString;
+use outbound::cimd::is_client_id_url;
+use outbound::documents::DocumentError;
+use std::borrow::Cow;
 use std::sync::Arc;
 use store::StoreError;
 use telemetry::RequestContext;
@@ -39,6 +39,9 @@ impl Engine {
                     .resolve(id.as_str(), traceparent.as_deref())
                     .await
                     .map_err(|error| cimd_refusal(&error))?;
+                if let Some(ClientKeys::JwksUri(uri)) = &document.keys {
+                    self.check_jwks_scheme(uri)?;
+                }
                 Arc::new(self.client_of_document(id, &document, stored.as_deref()))
             }
             (None, _) => {
@@ -76,7 +79,10 @@ impl Engine {
             redirect_uris: document.redirect_uris.clone(),
             grant_types: document.grant_types.clone(),
             response_types: document.response_types.clone(),
-            token_endpoint_auth_method: AuthMethod::None,
+            token_endpoint_auth_method: document.token_endpoint_auth_method,
+            further_auth_methods: document.further_auth_methods.clone(),
+            token_endpoint_auth_signing_alg: document.token_endpoint_auth_signing_alg,
+            keys: document.keys.clone(),
             application_type: document.application_type,
             status: stored.map_or(ClientStatus::Active, |client| client.status),
             source: ClientSource::Cimd,
@@ -136,6 +142,22 @@ impl Engine {
         }
     }
 
+    /// Whether keys may be fetched from `uri`, as far as its scheme goes: like metadata documents,
+    /// over https unless the configuration allows otherwise.
+    pub(crate) fn check_jwks_scheme(&self, uri: &str) -> Result<()> {
+        let https = uri
+            .get(..6)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        match https || !self.config().cimd.require_https {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorCode::InvalidClientMetadata,
+                DenyReason::InvalidClientMetadata,
+                "jwks_uri is not an https URL; publish the keys over https",
+            )),
+        }
+    }
+
     /// The ceiling that clients get which no operator has given one.
     pub(crate) fn default_scope(&self) -> ScopeSet {
         self.config()
@@ -145,40 +167,10 @@ impl Engine {
             .map(ScopeSet::from_stored)
             .unwrap_or_default()
     }
-
-    /// Authenticates the client of a token, revocation or introspection request (RFC 6749
-    /// §2.3, §3.2.1). An unknown client costs as much as a wrong secret and reads the same.
-    ///
-    /// # Errors
-    /// `invalid_client`.
-    pub(crate) async fn authenticate(&self, presented: &PresentedClient) -> Result<Arc<Client>> {
-        let client = self.store().client(presented.client_id.as_str()).await?;
-        let stored_hash = client
-            .as_deref()
-            .and_then(|client| client.secret_hash.as_deref());
-        let nothing = SecretString::default();
-        let secret = presented.secret.as_ref().unwrap_or(&nothing);
-        let secret_matches = self
-            .inner()
-            .parts
-            .client_secrets
-            .verify(stored_hash, secret);
-        let Some(client) = client else {
-            return Err(Error::invalid_client(DenyReason::UnknownClient));
-        };
-        if presented.method != client.token_endpoint_auth_method {
-            return Err(Error::invalid_client(DenyReason::ClientAuthMethodMismatch));
-        }
-        if client.is_confidential() && !secret_matches {
-            return Err(Error::invalid_client(DenyReason::InvalidClient));
-        }
-        check_status(&client)?;
-        Ok(client)
-    }
 }
 
 /// Suspended and revoked clients may not act.
-fn check_status(client: &Client) -> Result<()> {
+pub(crate) fn check_status(client: &Client) -> Result<()> {
     match client.status {
         ClientStatus::Active => Ok(()),
         ClientStatus::Suspended => Err(Error::invalid_client(DenyReason::ClientSuspended)),
@@ -186,17 +178,23 @@ fn check_status(client: &Client) -> Result<()> {
     }
 }
 
-fn cimd_refusal(error: &CimdError) -> Error {
+fn cimd_refusal(error: &DocumentError) -> Error {
     let reason = match error.cause() {
-        CimdError::Fetch(FetchError::BlockedAddress { .. }) => DenyReason::CimdBlocked,
-        CimdError::Fetch(_) | CimdError::Capacity => DenyReason::CimdUnavailable,
+        DocumentError::Fetch(FetchError::BlockedAddress { .. }) => DenyReason::CimdBlocked,
+        DocumentError::Fetch(_) | DocumentError::Capacity => DenyReason::CimdUnavailable,
         _ => DenyReason::CimdInvalid,
     };
-    Error::new(
-        ErrorCode::InvalidClient,
-        reason,
-        "the client's metadata document could not be fetched or is not valid; the client's developer has to \
-         look at the document under the client_id URL",
-    )
-    .with_cause(error)
+    // What is wrong with a document is for whoever wrote it. Why it could not be fetched is not
+    // told: that would make the server a way to look into the network it stands in.
+    let description = match error.cause() {
+        DocumentError::Document(problem) => Cow::from(format!(
+            "the client's metadata document is not acceptable: {problem}. The client's developer has to correct \
+             the document under the client_id URL"
+        )),
+        _ => Cow::from(
+            "the client's metadata document could not be fetched or is not valid; the client's developer has to \
+             look at the document under the client_id URL",
+        ),
+    };
+    Error::new(ErrorCode::InvalidClient, reason, description).with_cause(error)
 }

@@ -14,6 +14,7 @@ use domain::{Clock, Digest, Rng, UnixMillis};
 use keys::Keyring;
 use oauth::dpop::{Htu, NonceKeeper};
 use outbound::cimd::CimdResolver;
+use outbound::jwks::JwksResolver;
 use std::sync::Arc;
 use store::Store;
 use telemetry::Metrics;
@@ -28,6 +29,8 @@ pub struct EngineParts {
     pub keys: Keyring,
     /// Finds clients whose id is a URL; `None` when `cimd.enabled` is off.
     pub cimd: Option<CimdResolver>,
+    /// Finds the keys that clients publish.
+    pub jwks: JwksResolver,
     /// The metrics catalog.
     pub metrics: Metrics,
     /// The time.

@@ -207,6 +207,7 @@ fn deny_reason(reason: Reason) -> DenyReason {
         Reason::ClientMissing | Reason::ClientAuthMultiple | Reason::ClientAuthMalformed => {
             DenyReason::InvalidClient
         }
+        Reason::ClientAssertion => DenyReason::InvalidClientAssertion,
         Reason::ClientAuthUnsupported => DenyReason::ClientAuthMethodMismatch,
         Reason::RedirectUri => DenyReason::InvalidRedirectUri,
         Reason::ClientMetadata => DenyReason::InvalidClientMetadata,

@@ -101,17 +101,20 @@ impl Engine {
             let params = &Params::parse(body)?;
             let presented = PresentedClient::parse(authorization, params)?;
             caller.claims(presented.client_id.as_str());
-            let client = self.authenticate(&presented).await?;
-            caller.is(&client);
-            if !client.is_confidential() {
+            let authenticated = self
+                .authenticate(&presented, Endpoint::Introspection)
+                .await?;
+            let client = &authenticated.client;
+            caller.is(client);
+            if !authenticated.is_proven() {
                 return Err(Error::new(
                     ErrorCode::InvalidClient,
                     DenyReason::UnauthorizedClient,
-                    "introspection is for clients that authenticate with a secret",
+                    "introspection is for clients that authenticate, with a secret or a key",
                 ));
             }
             let token = PresentedToken::parse(params)?;
-            self.introspect_token(&client, token.token.expose_secret())
+            self.introspect_token(client, token.token.expose_secret())
                 .await
         };
         let outcome = Span::start("IntrospectionService.Introspect")

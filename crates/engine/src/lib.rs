@@ -8,6 +8,7 @@
 pub mod admin;
 mod audience;
 mod authorize;
+mod client_authentication;
 mod client_secret;
 mod clients;
 mod consent_request;

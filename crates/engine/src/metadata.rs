@@ -5,7 +5,7 @@ use crate::{Engine, Result};
 use arc_swap::ArcSwapOption;
 use config::DcrMode;
 use domain::{GrantType, OFFLINE_ACCESS, Resource, Word as _};
-use oauth::dpop::SIGNING_ALG_VALUES_SUPPORTED;
+use oauth::dpop::ALGORITHMS;
 use oauth::jwt::Algorithm;
 use oauth::metadata::{AuthorizationServerMetadata, MetadataInput, ProtectedResourceMetadata};
 use std::collections::BTreeSet;
@@ -88,10 +88,7 @@ impl Engine {
             .chain([OFFLINE_ACCESS.to_owned()])
             .collect();
         let dpop_algorithms = match self.config().dpop.enabled {
-            true => SIGNING_ALG_VALUES_SUPPORTED
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            true => ALGORITHMS.iter().map(ToString::to_string).collect(),
             false => Vec::new(),
         };
         let metadata = AuthorizationServerMetadata::build(MetadataInput {

@@ -31,9 +31,13 @@ impl Engine {
         }
     }
 
-    /// Counts and records a refusal: one metric, one audit row, both with its reason.
+    /// Counts and records a refusal: one metric, one audit row, both with its reason. What clients
+    /// bring about on purpose is counted by itself.
     pub(crate) async fn deny(&self, error: &Error, event: AuditEvent) {
-        self.metrics().auth_denied.add(error.reason);
+        match error.reason.challenge() {
+            Some(challenge) => self.metrics().auth_challenges.add(challenge),
+            None => self.metrics().auth_denied.add(error.reason),
+        }
         if !error.is_server_fault() {
             self.record(vec![
                 event

@@ -56,13 +56,18 @@ impl Engine {
         caller: &Caller,
         error: &Error,
     ) {
+        let is_denial = error.reason.challenge().is_none();
         let action = match (endpoint, grant_type) {
             (Endpoint::Token, Some(GrantType::ClientCredentials)) => {
-                self.metrics().client_credentials_denied.add(error.reason);
+                if is_denial {
+                    self.metrics().client_credentials_denied.add(error.reason);
+                }
                 AuditAction::ClientCredentialsDenied
             }
             (Endpoint::Token, Some(GrantType::TokenExchange)) => {
-                self.metrics().token_exchange_denied.add(error.reason);
+                if is_denial {
+                    self.metrics().token_exchange_denied.add(error.reason);
+                }
                 AuditAction::TokenExchangeDenied
             }
             (Endpoint::Token | Endpoint::Revocation, _) => AuditAction::TokenDenied,

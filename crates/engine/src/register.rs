@@ -3,7 +3,7 @@
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use config::DcrMode;
-use domain::{AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus};
+use domain::{AuditAction, Client, ClientId, ClientKeys, ClientSource, ClientStatus};
 use oauth::approved_redirect::approved_redirect;
 use oauth::registration::{ClientRegistration, RegistrationResponse};
 use oauth::{Endpoint, ErrorCode};
@@ -38,10 +38,13 @@ impl Engine {
         if mode == DcrMode::ApprovedRedirects {
             self.check_approved(&registration)?;
         }
+        if let Some(ClientKeys::JwksUri(uri)) = &registration.keys {
+            self.check_jwks_scheme(uri)?;
+        }
         let now = self.now();
-        let (secret, secret_hash) = match registration.token_endpoint_auth_method {
-            AuthMethod::None => (None, None),
-            _ => {
+        let (secret, secret_hash) = match registration.uses_secret() {
+            false => (None, None),
+            true => {
                 let (secret, hash) = self.inner().parts.client_secrets.generate(self.rng());
                 (Some(secret), Some(hash))
             }
@@ -54,6 +57,9 @@ impl Engine {
             grant_types: registration.grant_types.clone(),
             response_types: registration.response_types.clone(),
             token_endpoint_auth_method: registration.token_endpoint_auth_method,
+            further_auth_methods: registration.further_auth_methods.clone(),
+            token_endpoint_auth_signing_alg: registration.token_endpoint_auth_signing_alg,
+            keys: registration.keys.clone(),
             application_type: registration.application_type,
             status: ClientStatus::Active,
             source: ClientSource::Dcr,

@@ -30,10 +30,11 @@ impl Engine {
             let params = &Params::parse(body)?;
             let presented = PresentedClient::parse(authorization, params)?;
             caller.claims(presented.client_id.as_str());
-            let client = self.authenticate(&presented).await?;
-            caller.is(&client);
+            let authenticated = self.authenticate(&presented, Endpoint::Revocation).await?;
+            let client = &authenticated.client;
+            caller.is(client);
             let token = PresentedToken::parse(params)?;
-            self.revoke_presented(&client, &token).await
+            self.revoke_presented(client, &token).await
         };
         let outcome = Span::start("RevocationService.Revoke").run(outcome).await;
         if let Err(error) = &outcome {

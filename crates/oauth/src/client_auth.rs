@@ -1,11 +1,12 @@
 //! How a client presents itself at the token, revocation and introspection endpoints.
 
+use crate::client_assertion::{ClientAssertion, TYPE};
 use crate::error::{ErrorCode, Reason, Rejection};
 use crate::params::{Params, decode_into};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::{AuthMethod, ClientId};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 /// The longest `Authorization` header that is read, in bytes.
@@ -14,23 +15,53 @@ const MAX_HEADER: usize = 16 * 1024;
 /// The client that a request claims to come from, and its proof. Nothing is verified yet.
 #[derive(Debug, Clone)]
 pub struct PresentedClient {
-    /// How it authenticates; must be the registered method.
-    pub method: AuthMethod,
     /// Who it claims to be.
     pub client_id: ClientId,
-    /// Its secret, unless `method` is `none`.
-    pub secret: Option<SecretString>,
+    /// How it wants to prove that.
+    pub credentials: Credentials,
+}
+
+/// How a client wants to prove who it is.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// It does not: a public client. So does one whose secret is empty, which is what some
+    /// libraries send for a client that has none (RFC 6749 §2.3.1: a client secret may be left
+    /// out when it is empty).
+    Nothing,
+    /// By a secret, sent in this way.
+    Secret(AuthMethod, SecretString),
+    /// By an assertion.
+    Assertion(Box<ClientAssertion>),
+}
+
+impl Credentials {
+    /// The method that this is (RFC 7591 §2).
+    #[must_use]
+    pub fn method(&self) -> AuthMethod {
+        match self {
+            Self::Nothing => AuthMethod::None,
+            Self::Secret(method, _) => *method,
+            Self::Assertion(_) => AuthMethod::PrivateKeyJwt,
+        }
+    }
+
+    fn secret(method: AuthMethod, secret: SecretString) -> Self {
+        match secret.expose_secret() {
+            "" => Self::Nothing,
+            _ => Self::Secret(method, secret),
+        }
+    }
 }
 
 impl PresentedClient {
     /// Reads the client from the values of all `Authorization` headers and the form body
-    /// (RFC 6749 §2.3.1; §3.2.1 for public clients).
+    /// (RFC 6749 §2.3.1; §3.2.1 for public clients; RFC 7523 §2.2).
     ///
     /// # Errors
     /// - `invalid_request`: several headers, two methods at once (RFC 6749 §2.3), or a body
-    ///   that names another client than the header;
-    /// - `invalid_client`: unreadable credentials, a method that is not offered, or no client
-    ///   at all (RFC 6749 §5.2).
+    ///   that names another client than the header, or half an assertion;
+    /// - `invalid_client`: unreadable credentials, a method that is not offered, no client
+    ///   at all, or another one than the assertion's (RFC 6749 §5.2, RFC 7521 §4.2.1).
     pub fn parse<'h>(
         authorization: impl IntoIterator<Item = &'h [u8]>,
         params: &Params,
@@ -57,16 +88,11 @@ impl PresentedClient {
                 ErrorCode::InvalidRequest,
                 Reason::ClientAuthMultiple,
                 "the client authenticates in more than one way; use either the Authorization \
-                 header or client_secret in the body",
+                 header, client_secret in the body, or client_assertion",
             ));
         }
         if assertion {
-            return Err(Rejection::new(
-                ErrorCode::InvalidClient,
-                Reason::ClientAuthUnsupported,
-                "client assertions are not supported; use client_secret_basic, \
-                 client_secret_post or none",
-            ));
+            return Self::from_assertion(params);
         }
         if let Some(header) = header {
             return Self::from_basic(header, params.get("client_id"));
@@ -80,12 +106,46 @@ impl PresentedClient {
             )
         })?;
         Ok(Self {
-            method: match in_body {
-                Some(_) => AuthMethod::ClientSecretPost,
-                None => AuthMethod::None,
-            },
             client_id: ClientId::from(client_id),
-            secret: in_body.map(SecretString::from),
+            credentials: in_body.map_or(Credentials::Nothing, |secret| {
+                Credentials::secret(AuthMethod::ClientSecretPost, SecretString::from(secret))
+            }),
+        })
+    }
+
+    /// RFC 7523 §2.2; `client_id` may be left out, since the assertion says who it is from
+    /// (RFC 7521 §4.2).
+    fn from_assertion(params: &Params) -> Result<Self, Rejection> {
+        let assertion = params.required("client_assertion")?;
+        if params.required("client_assertion_type")? != TYPE {
+            return Err(Rejection::new(
+                ErrorCode::InvalidClient,
+                Reason::ClientAuthUnsupported,
+                "client_assertion_type is not supported; use \
+                 urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ));
+        }
+        let refuse = |description: String| {
+            Rejection::new(
+                ErrorCode::InvalidClient,
+                Reason::ClientAssertion,
+                description,
+            )
+        };
+        let assertion =
+            ClientAssertion::parse(assertion).map_err(|error| refuse(error.to_string()))?;
+        if params
+            .get("client_id")
+            .is_some_and(|own| own != assertion.client_id().as_str())
+        {
+            return Err(refuse(String::from(
+                "client_id differs from iss and sub of the client_assertion; send the same, or \
+                 leave it out",
+            )));
+        }
+        Ok(Self {
+            client_id: assertion.client_id().clone(),
+            credentials: Credentials::Assertion(Box::new(assertion)),
         })
     }
 
@@ -101,9 +161,8 @@ impl PresentedClient {
             ));
         }
         Ok(Self {
-            method: AuthMethod::ClientSecretBasic,
             client_id: ClientId::new(client_id),
-            secret: Some(secret),
+            credentials: Credentials::secret(AuthMethod::ClientSecretBasic, secret),
         })
     }
 }
@@ -160,8 +219,17 @@ fn form_text(part: &[u8]) -> Option<Zeroizing<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signer::Signer;
+    use domain::ClientSigningAlgorithm;
     use proptest::prelude::*;
-    use secrecy::ExposeSecret as _;
+    use serde_json::json;
+
+    fn secret(client: &PresentedClient) -> &str {
+        match &client.credentials {
+            Credentials::Secret(_, secret) => secret.expose_secret(),
+            other => panic!("no secret: {other:?}"),
+        }
+    }
 
     fn present(headers: &[&str], body: &str) -> Result<PresentedClient, Rejection> {
         let params = Params::parse(body.as_bytes()).unwrap();
@@ -175,18 +243,87 @@ mod tests {
     #[test]
     fn each_method_is_read() {
         let public = present(&[], "client_id=c").unwrap();
-        assert_eq!(public.method, AuthMethod::None);
-        assert!(public.secret.is_none());
+        assert_eq!(public.credentials.method(), AuthMethod::None);
 
         let post = present(&[], "client_id=c&client_secret=s").unwrap();
-        assert_eq!(post.method, AuthMethod::ClientSecretPost);
-        assert_eq!(post.secret.unwrap().expose_secret(), "s");
+        assert_eq!(post.credentials.method(), AuthMethod::ClientSecretPost);
+        assert_eq!(secret(&post), "s");
 
         let header = basic("a%3Ab+c", "p%25%3A:+q").replace("Basic", "bAsIc");
         let client = present(&[&header], "").unwrap();
-        assert_eq!(client.method, AuthMethod::ClientSecretBasic);
+        assert_eq!(client.credentials.method(), AuthMethod::ClientSecretBasic);
         assert_eq!(client.client_id.as_str(), "a:b c");
-        assert_eq!(client.secret.unwrap().expose_secret(), "p%:: q");
+        assert_eq!(secret(&client), "p%:: q");
+    }
+
+    #[test]
+    fn an_empty_secret_is_none() {
+        let header = basic("c", "");
+        for (headers, body) in [
+            (vec![header.as_str()], ""),
+            (vec![header.as_str()], "client_id=c&client_secret="),
+            (vec![], "client_id=c&client_secret="),
+        ] {
+            let client = present(&headers, body).unwrap();
+            assert_eq!(client.client_id.as_str(), "c");
+            assert_eq!(client.credentials.method(), AuthMethod::None, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_assertion_names_its_client() {
+        let signer = Signer::new(ClientSigningAlgorithm::Es256);
+        let claims = json!({"iss": "c", "sub": "c", "aud": "a", "exp": 1, "jti": "j"});
+        let assertion = signer.sign(&json!({"alg": "ES256"}), &claims);
+        let both = format!("client_assertion={assertion}&client_assertion_type={TYPE}");
+        for body in [both.clone(), format!("client_id=c&{both}")] {
+            let client = present(&[], &body).unwrap();
+            assert_eq!(client.client_id.as_str(), "c");
+            assert_eq!(client.credentials.method(), AuthMethod::PrivateKeyJwt);
+            assert!(!format!("{client:?}").contains(&assertion[assertion.len() - 20..]));
+        }
+        let basic = basic("c", "s");
+        for (headers, body, code) in [
+            (
+                vec![],
+                format!("client_id=d&{both}"),
+                ErrorCode::InvalidClient,
+            ),
+            (
+                vec![],
+                format!("client_secret=s&{both}"),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                vec![basic.as_str()],
+                both.clone(),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                vec![],
+                format!("client_assertion={assertion}"),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                vec![],
+                format!("client_assertion_type={TYPE}"),
+                ErrorCode::InvalidRequest,
+            ),
+            (
+                vec![],
+                format!(
+                    "client_assertion={assertion}&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:saml2-bearer"
+                ),
+                ErrorCode::InvalidClient,
+            ),
+            (
+                vec![],
+                format!("client_assertion=x&client_assertion_type={TYPE}"),
+                ErrorCode::InvalidClient,
+            ),
+        ] {
+            assert_eq!(present(&headers, &body).unwrap_err().code, code, "{body}");
+        }
     }
 
     #[test]
@@ -227,8 +364,6 @@ mod tests {
             assert_eq!(error.code, ErrorCode::InvalidClient, "{header}");
         }
         assert_eq!(present(&[], "").unwrap_err().reason, Reason::ClientMissing);
-        let assertion = present(&[], "client_id=c&client_assertion=x").unwrap_err();
-        assert_eq!(assertion.reason, Reason::ClientAuthUnsupported);
     }
 
     #[test]
@@ -244,12 +379,11 @@ mod tests {
         }
 
         #[test]
-        fn form_encoded_credentials_come_back(id in "[^\0]{1,30}", secret in "[^\0]{0,30}") {
+        fn form_encoded_credentials_come_back(id in "[^\0]{1,30}", secret in "[^\0]{1,30}") {
             let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
             let client = present(&[&basic(&encode(&id), &encode(&secret))], "").unwrap();
             prop_assert_eq!(client.client_id.as_str(), id);
-            let read = client.secret.unwrap();
-            prop_assert_eq!(read.expose_secret(), secret);
+            prop_assert_eq!(tests::secret(&client), secret);
         }
     }
 }

@@ -8,21 +8,29 @@
 
 mod error;
 mod htu;
-mod json;
-mod key;
 mod nonce;
 
 pub use error::{DpopError, DpopRejection};
 pub use htu::Htu;
-pub use key::{DpopAlgorithm, SIGNING_ALG_VALUES_SUPPORTED};
 pub use nonce::{NONCE_CLOCK_SKEW, NonceKeeper};
 
+use crate::json::{Json, Object};
+use crate::jwk::PublicKey;
+use crate::jws::{Compact, numeric_date};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{Digest, UnixMillis, Word as _};
-use json::{Json, Object};
-use key::ProofKey;
+use domain::{ClientSigningAlgorithm, Digest, UnixMillis, Word as _};
 use std::time::Duration;
+
+/// How a proof may be signed (RFC 9449 §4.3 item 5, §11.6), whatever the configuration:
+/// `dpop_signing_alg_values_supported` of the server's metadata (§5.1).
+pub const ALGORITHMS: &[ClientSigningAlgorithm] = &[
+    ClientSigningAlgorithm::Es256,
+    ClientSigningAlgorithm::Rs256,
+    ClientSigningAlgorithm::Ps256,
+    ClientSigningAlgorithm::EdDsa,
+    ClientSigningAlgorithm::Ed25519,
+];
 
 /// The request header that carries a proof (RFC 9449 §4.1).
 pub const HEADER: &str = "dpop";
@@ -88,24 +96,19 @@ impl DpopProof {
         if proof.len() > MAX_LENGTH {
             return Err(DpopError::Malformed("it is longer than 8192 bytes"));
         }
-        let not_compact = DpopError::Malformed("it is not three base64url parts joined by dots");
-        let decode = |part: &[u8]| URL_SAFE_NO_PAD.decode(part).map_err(|_| not_compact);
-        let mut parts = proof.split(|b| *b == b'.');
-        let (Some(header), Some(claims), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(not_compact);
-        };
-        let input = &proof[..header.len() + 1 + claims.len()];
-        let (header, claims, signature) = (decode(header)?, decode(claims)?, decode(signature)?);
-        let key = read_header(&header)?;
-        let proof = Self::read_claims(&claims, &key)?;
-        key.verify(input, &signature)?;
+        let compact = Compact::read(proof).ok_or(DpopError::Malformed(
+            "it is not three base64url parts joined by dots",
+        ))?;
+        let key = read_header(&compact.header)?;
+        let proof = Self::read_claims(&compact.claims, &key)?;
+        if !key.verify(compact.input, &compact.signature) {
+            return Err(DpopError::Signature);
+        }
         Ok(proof)
     }
 
     /// RFC 9449 §4.2, §4.3 item 3.
-    fn read_claims(claims: &[u8], key: &ProofKey) -> Result<Self, DpopError> {
+    fn read_claims(claims: &[u8], key: &PublicKey) -> Result<Self, DpopError> {
         let claims = Object::read(claims).ok_or(DpopError::Malformed(
             "its payload is not a JSON object with unique members",
         ))?;
@@ -130,7 +133,7 @@ impl DpopProof {
             Some(_) => Err(DpopError::Malformed("its ath or nonce is not a text")),
         };
         Ok(Self {
-            jkt: key.jkt.clone(),
+            jkt: key.thumbprint.clone(),
             jti: jti.to_owned(),
             htm: htm.to_owned(),
             htu: Htu::parse(htu)?,
@@ -214,7 +217,7 @@ impl DpopProof {
 
 /// The key of a proof, from its JWS header (RFC 9449 §4.2, §4.3 items 4, 5 and 7). `kid` and
 /// everything else that could point to another key is ignored.
-fn read_header(header: &[u8]) -> Result<ProofKey, DpopError> {
+fn read_header(header: &[u8]) -> Result<PublicKey, DpopError> {
     let header = Object::read(header).ok_or(DpopError::Malformed(
         "its header is not a JSON object with unique members",
     ))?;
@@ -223,7 +226,8 @@ fn read_header(header: &[u8]) -> Result<ProofKey, DpopError> {
     }
     let alg = header
         .text("alg")
-        .and_then(DpopAlgorithm::from_word)
+        .and_then(ClientSigningAlgorithm::from_word)
+        .filter(|alg| ALGORITHMS.contains(alg))
         .ok_or(DpopError::Alg)?;
     // RFC 7515 §4.1.11: no extension is understood.
     if header.get("crit").is_some() {
@@ -231,16 +235,10 @@ fn read_header(header: &[u8]) -> Result<ProofKey, DpopError> {
             "its header has crit, which is not supported",
         ));
     }
-    ProofKey::read(alg, header.get("jwk"))
-}
-
-/// Seconds since 1970, perhaps with a fraction (RFC 7519 §2 `NumericDate`).
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a time out of range becomes the end of time, which no check accepts"
-)]
-fn numeric_date(seconds: f64) -> UnixMillis {
-    UnixMillis((seconds * 1000.0) as i64)
+    let Some(Json::Object(jwk)) = header.get("jwk") else {
+        return Err(DpopError::Jwk("the JWS header has none that is an object"));
+    };
+    PublicKey::read(alg, jwk).map_err(|error| DpopError::Jwk(error.0))
 }
 
 /// The hash of an access token that a proof for it carries (RFC 9449 §4.2 `ath`).

@@ -15,15 +15,27 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    const ALL: [Self; 4] = [
+        Self::Token,
+        Self::Revocation,
+        Self::Introspection,
+        Self::Registration,
+    ];
+
     /// The endpoint at `path`, which is below the issuer's.
     #[must_use]
     pub fn at(path: &str) -> Option<Self> {
-        match path {
-            "/oauth/token" => Some(Self::Token),
-            "/oauth/revoke" => Some(Self::Revocation),
-            "/oauth/introspect" => Some(Self::Introspection),
-            "/oauth/register" => Some(Self::Registration),
-            _ => None,
+        Self::ALL.into_iter().find(|own| own.path() == path)
+    }
+
+    /// Its path below the issuer's.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Token => "/oauth/token",
+            Self::Revocation => "/oauth/revoke",
+            Self::Introspection => "/oauth/introspect",
+            Self::Registration => "/oauth/register",
         }
     }
 }

@@ -179,6 +179,8 @@ reasons! {
     ClientAuthMalformed = "client_auth_malformed",
     /// The client authenticates in a way that this server does not offer.
     ClientAuthUnsupported = "client_auth_unsupported",
+    /// The client's assertion is not acceptable in itself.
+    ClientAssertion = "client_assertion",
     /// A redirect URI may not be registered.
     RedirectUri = "redirect_uri",
     /// Client metadata has the wrong form or contradicts itself.

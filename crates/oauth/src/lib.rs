@@ -10,16 +10,21 @@
 //! | requests | [`media_type`], [`params`], [`client_auth`], [`authorize`], [`token`], [`presented_token`], [`registration`] |
 //! | responses | [`error`], [`token`], [`introspection`], [`metadata`], [`registration`] |
 //! | tokens | [`jwt`] |
-//! | proofs | [`dpop`] |
+//! | proofs | [`dpop`], [`client_assertion`], [`jwks`] |
 //! | values | [`pkce`], [`redirect_uri`], [`approved_redirect`], [`local_path`], [`endpoint`] |
 
 pub mod approved_redirect;
 pub mod authorize;
+pub mod client_assertion;
 pub mod client_auth;
 pub mod dpop;
 pub mod endpoint;
 pub mod error;
 pub mod introspection;
+mod json;
+mod jwk;
+pub mod jwks;
+mod jws;
 pub mod jwt;
 pub mod local_path;
 pub mod media_type;
@@ -29,6 +34,8 @@ pub mod pkce;
 pub mod presented_token;
 pub mod redirect_uri;
 pub mod registration;
+#[cfg(test)]
+mod signer;
 pub mod token;
 
 pub use endpoint::Endpoint;

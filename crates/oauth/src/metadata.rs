@@ -4,8 +4,15 @@
 //! A member is there only when the feature behind it is.
 
 use crate::jwt::Algorithm;
-use domain::GrantType;
+use domain::{AuthMethod, ClientSigningAlgorithm, GrantType, Word as _};
 use serde::Serialize;
+
+/// How clients authenticate where they have to.
+const CONFIDENTIAL: &[AuthMethod] = &[
+    AuthMethod::ClientSecretBasic,
+    AuthMethod::ClientSecretPost,
+    AuthMethod::PrivateKeyJwt,
+];
 
 /// What the server's metadata depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,9 +52,12 @@ pub struct AuthorizationServerMetadata {
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     grant_types_supported: Vec<GrantType>,
-    token_endpoint_auth_methods_supported: [&'static str; 3],
-    revocation_endpoint_auth_methods_supported: [&'static str; 3],
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    token_endpoint_auth_methods_supported: &'static [AuthMethod],
+    token_endpoint_auth_signing_alg_values_supported: &'static [ClientSigningAlgorithm],
+    revocation_endpoint_auth_methods_supported: &'static [AuthMethod],
+    revocation_endpoint_auth_signing_alg_values_supported: &'static [ClientSigningAlgorithm],
+    introspection_endpoint_auth_methods_supported: &'static [AuthMethod],
+    introspection_endpoint_auth_signing_alg_values_supported: &'static [ClientSigningAlgorithm],
     code_challenge_methods_supported: [&'static str; 1],
     resource_indicators_supported: bool,
     authorization_response_iss_parameter_supported: bool,
@@ -85,20 +95,12 @@ impl AuthorizationServerMetadata {
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
             grant_types_supported: input.grant_types,
-            token_endpoint_auth_methods_supported: [
-                "none",
-                "client_secret_basic",
-                "client_secret_post",
-            ],
-            revocation_endpoint_auth_methods_supported: [
-                "none",
-                "client_secret_basic",
-                "client_secret_post",
-            ],
-            introspection_endpoint_auth_methods_supported: [
-                "client_secret_basic",
-                "client_secret_post",
-            ],
+            token_endpoint_auth_methods_supported: AuthMethod::ALL,
+            token_endpoint_auth_signing_alg_values_supported: ClientSigningAlgorithm::ALL,
+            revocation_endpoint_auth_methods_supported: AuthMethod::ALL,
+            revocation_endpoint_auth_signing_alg_values_supported: ClientSigningAlgorithm::ALL,
+            introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
+            introspection_endpoint_auth_signing_alg_values_supported: ClientSigningAlgorithm::ALL,
             code_challenge_methods_supported: ["S256"],
             resource_indicators_supported: true,
             authorization_response_iss_parameter_supported: true,
@@ -224,11 +226,17 @@ mod tests {
                 "response_modes_supported": ["query"],
                 "grant_types_supported": ["authorization_code", "refresh_token"],
                 "token_endpoint_auth_methods_supported":
-                    ["none", "client_secret_basic", "client_secret_post"],
+                    ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
+                "token_endpoint_auth_signing_alg_values_supported":
+                    ["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"],
                 "revocation_endpoint_auth_methods_supported":
-                    ["none", "client_secret_basic", "client_secret_post"],
+                    ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
+                "revocation_endpoint_auth_signing_alg_values_supported":
+                    ["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"],
                 "introspection_endpoint_auth_methods_supported":
-                    ["client_secret_basic", "client_secret_post"],
+                    ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+                "introspection_endpoint_auth_signing_alg_values_supported":
+                    ["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"],
                 "code_challenge_methods_supported": ["S256"],
                 "resource_indicators_supported": true,
                 "authorization_response_iss_parameter_supported": true,

@@ -1,27 +1,37 @@
 //! Client metadata: registration requests and responses (RFC 7591), and the metadata
 //! documents of clients whose id is a URL.
 //!
-//! Both have the same members and the same rules; they differ in what happens to a grant type
-//! that this server does not offer. A registration is a conversation with this server alone
-//! and is refused. A metadata document is one text for all servers, so there it is left out
-//! (RFC 7591 §2: a server ignores what it does not understand).
+//! Both have the same members and the same rules. Grant types, response types and authentication
+//! methods that this server does not offer are left out as long as something remains; the answer
+//! to a registration says what was kept (RFC 7591 §2, §3.2.1).
+
+mod authentication;
+mod jwks;
+
+pub use jwks::{check_jwks, check_jwks_uri};
 
 use crate::error::{ErrorCode, Reason, Rejection, quote};
+use crate::json::Object;
 use crate::redirect_uri::{RedirectUri, infer_application_type};
-use domain::{ApplicationType, AuthMethod, GrantType, Word as _};
+use authentication::Authentication;
+use domain::{
+    ApplicationType, AuthMethod, ClientKeys, ClientSigningAlgorithm, GrantType, Word as _,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-/// The largest request or document, in bytes.
-pub const MAX_BODY: usize = 64 * 1024;
+/// The largest registration request, in bytes: it is kept for as long as the client.
+pub const MAX_REQUEST: usize = 16 * 1024;
+/// The largest metadata document, in bytes.
+pub const MAX_DOCUMENT: usize = 64 * 1024;
 /// The most redirect URIs.
 pub const MAX_REDIRECT_URIS: usize = 32;
 /// The longest `client_name`, in characters.
 pub const MAX_NAME: usize = 256;
 /// The longest `agent_description`, in characters.
 pub const MAX_AGENT_DESCRIPTION: usize = 500;
-/// The longest `client_uri` or `logo_uri`, in bytes.
+/// The longest `client_uri`, `logo_uri` or `jwks_uri`, in bytes.
 const MAX_LINK: usize = 2048;
 
 /// Client metadata that may be registered, with its defaults filled in (RFC 7591 §2).
@@ -37,6 +47,12 @@ pub struct ClientRegistration {
     pub response_types: Vec<String>,
     /// Default `none`.
     pub token_endpoint_auth_method: AuthMethod,
+    /// How it may authenticate instead (OpenID Connect RP Metadata Choices 1.0 §2).
+    pub further_auth_methods: Vec<AuthMethod>,
+    /// The one algorithm that its assertions may be signed with.
+    pub token_endpoint_auth_signing_alg: Option<ClientSigningAlgorithm>,
+    /// Its keys, when it may authenticate by them.
+    pub keys: Option<ClientKeys>,
     /// Declared or inferred; see [`crate::redirect_uri`].
     pub application_type: ApplicationType,
     /// Its home page.
@@ -63,16 +79,17 @@ impl ClientRegistration {
     /// # Errors
     /// `invalid_redirect_uri` or `invalid_client_metadata` (RFC 7591 §3.2.2).
     pub fn parse(body: &[u8]) -> Result<Self, Rejection> {
-        Self::from_members(&members(body)?, Origin::Registration)
+        Self::from_members(&members(body, MAX_REQUEST)?, Origin::Registration)
     }
 
     /// Reads the metadata document found at `client_id` (Client ID Metadata Documents draft
-    /// §4): its `client_id` must be that URL, and it may hold and use no secret.
+    /// §4): its `client_id` must be that URL, it has to have a name, and it may hold and use no
+    /// secret.
     ///
     /// # Errors
     /// As [`ClientRegistration::parse`].
     pub fn parse_document(body: &[u8], client_id: &str) -> Result<Self, Rejection> {
-        let members = members(body)?;
+        let members = members(body, MAX_DOCUMENT)?;
         if text(&members, "client_id")? != Some(client_id) {
             return Err(refuse(
                 "client_id in the document differs from the document's URL; make them equal",
@@ -87,13 +104,21 @@ impl ClientRegistration {
             ));
         }
         let registration = Self::from_members(&members, Origin::Document)?;
-        if registration.token_endpoint_auth_method != AuthMethod::None {
+        if registration.client_name.is_none() {
             return Err(refuse(
-                "token_endpoint_auth_method needs a shared secret, which a document cannot \
-                 have; use none",
+                "client_name is missing or empty; give the name that users know the client by",
             ));
         }
         Ok(registration)
+    }
+
+    /// Whether the client may authenticate with a secret, and so needs one.
+    #[must_use]
+    pub fn uses_secret(&self) -> bool {
+        let further = self.further_auth_methods.iter();
+        further
+            .chain([&self.token_endpoint_auth_method])
+            .any(|method| method.uses_secret())
     }
 
     fn from_members(members: &Map<String, Value>, origin: Origin) -> Result<Self, Rejection> {
@@ -108,15 +133,18 @@ impl ClientRegistration {
         let declared = word::<ApplicationType>(members, "application_type")?;
         let application_type = infer_application_type(declared, &uris);
         let redirect_uris = redirect_uris(&uris, application_type)?;
-        let grant_types = grant_types(members, origin)?;
-        let response_types = response_types(members, origin)?;
+        let grant_types = grant_types(members)?;
+        let response_types = response_types(members)?;
+        let authentication = Authentication::read(members, origin)?;
         Ok(Self {
             client_name: name(members)?,
             redirect_uris,
             grant_types,
             response_types,
-            token_endpoint_auth_method: word(members, "token_endpoint_auth_method")?
-                .unwrap_or(AuthMethod::None),
+            token_endpoint_auth_method: authentication.method,
+            further_auth_methods: authentication.further,
+            token_endpoint_auth_signing_alg: authentication.signing_alg,
+            keys: authentication.keys,
             application_type,
             client_uri: link(members, "client_uri")?,
             logo_uri: link(members, "logo_uri")?,
@@ -134,21 +162,25 @@ fn refuse(description: impl Into<std::borrow::Cow<'static, str>>) -> Rejection {
     )
 }
 
-fn members(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
-    if body.len() > MAX_BODY {
-        return Err(refuse(
-            "the client metadata is larger than 64 KiB; shorten it",
-        ));
+fn members(body: &[u8], most: usize) -> Result<Map<String, Value>, Rejection> {
+    if body.len() > most {
+        return Err(refuse(format!(
+            "the client metadata is larger than {} KiB; shorten it",
+            most / 1024
+        )));
     }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(mut members)) => {
+    let not_json = |error: serde_json::Error| {
+        refuse(format!(
+            "the client metadata cannot be read: {error}; send one JSON object"
+        ))
+    };
+    Object::check(body).map_err(not_json)?;
+    match serde_json::from_slice(body).map_err(not_json)? {
+        Value::Object(mut members) => {
             members.retain(|_, value| !value.is_null());
             Ok(members)
         }
-        Ok(_) => Err(refuse("the client metadata is not a JSON object; send one")),
-        Err(error) => Err(refuse(format!(
-            "the client metadata is not JSON: {error}; send one JSON object"
-        ))),
+        _ => Err(refuse("the client metadata is not a JSON object; send one")),
     }
 }
 
@@ -222,49 +254,34 @@ fn redirect_uris(uris: &[&str], kind: ApplicationType) -> Result<Vec<String>, Re
 }
 
 /// The grants of a client that has no operator behind it: with a user in front of it only.
-fn grant_types(members: &Map<String, Value>, origin: Origin) -> Result<Vec<GrantType>, Rejection> {
+/// Others are left out (RFC 7591 §3.2.1).
+fn grant_types(members: &Map<String, Value>) -> Result<Vec<GrantType>, Rejection> {
     const OPEN: [GrantType; 2] = [GrantType::AuthorizationCode, GrantType::RefreshToken];
     let Some(names) = texts(members, "grant_types", 32)? else {
         return Ok(OPEN.to_vec());
     };
     let mut grants: Vec<GrantType> = Vec::new();
-    for name in names {
-        match GrantType::from_word(name).filter(|grant| OPEN.contains(grant)) {
-            Some(grant) if !grants.contains(&grant) => grants.push(grant),
-            Some(_) => {}
-            None if origin == Origin::Document => {}
-            None => {
-                return Err(refuse(format!(
-                    "grant type {} is not open to self-registered clients; use \
-                     authorization_code and refresh_token",
-                    quote(name)
-                )));
-            }
+    for grant in names.into_iter().filter_map(GrantType::from_word) {
+        if OPEN.contains(&grant) && !grants.contains(&grant) {
+            grants.push(grant);
         }
     }
     // RFC 7591 §2.1: response type `code` goes with grant type `authorization_code`, and a
     // refresh token needs something to descend from.
     if !grants.contains(&GrantType::AuthorizationCode) {
         return Err(refuse(
-            "grant_types lacks authorization_code, the only way to a first token; add it",
+            "grant_types lacks authorization_code, the only way to a first token for a client \
+             that registers itself; add it",
         ));
     }
     Ok(grants)
 }
 
-fn response_types(members: &Map<String, Value>, origin: Origin) -> Result<Vec<String>, Rejection> {
-    let names = texts(members, "response_types", 32)?.unwrap_or_else(|| vec!["code"]);
-    if let Some(other) = names.iter().find(|name| **name != "code")
-        && origin == Origin::Registration
-    {
-        return Err(refuse(format!(
-            "response type {} is not supported; use code",
-            quote(other)
-        )));
-    }
-    if !names.contains(&"code") {
+fn response_types(members: &Map<String, Value>) -> Result<Vec<String>, Rejection> {
+    let names = texts(members, "response_types", 32)?;
+    if names.is_some_and(|names| !names.contains(&"code")) {
         return Err(refuse(
-            "response_types lacks code, which authorization_code needs; add it",
+            "response_types lacks code, the only one that is supported; add it",
         ));
     }
     Ok(vec![String::from("code")])
@@ -306,22 +323,28 @@ fn is_deceptive(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
+/// An http or https URL without user name and password, of bounded length.
+fn web_url(text: &str) -> Option<Url> {
+    let plain = !text
+        .chars()
+        .any(|c| c.is_control() || c.is_whitespace() || is_deceptive(c));
+    Url::parse(text).ok().filter(|url| {
+        plain
+            && text.len() <= MAX_LINK
+            && matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+    })
+}
+
 /// `client_uri` and `logo_uri`: web pages (RFC 7591 §2).
 fn link(members: &Map<String, Value>, name: &str) -> Result<Option<String>, Rejection> {
     let Some(text) = text(members, name)?.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let plain = !text
-        .chars()
-        .any(|c| c.is_control() || c.is_whitespace() || is_deceptive(c));
-    let url = Url::parse(text).ok().filter(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
-    match url {
-        Some(_) if plain && text.len() <= MAX_LINK => Ok(Some(text.to_owned())),
-        _ => Err(refuse(format!(
+    match web_url(text) {
+        Some(_) => Ok(Some(text.to_owned())),
+        None => Err(refuse(format!(
             "{name} is not an http or https URL of at most {MAX_LINK} bytes; correct it or \
              leave it out"
         ))),
@@ -352,6 +375,18 @@ pub struct RegistrationResponse {
     pub response_types: Vec<String>,
     /// As registered.
     pub token_endpoint_auth_method: AuthMethod,
+    /// As registered, when there is more than one (OpenID Connect RP Metadata Choices 1.0 §2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    /// As registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<ClientSigningAlgorithm>,
+    /// As registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// As registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// As registered.
     pub application_type: ApplicationType,
     /// The scope ceiling that the server assigned.
@@ -382,7 +417,19 @@ impl RegistrationResponse {
         client_secret: Option<String>,
         scope: String,
     ) -> Self {
+        let keys = registration.keys.as_ref();
+        let method = registration.token_endpoint_auth_method;
+        let further = registration.further_auth_methods;
         Self {
+            jwks: keys
+                .and_then(ClientKeys::jwks)
+                .and_then(|jwks| serde_json::from_str(jwks).ok()),
+            jwks_uri: keys.and_then(ClientKeys::jwks_uri).map(str::to_owned),
+            token_endpoint_auth_methods_supported: match further.is_empty() {
+                true => Vec::new(),
+                false => std::iter::once(method).chain(further).collect(),
+            },
+            token_endpoint_auth_signing_alg: registration.token_endpoint_auth_signing_alg,
             client_id,
             client_id_issued_at: issued_at,
             client_secret_expires_at: client_secret.as_ref().map(|_| 0),
@@ -391,7 +438,7 @@ impl RegistrationResponse {
             redirect_uris: registration.redirect_uris,
             grant_types: registration.grant_types,
             response_types: registration.response_types,
-            token_endpoint_auth_method: registration.token_endpoint_auth_method,
+            token_endpoint_auth_method: method,
             application_type: registration.application_type,
             scope: (!scope.is_empty()).then_some(scope),
             client_uri: registration.client_uri,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{ACCEPT, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use telemetry::trace::Span;
 use url::{Host, Url};
 
@@ -66,6 +66,24 @@ pub struct Document {
     pub headers: HeaderMap,
     /// The answer's body, at most [`GuardPolicy::max_bytes`].
     pub body: Bytes,
+}
+
+impl Document {
+    /// Whether the answer says that it is JSON: `application/json`, or a type with the suffix
+    /// `+json` (RFC 6839 §3.1).
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        let Some(value) = self.headers.get(CONTENT_TYPE) else {
+            return false;
+        };
+        let essence = value.as_bytes().split(|byte| *byte == b';').next();
+        let essence = essence
+            .unwrap_or_default()
+            .trim_ascii()
+            .to_ascii_lowercase();
+        essence == b"application/json"
+            || (essence.starts_with(b"application/") && essence.ends_with(b"+json"))
+    }
 }
 
 /// An HTTP client that can be given a stranger's URL. Cheap to clone.

@@ -11,14 +11,17 @@
 //! whatever a container runtime set up, exactly as every other program on the machine does; since
 //! the guard judges addresses after resolution, a resolver of our own would add code and no safety.
 //!
-//! [`cimd`] fetches and caches client ID metadata documents through it. [`OperatorClient`] is for
+//! [`documents`] fetches and caches through it what clients publish: [`cimd`] their metadata, [`jwks`]
+//! their keys. [`OperatorClient`] is for
 //! the operator's own server, whose address nobody else chooses.
 
 mod address;
 pub mod cimd;
 mod client;
+pub mod documents;
 mod error;
 mod freshness;
+pub mod jwks;
 mod operator;
 mod resolve;
 

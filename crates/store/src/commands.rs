@@ -38,6 +38,15 @@ pub struct ProofUse {
     pub expires_at: UnixMillis,
 }
 
+/// The use of a client's assertion, remembered as long as it would be accepted (RFC 7523 §3).
+#[derive(Debug, Clone, Copy)]
+pub struct AssertionUse {
+    /// What makes the assertion unique.
+    pub assertion: Digest,
+    /// When it need not be remembered any longer.
+    pub expires_at: UnixMillis,
+}
+
 /// Records a token that founds on nothing but the request for it.
 #[derive(Debug, Clone)]
 pub struct Issue {
@@ -247,15 +256,18 @@ pub enum PurgeTarget {
     Sessions,
     /// Uses of DPoP proofs that are too old to be accepted again.
     DpopProofs,
+    /// Uses of client assertions that are too old to be accepted again.
+    Assertions,
 }
 
 impl PurgeTarget {
     /// All targets.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::AuthorizationCodes,
         Self::RefreshTokens,
         Self::Sessions,
         Self::DpopProofs,
+        Self::Assertions,
     ];
 
     /// The name on the command line.
@@ -266,6 +278,7 @@ impl PurgeTarget {
             Self::RefreshTokens => "refresh-tokens",
             Self::Sessions => "sessions",
             Self::DpopProofs => "dpop-nonces",
+            Self::Assertions => "assertion-jti",
         }
     }
 }

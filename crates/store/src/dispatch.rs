@@ -1,6 +1,6 @@
 //! How a method of [`crate::Store`] reaches the code of whichever database is open.
 
-use crate::{Authorize, Deletion, NewConsent, PurgeTarget, Revoke};
+use crate::{AssertionUse, Authorize, Deletion, NewConsent, PurgeTarget, Revoke};
 use domain::{
     AuditEvent, Client, ClientId, ClientStatus, Digest, FrontingLink, Resource, Session,
     UnixMillis, User, UserId,
@@ -124,7 +124,7 @@ macro_rules! lend {
 }
 
 lend! {
-    copy: UnixMillis, bool, ClientStatus, Deletion, PurgeTarget;
+    copy: UnixMillis, bool, ClientStatus, Deletion, PurgeTarget, AssertionUse;
     borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
     Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize,
     Revoke => Revoke, FrontingLink => FrontingLink, UserId => UserId, ClientId => ClientId,

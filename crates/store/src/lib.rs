@@ -25,10 +25,10 @@ mod verify;
 pub use cache::ResourceCatalog;
 pub use change::Change;
 pub use commands::{
-    AuditFilter, AuditOrder, Authorize, ClientFilter, ConsentBasis, Counts, Cursor, Deleted,
-    Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue, Issued,
-    NewConsent, Page, Part, ProofUse, PurgeTarget, RedeemCode, Redeemed, Revoke, RevokeCount,
-    RotateRefresh, Rotated, Updated, UserFilter,
+    AssertionUse, AuditFilter, AuditOrder, Authorize, ClientFilter, ConsentBasis, Counts, Cursor,
+    Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue,
+    Issued, NewConsent, Page, Part, ProofUse, PurgeTarget, RedeemCode, Redeemed, Revoke,
+    RevokeCount, RotateRefresh, Rotated, Updated, UserFilter,
 };
 pub use error::{Result, StoreError};
 pub use open::Location;

@@ -58,7 +58,7 @@ fn open_error(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// The schema's history: number, name and text, oldest first. What has been released never changes.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (
         1,
         "foundation",
@@ -75,6 +75,11 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
         include_str!("../migrations/0003_token_exchange.sql"),
     ),
     (4, "lists", include_str!("../migrations/0004_lists.sql")),
+    (
+        5,
+        "client keys",
+        include_str!("../migrations/0005_client_keys.sql"),
+    ),
     (
         6,
         "audiences",

@@ -2,9 +2,9 @@
 
 use crate::{Result, StoreError};
 use domain::{
-    AuditEvent, AuditRecord, AuthorizationCode, Client, ConsentGrant, Digest, FrontingLink,
-    Issuance, RefreshToken, RefreshTokenState, Resource, ScopeSet, Session, TokenFamily,
-    UnixMillis, User, Word,
+    AuditEvent, AuditRecord, AuthorizationCode, Client, ClientKeys, ConsentGrant, Digest,
+    FrontingLink, Issuance, RefreshToken, RefreshTokenState, Resource, ScopeSet, Session,
+    TokenFamily, UnixMillis, User, Word,
 };
 use serde::de::DeserializeOwned;
 
@@ -43,6 +43,10 @@ pub(crate) struct ClientRow {
     logo_uri: Option<String>,
     agent: i64,
     agent_description: Option<String>,
+    further_auth_methods: String,
+    token_endpoint_auth_signing_alg: Option<String>,
+    jwks: Option<String>,
+    jwks_uri: Option<String>,
     issued_at: i64,
     updated_at: i64,
 }
@@ -70,6 +74,12 @@ impl TryFrom<ClientRow> for Client {
             logo_uri: row.logo_uri,
             agent: row.agent != 0,
             agent_description: row.agent_description,
+            further_auth_methods: json("further_auth_methods", &row.further_auth_methods)?,
+            token_endpoint_auth_signing_alg: row
+                .token_endpoint_auth_signing_alg
+                .map(|alg| word("token_endpoint_auth_signing_alg", &alg))
+                .transpose()?,
+            keys: ClientKeys::from_parts(row.jwks, row.jwks_uri),
             issued_at: UnixMillis(row.issued_at),
             updated_at: UnixMillis(row.updated_at),
         })

@@ -5,10 +5,10 @@ use crate::dispatch::{Lend as _, read, spend, write};
 use crate::open::{self, Location};
 use crate::operation::{Access, Operation};
 use crate::{
-    AuditFilter, Authorize, ChainReport, Change, ClientFilter, Counts, Deleted, Deletion, Exchange,
-    Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue, Issued, NewConsent, Page,
-    Part, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog, Result, Revoke, RevokeCount,
-    RotateRefresh, Rotated, StoreError, Updated, UserFilter, listen, postgres, sqlite,
+    AssertionUse, AuditFilter, Authorize, ChainReport, Change, ClientFilter, Counts, Deleted,
+    Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue, Issued,
+    NewConsent, Page, Part, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog, Result, Revoke,
+    RevokeCount, RotateRefresh, Rotated, StoreError, Updated, UserFilter, listen, postgres, sqlite,
 };
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ClientId, ClientStatus, Clock,
@@ -240,6 +240,12 @@ impl Store {
     /// What a client holds that is alive, its own tokens only.
     pub async fn client_holdings(&self, id: &str) -> Result<RevokeCount> {
         read!(self, List, holdings::of_client(id, self.now()))
+    }
+
+    /// Uses a client's assertion; `false` when it was used before, here or elsewhere.
+    pub async fn spend_assertion(&self, used: AssertionUse) -> Result<bool> {
+        let key = used.assertion.to_hex();
+        write!(self, LedgerCommit, key key, assertions::spend(used))
     }
 
     // --- users and sessions ---

@@ -1,11 +1,12 @@
 //! `authserver admin client …`
 
 use super::api::{Api, given, path};
-use super::{Part, Result, print_done, print_list, print_one, text};
+use super::{CliError, Part, Result, print_done, print_list, print_one, text};
 use clap::{Args, Subcommand};
-use domain::{AuthMethod, ClientSource, ClientStatus, GrantType};
+use domain::{AuthMethod, ClientSigningAlgorithm, ClientSource, ClientStatus, GrantType};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// Commands on clients.
 #[derive(Debug, Subcommand)]
@@ -45,9 +46,8 @@ pub struct Create {
     /// Default: authorization_code and refresh_token with a redirect URI, else client_credentials
     #[arg(long = "grant-type", value_name = "GRANT", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
-    /// How it authenticates: client_secret_basic, client_secret_post or none
-    #[arg(long, value_name = "METHOD")]
-    auth_method: Option<AuthMethod>,
+    #[command(flatten)]
+    authentication: Authentication,
     /// Its scope ceiling, separated by blanks
     #[arg(long, default_value = "")]
     scope: String,
@@ -111,6 +111,9 @@ pub struct Update {
     /// A grant type; repeated, they replace those it has
     #[arg(long = "grant-type", value_name = "GRANT", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
+    /// With another method, what belonged to the old one is gone; a new secret is shown once
+    #[command(flatten)]
+    authentication: Authentication,
     /// Its scope ceiling, separated by blanks; empty for none
     #[arg(long)]
     scope: Option<String>,
@@ -128,6 +131,52 @@ pub struct Update {
     json: bool,
 }
 
+/// How a client authenticates.
+#[derive(Debug, Args)]
+pub struct Authentication {
+    /// How it authenticates: client_secret_basic, client_secret_post, private_key_jwt or none
+    #[arg(long, value_name = "METHOD")]
+    auth_method: Option<AuthMethod>,
+    /// With private_key_jwt: a file that holds its public keys, a JWK Set; - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks_file: Option<PathBuf>,
+    /// With private_key_jwt: the URL of its public keys, a JWK Set
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// With private_key_jwt: the one algorithm it may sign with, such as ES256; default: any
+    #[arg(long, value_name = "ALG")]
+    auth_signing_alg: Option<ClientSigningAlgorithm>,
+}
+
+impl Authentication {
+    /// The members that this is in a request.
+    fn members(self) -> Result<[(&'static str, Option<Value>); 4]> {
+        let jwks = self.jwks_file.as_deref().map(read_jwks).transpose();
+        let jwks = jwks.map_err(CliError::Refused)?;
+        Ok([
+            (
+                "token_endpoint_auth_method",
+                self.auth_method.map(|own| own.as_str().into()),
+            ),
+            ("jwks", jwks),
+            ("jwks_uri", self.jwks_uri.map(Value::from)),
+            (
+                "token_endpoint_auth_signing_alg",
+                self.auth_signing_alg.map(|own| own.as_str().into()),
+            ),
+        ])
+    }
+}
+
+fn read_jwks(path: &Path) -> Result<Value, String> {
+    let text = match path.as_os_str() == "-" {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(path),
+    };
+    let text = text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{} is not JSON: {error}", path.display()))
+}
+
 /// A grant type by its name, or by the last part of a long one (RFC 6755).
 fn grant_type(word: &str) -> Result<GrantType, String> {
     let long = || format!("urn:ietf:params:oauth:grant-type:{word}").parse();
@@ -143,15 +192,16 @@ fn names(grants: &[GrantType]) -> Option<Value> {
 pub(super) async fn run(command: ClientCommand, api: &Api, out: &mut impl Write) -> Result {
     match command {
         ClientCommand::Create(create) => {
+            let [method, jwks, jwks_uri, signing_alg] = create.authentication.members()?;
             let new = given(&[
+                method,
+                jwks,
+                jwks_uri,
+                signing_alg,
                 ("client_id", create.client_id.map(Value::from)),
                 ("client_name", Some(create.name.into())),
                 ("redirect_uris", Some(json!(create.redirect_uris))),
                 ("grant_types", names(&create.grant_types)),
-                (
-                    "token_endpoint_auth_method",
-                    create.auth_method.map(|own| own.as_str().into()),
-                ),
                 ("scope", Some(create.scope.into())),
                 ("default_resource", create.default_resource.map(Value::from)),
                 ("agent", Some(create.agent.into())),
@@ -186,7 +236,12 @@ pub(super) async fn run(command: ClientCommand, api: &Api, out: &mut impl Write)
         }
         ClientCommand::Update(update) => {
             let uris = &update.redirect_uris;
+            let [method, jwks, jwks_uri, signing_alg] = update.authentication.members()?;
             let change = given(&[
+                method,
+                jwks,
+                jwks_uri,
+                signing_alg,
                 ("client_name", update.name.map(Value::from)),
                 ("redirect_uris", (!uris.is_empty()).then(|| json!(uris))),
                 ("grant_types", names(&update.grant_types)),

@@ -9,9 +9,11 @@ use crate::rest::list::{read_cursor, write_cursor};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use domain::{AuthMethod, Client, ClientSource, ClientStatus, GrantType, UnixMillis, Word as _};
+use domain::{
+    AuthMethod, Client, ClientKeys, ClientSource, ClientStatus, GrantType, UnixMillis, Word as _,
+};
 use engine::Error;
-use engine::admin::{ClientChange, ClientWithSecret, NewClient};
+use engine::admin::{ClientChange, ClientWithSecret, NewClient, NewKeys};
 use http::StatusCode;
 use store::{ClientFilter, Deletion, Page};
 
@@ -112,6 +114,18 @@ struct ClientPage {
 }
 
 impl ClientPage {
+    fn methods(&self) -> String {
+        let methods: Vec<_> = self.client.auth_methods().map(AuthMethod::as_str).collect();
+        methods.join(", ")
+    }
+
+    fn keys(&self) -> Option<String> {
+        Some(match self.client.keys.as_ref()? {
+            ClientKeys::Jwks(_) => "registered with it".into(),
+            ClientKeys::JwksUri(uri) => plain(uri),
+        })
+    }
+
     fn grants(&self) -> impl Iterator<Item = &'static str> {
         self.client.grant_types.iter().map(|own| own.as_str())
     }
@@ -167,6 +181,10 @@ struct ClientForm {
     /// Grants that the server answers at present.
     offered: Vec<GrantType>,
     auth_method: String,
+    jwks: String,
+    jwks_uri: String,
+    /// Whether the client's own document says how it authenticates.
+    is_documented: bool,
     scope: String,
     default_resource: String,
     agent: bool,
@@ -189,6 +207,9 @@ impl ClientForm {
                 .filter_map(GrantType::from_word)
                 .collect(),
             auth_method: form.get("token_endpoint_auth_method").to_owned(),
+            jwks: form.raw("jwks").to_owned(),
+            jwks_uri: form.get("jwks_uri").to_owned(),
+            is_documented: false,
             scope: form.get("scope").to_owned(),
             default_resource: form.get("default_resource").to_owned(),
             agent: form.ticked("agent"),
@@ -208,6 +229,9 @@ impl ClientForm {
             redirect_uris: client.redirect_uris.join("\n"),
             grant_types: client.grant_types.clone(),
             auth_method: client.token_endpoint_auth_method.as_str().to_owned(),
+            jwks: of_keys(client, ClientKeys::jwks),
+            jwks_uri: of_keys(client, ClientKeys::jwks_uri),
+            is_documented: client.source == ClientSource::Cimd,
             scope: client.scope.to_string(),
             default_resource: client.default_resource.clone().unwrap_or_default(),
             agent: client.agent,
@@ -289,6 +313,7 @@ pub(super) async fn create(State(console): State<Console>, visit: Visit, form: S
             grant_types: typed.grant_types.clone(),
             response_types: None,
             token_endpoint_auth_method: form.word("token_endpoint_auth_method")?,
+            keys: keys(&form)?,
             application_type: None,
             scope: typed.scope.clone(),
             default_resource: form.given("default_resource"),
@@ -321,20 +346,53 @@ pub(super) async fn update(
     form: Sent,
 ) -> Shown {
     let typed = ClientForm::from_sent(&console, &visit, Some(&id), &form);
-    let change = ClientChange {
-        name: Some(typed.name.clone()),
-        redirect_uris: Some(form.lines("redirect_uris")),
-        grant_types: Some(typed.grant_types.clone()),
-        scope: Some(typed.scope.clone()),
-        default_resource: Some(typed.default_resource.clone()),
-        agent: Some(typed.agent),
-        agent_description: Some(typed.agent_description.clone()),
-        version: typed.version.map(UnixMillis),
+    let changed = async {
+        let method: Option<AuthMethod> = form.word("token_endpoint_auth_method")?;
+        let before = console.app.engine.client(&id).await?;
+        let change = ClientChange {
+            name: Some(typed.name.clone()),
+            redirect_uris: Some(form.lines("redirect_uris")),
+            grant_types: Some(typed.grant_types.clone()),
+            // What stands in the form already is no change.
+            token_endpoint_auth_method: method
+                .filter(|own| *own != before.token_endpoint_auth_method),
+            keys: match method {
+                Some(AuthMethod::PrivateKeyJwt) => keys(&form)?,
+                _ => NewKeys::default(),
+            },
+            scope: Some(typed.scope.clone()),
+            default_resource: Some(typed.default_resource.clone()),
+            agent: Some(typed.agent),
+            agent_description: Some(typed.agent_description.clone()),
+            version: typed.version.map(UnixMillis),
+        };
+        console.app.engine.update_client(&id, change).await
     };
-    match console.app.engine.update_client(&id, change).await {
-        Ok(_) => Ok(go(&format!("{}?done=changed", path_of(&id)))),
-        Err(error) => Ok(typed.refused(&error)),
-    }
+    Ok(match changed.await {
+        Ok(changed) if changed.secret.is_some() => {
+            SecretPage::show(&visit, "Client changed", &changed)
+        }
+        Ok(_) => go(&format!("{}?done=changed", path_of(&id))),
+        Err(error) => typed.refused(&error),
+    })
+}
+
+/// The keys that a form has.
+fn keys(form: &Pairs) -> engine::Result<NewKeys> {
+    let jwks = form.given("jwks").map(|text| serde_json::from_str(&text));
+    Ok(NewKeys {
+        jwks: jwks
+            .transpose()
+            .map_err(|error| Error::invalid_request(format!("jwks: it is not JSON: {error}")))?,
+        jwks_uri: form.given("jwks_uri"),
+        signing_alg: None,
+    })
+}
+
+/// One of the two ways in which keys are given, for a field.
+fn of_keys(client: &Client, part: fn(&ClientKeys) -> Option<&str>) -> String {
+    let part = client.keys.as_ref().and_then(part);
+    part.unwrap_or_default().to_owned()
 }
 
 /// What can be done to a client, each after a question.

@@ -5,15 +5,18 @@ use super::input::{Body, Path, Query, nullable, present};
 use super::list::{page, read_cursor, write_cursor};
 use super::refusal::{Answer, deleted};
 use super::version::{IfMatch, versioned};
-use crate::views::{ClientView, CreatedClientView};
+use crate::views::{ChangedClientView, ClientView, CreatedClientView};
 use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
-use domain::{ApplicationType, AuthMethod, ClientSource, ClientStatus, GrantType};
+use domain::{
+    ApplicationType, AuthMethod, ClientSigningAlgorithm, ClientSource, ClientStatus, GrantType,
+};
 use engine::Error;
-use engine::admin::{ClientChange, NewClient};
+use engine::admin::{ClientChange, NewClient, NewKeys};
 use http::StatusCode;
 use oauth::ErrorBody;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::{ClientFilter, Deletion};
 use utoipa::{IntoParams, ToSchema};
 
@@ -51,6 +54,12 @@ pub(crate) struct ClientRequest {
     grant_types: Vec<GrantType>,
     response_types: Option<Vec<String>>,
     token_endpoint_auth_method: Option<AuthMethod>,
+    token_endpoint_auth_signing_alg: Option<ClientSigningAlgorithm>,
+    /// With `private_key_jwt`: a JWK Set of public keys.
+    #[schema(value_type = Option<Object>)]
+    jwks: Option<Value>,
+    /// With `private_key_jwt`: the URL of one, instead.
+    jwks_uri: Option<String>,
     application_type: Option<ApplicationType>,
     #[serde(default)]
     scope: String,
@@ -74,6 +83,21 @@ pub(crate) struct ClientPatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     grant_types: Option<Vec<GrantType>>,
+    /// Another method: a new secret is in the answer, once; what belonged to the old is gone.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    token_endpoint_auth_method: Option<AuthMethod>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    token_endpoint_auth_signing_alg: Option<ClientSigningAlgorithm>,
+    /// In place of the keys it has.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, value_type = Option<Object>)]
+    jwks: Option<Value>,
+    /// In place of the keys it has.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    jwks_uri: Option<String>,
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     scope: Option<String>,
@@ -156,6 +180,11 @@ pub(crate) async fn create(
         grant_types: new.grant_types,
         response_types: new.response_types,
         token_endpoint_auth_method: new.token_endpoint_auth_method,
+        keys: NewKeys {
+            jwks: new.jwks,
+            jwks_uri: new.jwks_uri,
+            signing_alg: new.token_endpoint_auth_signing_alg,
+        },
         application_type: new.application_type,
         scope: new.scope,
         default_resource: new.default_resource,
@@ -199,7 +228,7 @@ pub(crate) async fn get(State(app): State<App>, Path(id): Path<String>) -> Answe
     ),
     request_body = ClientPatch,
     responses(
-        (status = 200, description = "The client", body = ClientView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
+        (status = 200, description = "The client, with its secret if it just got one", body = ChangedClientView, headers(("ETag" = String, description = "Its version, for `If-Match`"))),
         (status = 409, description = "The client is revoked", body = ErrorBody, content_type = "application/problem+json"),
     ),
 )]
@@ -213,15 +242,21 @@ pub(crate) async fn update(
         name: patch.client_name,
         redirect_uris: patch.redirect_uris,
         grant_types: patch.grant_types,
+        token_endpoint_auth_method: patch.token_endpoint_auth_method,
+        keys: NewKeys {
+            jwks: patch.jwks,
+            jwks_uri: patch.jwks_uri,
+            signing_alg: patch.token_endpoint_auth_signing_alg,
+        },
         scope: patch.scope,
         default_resource: patch.default_resource.map(Option::unwrap_or_default),
         agent: patch.agent,
         agent_description: patch.agent_description.map(Option::unwrap_or_default),
         version,
     };
-    let client = app.engine.update_client(&id, change).await?;
-    let view = ClientView::from(&client);
-    Ok(versioned(StatusCode::OK, &view, client.updated_at))
+    let changed = app.engine.update_client(&id, change).await?;
+    let view = ChangedClientView::from(&changed);
+    Ok(versioned(StatusCode::OK, &view, changed.client.updated_at))
 }
 
 /// Deletes a client.

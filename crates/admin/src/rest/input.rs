@@ -4,11 +4,12 @@ use super::refusal::Refused;
 use axum::Json;
 use axum::body::Bytes;
 use axum::body::HttpBody as _;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonDataError, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use std::error::Error as _;
 
 const NUL: &str = "a NUL character cannot be part of any value";
 
@@ -69,7 +70,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         match Json::from_bytes(&bytes) {
             Ok(Json(value)) => Ok(Self(value)),
             // It is JSON, but not of this shape.
-            Err(JsonRejection::JsonDataError(fault)) => Err(Refused::misshapen(fault.body_text())),
+            Err(JsonRejection::JsonDataError(fault)) => Err(Refused::misshapen(misfit(&fault))),
             Err(fault) => Err(Refused::unreadable(fault.body_text())),
         }
     }
@@ -87,6 +88,17 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
         }
         let Body(value) = Body::from_request(request, state).await?;
         Ok(Self(value))
+    }
+}
+
+/// Which member does not fit, and why; not where in the text, which nobody counts.
+fn misfit(fault: &JsonDataError) -> String {
+    let text = fault
+        .source()
+        .map_or_else(|| fault.body_text(), ToString::to_string);
+    match text.rfind(" at line ") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
     }
 }
 

@@ -253,7 +253,7 @@ async fn a_resource_is_created_read_changed_and_deleted(database: Database) {
         ),
         (
             json!({ "policy": { "exchange": { "clients": [] } } }),
-            "clients",
+            "policy.exchange.clients",
         ),
     ] {
         let reply = send(&server, "PATCH", path, patch.clone()).await;

@@ -70,7 +70,10 @@ async fn a_request_for_what_several_resources_know_is_for_the_clients_default(da
         ..ClientChange::default()
     };
     let changed = server.engine.update_client(&app.client_id, change).await;
-    assert_eq!(changed.unwrap().default_resource.as_deref(), Some("diary"));
+    assert_eq!(
+        changed.unwrap().client.default_resource.as_deref(),
+        Some("diary")
+    );
 
     let scope = ("scope", "notes/read");
     for (token, audience) in [

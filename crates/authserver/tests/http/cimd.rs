@@ -1,5 +1,6 @@
 //! Clients whose id is the URL of a document about them.
 
+use crate::client_assertions::{Key, form as signed};
 use crate::harness::{
     App, Browser, Database, Pkce, REDIRECT, Reply, Server, Tokens, on_both, query_of, way_on,
 };
@@ -14,6 +15,7 @@ on_both!(
     a_client_is_found_by_its_document_and_works_like_any_other,
     a_changed_document_changes_the_client_once_its_time_is_over,
     a_changed_document_is_asked_about_again,
+    a_document_with_keys_authenticates_by_them_in_both_shapes,
     a_suspended_client_stays_suspended_whatever_its_document_says,
 );
 
@@ -137,6 +139,66 @@ async fn a_changed_document_changes_the_client_once_its_time_is_over(database: D
     assert!(is_known(&server, &app, elsewhere).await);
 }
 
+async fn a_document_with_keys_authenticates_by_them_in_both_shapes(database: Database) {
+    let server = Server::with(&database, &LOCAL).await;
+    let mut browser = Browser::signed_in(&server).await;
+    for list in [None, Some(json!(["none", "private_key_jwt"]))] {
+        let (site, keys, key) = (Site::open().await, Site::open().await, Key::new());
+        keys.publish(&key.jwks());
+        let mut document = site.document();
+        document["token_endpoint_auth_method"] = json!("private_key_jwt");
+        document["token_endpoint_auth_signing_alg"] = json!("ES256");
+        document["jwks_uri"] = json!(keys.url);
+        if let Some(list) = &list {
+            document["token_endpoint_auth_methods_supported"] = list.clone();
+        }
+        site.publish(&document);
+        let app = site.app();
+        let redeem = async |browser: &mut Browser, assertion: Option<String>| {
+            let pkce = Pkce::fresh();
+            let code = app.code(browser, &app.authorize(&pkce)).await;
+            let pairs = [
+                ("grant_type", "authorization_code"),
+                ("code", code.as_str()),
+                ("redirect_uri", REDIRECT),
+                ("code_verifier", pkce.verifier.as_str()),
+            ];
+            let request = match assertion {
+                Some(assertion) => signed("/oauth/token", &pairs, &assertion),
+                None => app.call("/oauth/token", &pairs),
+            };
+            server.send(&request).await
+        };
+        let good = key.assertion(&server, &site.url, |_, _| {});
+        Tokens::of(&redeem(&mut browser, Some(good)).await);
+        let bare = redeem(&mut browser, None).await;
+        assert_eq!(bare.status == 200, list.is_some(), "{list:?}: {bare:?}");
+        let forged = Key::new().assertion(&server, &site.url, |_, _| {});
+        let forged = redeem(&mut browser, Some(forged)).await;
+        forged.refused(401, "invalid_client");
+        assert_eq!(keys.hits(), 1, "the keys are kept");
+
+        // A new key is found when it is used, and strangers cannot have the keys fetched at will.
+        let renewed = Key::named("2");
+        keys.publish(&renewed.jwks());
+        let assertion =
+            || renewed.assertion(&server, &site.url, |header, _| header["kid"] = json!("2"));
+        let early = redeem(&mut browser, Some(assertion())).await;
+        early.refused(401, "invalid_client");
+        assert_eq!(keys.hits(), 1, "fetched a moment ago");
+        server.wait(Duration::from_secs(11));
+        Tokens::of(&redeem(&mut browser, Some(assertion())).await);
+        assert_eq!(keys.hits(), 2);
+        for _ in 0..5 {
+            let unknown =
+                renewed.assertion(&server, &site.url, |header, _| header["kid"] = json!("3"));
+            let reply = redeem(&mut browser, Some(unknown)).await;
+            reply.refused(401, "invalid_client");
+        }
+        assert_eq!(keys.hits(), 2);
+    }
+}
+
 async fn a_changed_document_is_asked_about_again(database: Database) {
     let server = Server::with(&database, &LOCAL).await;
     let site = Site::open().await;
@@ -206,6 +268,45 @@ async fn a_document_that_breaks_a_rule_is_refused() {
         site.publish(&document);
         let known = is_known(&server, &site.app(), REDIRECT).await;
         assert!(!known, "{member}: {value}");
+    }
+    for (header, body, word) in [
+        ("content-type: text/html", None, "media type is not JSON"),
+        ("x-no: media-type", None, "media type is not JSON"),
+        (
+            "content-type: application/json",
+            Some(r#""client_name":"Other""#),
+            "client_name&#39; appears twice",
+        ),
+    ] {
+        let site = Site::open().await;
+        let text = site.document().to_string();
+        let body = body.map_or(text.clone(), |member| {
+            text.replacen('{', &format!("{{{member},"), 1)
+        });
+        site.say("200 OK", header, &body);
+        let page = ask(&server, &site.app(), REDIRECT).await;
+        assert_eq!(page.status, 400);
+        assert!(page.body.contains(word), "{word}: {}", page.body);
+    }
+    for (member, value, word) in [
+        ("client_name", Value::Null, "client_name is missing"),
+        (
+            "token_endpoint_auth_method",
+            json!("client_secret_post"),
+            "client_secret_post",
+        ),
+        (
+            "token_endpoint_auth_method",
+            json!("private_key_jwt"),
+            "jwks_uri",
+        ),
+    ] {
+        let site = Site::open().await;
+        let mut document = site.document();
+        document[member] = value;
+        site.publish(&document);
+        let page = ask(&server, &site.app(), REDIRECT).await;
+        assert!(page.body.contains(word), "{word}: {}", page.body);
     }
     let site = Site::open().await;
     site.publish(&json!([site.document()]));

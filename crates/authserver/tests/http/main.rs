@@ -17,6 +17,7 @@ mod bodies;
 mod bound_code;
 mod browser_session;
 mod cimd;
+mod client_assertions;
 mod code;
 mod commands;
 mod console;

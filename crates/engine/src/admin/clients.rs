@@ -5,12 +5,12 @@ use super::change::{TRIES, changed_fields, in_use, is_version, overtaken, replac
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
-    ApplicationType, AuditAction, AuthMethod, Client, ClientId, ClientSource, ClientStatus,
-    GrantType, ScopeSet, UnixMillis, is_valid_client_id, is_valid_slug,
+    ApplicationType, AuditAction, AuthMethod, Client, ClientId, ClientKeys, ClientSigningAlgorithm,
+    ClientSource, ClientStatus, GrantType, ScopeSet, UnixMillis, is_valid_client_id, is_valid_slug,
 };
 use oauth::ErrorCode;
 use oauth::redirect_uri::{RedirectUri, infer_application_type};
-use oauth::registration::MAX_AGENT_DESCRIPTION;
+use oauth::registration::{MAX_AGENT_DESCRIPTION, check_jwks, check_jwks_uri};
 use store::{ClientFilter, Deleted, Deletion, Page, Part, RevokeCount, Updated};
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::RegistrationSource;
@@ -30,6 +30,8 @@ pub struct NewClient {
     pub response_types: Option<Vec<String>>,
     /// How it authenticates; by default with a secret in the `Authorization` header.
     pub token_endpoint_auth_method: Option<AuthMethod>,
+    /// Its keys, when it authenticates by them.
+    pub keys: NewKeys,
     /// Web or native; inferred when absent.
     pub application_type: Option<ApplicationType>,
     /// Its scope ceiling, separated by blanks.
@@ -52,6 +54,10 @@ pub struct ClientChange {
     pub redirect_uris: Option<Vec<String>>,
     /// What it may ask for.
     pub grant_types: Option<Vec<GrantType>>,
+    /// How it authenticates, see [`Engine::update_client`].
+    pub token_endpoint_auth_method: Option<AuthMethod>,
+    /// Its keys, in place of those it has.
+    pub keys: NewKeys,
     /// Its scope ceiling.
     pub scope: Option<String>,
     /// The resource of its requests that name none; empty for none.
@@ -62,6 +68,17 @@ pub struct ClientChange {
     pub agent_description: Option<String>,
     /// Change this version alone, by its `updated_at`.
     pub version: Option<UnixMillis>,
+}
+
+/// The keys of a client, as an operator gives them (RFC 7591 §2).
+#[derive(Debug, Clone, Default)]
+pub struct NewKeys {
+    /// A JWK Set.
+    pub jwks: Option<serde_json::Value>,
+    /// The URL of one.
+    pub jwks_uri: Option<String>,
+    /// The one algorithm that assertions may be signed with.
+    pub signing_alg: Option<ClientSigningAlgorithm>,
 }
 
 /// A client together with its secret, the one time that can be seen.
@@ -144,12 +161,85 @@ fn check(client: &Client) -> Result<()> {
         ));
     }
     for grant in [GrantType::ClientCredentials, GrantType::TokenExchange] {
-        if client.may_use(grant) && !client.is_confidential() {
+        if client.may_use(grant) && !client.can_authenticate() {
             return Err(metadata_error(format!(
-                "token_endpoint_auth_method: the {grant} grant needs a client with a secret"
+                "token_endpoint_auth_method: the {grant} grant needs a client that authenticates, with a \
+                 secret or a key"
             )));
         }
     }
+    if client.may_authenticate_by(AuthMethod::PrivateKeyJwt) && client.keys.is_none() {
+        return Err(metadata_error(
+            "token_endpoint_auth_method: private_key_jwt needs jwks or jwks_uri; give the one that holds the \
+             client's public keys",
+        ));
+    }
+    Ok(())
+}
+
+/// Keys are for clients that authenticate by them.
+fn check_keys_fit(
+    method: AuthMethod,
+    keys: Option<&ClientKeys>,
+    signing_alg: Option<ClientSigningAlgorithm>,
+) -> Result<()> {
+    if method != AuthMethod::PrivateKeyJwt && (keys.is_some() || signing_alg.is_some()) {
+        return Err(metadata_error(format!(
+            "jwks, jwks_uri and token_endpoint_auth_signing_alg are for clients that authenticate by \
+             private_key_jwt, and this one by {method}"
+        )));
+    }
+    Ok(())
+}
+
+/// Sets how a client authenticates, see [`Engine::update_client`].
+fn set_authentication(
+    client: &mut Client,
+    change: &ClientChange,
+    keys: Option<&ClientKeys>,
+    fresh_hash: &str,
+) -> Result<()> {
+    let own = client.token_endpoint_auth_method;
+    let method = change.token_endpoint_auth_method.unwrap_or(own);
+    let signing_alg = change.keys.signing_alg;
+    if keys.is_none() && signing_alg.is_none() && change.token_endpoint_auth_method.is_none() {
+        return Ok(());
+    }
+    if client.source == ClientSource::Cimd {
+        return match method == own && keys.is_none() && signing_alg.is_none() {
+            true => Ok(()),
+            false => Err(metadata_error(
+                "token_endpoint_auth_method: the client's metadata document says how it authenticates; change \
+                 it there",
+            )),
+        };
+    }
+    check_keys_fit(method, keys, signing_alg)?;
+    client.token_endpoint_auth_method = method;
+    if change.token_endpoint_auth_method.is_some() {
+        client.further_auth_methods.clear();
+    }
+    match method {
+        AuthMethod::PrivateKeyJwt => {
+            if let Some(keys) = keys {
+                client.keys = Some(keys.clone());
+            }
+            if let Some(alg) = signing_alg {
+                client.token_endpoint_auth_signing_alg = Some(alg);
+            }
+        }
+        _ => {
+            client.keys = None;
+            client.token_endpoint_auth_signing_alg = None;
+        }
+    }
+    client.secret_hash = match client.uses_secret() {
+        true => client
+            .secret_hash
+            .take()
+            .or_else(|| Some(fresh_hash.to_owned())),
+        false => None,
+    };
     Ok(())
 }
 
@@ -178,6 +268,16 @@ fn changed(before: &Client, after: &Client) -> String {
             before.agent_description != after.agent_description,
         ),
         ("client_secret", before.secret_hash != after.secret_hash),
+        (
+            "token_endpoint_auth_method",
+            before.token_endpoint_auth_method != after.token_endpoint_auth_method
+                || before.further_auth_methods != after.further_auth_methods,
+        ),
+        ("keys", before.keys != after.keys),
+        (
+            "token_endpoint_auth_signing_alg",
+            before.token_endpoint_auth_signing_alg != after.token_endpoint_auth_signing_alg,
+        ),
     ])
 }
 
@@ -196,13 +296,15 @@ impl Engine {
             (true, false) => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             (true, true) => vec![GrantType::ClientCredentials],
         };
-        let (secret, secret_hash) = match method {
-            AuthMethod::None => (None, None),
-            _ => {
+        let (secret, secret_hash) = match method.uses_secret() {
+            false => (None, None),
+            true => {
                 let (secret, hash) = self.inner().parts.client_secrets.generate(self.rng());
                 (Some(secret.expose().to_owned()), Some(hash))
             }
         };
+        let keys = self.registered_keys(&new.keys)?;
+        check_keys_fit(method, keys.as_ref(), new.keys.signing_alg)?;
         let response_types = response_types(&grant_types);
         if new.response_types.is_some_and(|own| own != response_types) {
             return Err(metadata_error(
@@ -221,6 +323,9 @@ impl Engine {
             response_types,
             grant_types,
             token_endpoint_auth_method: method,
+            further_auth_methods: Vec::new(),
+            token_endpoint_auth_signing_alg: new.keys.signing_alg,
+            keys,
             status: ClientStatus::Active,
             source: ClientSource::Admin,
             scope: parse_scope(&new.scope)?,
@@ -274,11 +379,18 @@ impl Engine {
         Ok(self.store().client_holdings(id).await?)
     }
 
-    /// Changes a client.
+    /// Changes a client. With another way to authenticate, what belonged to the old one is gone:
+    /// - from a secret to a secret: it keeps its secret;
+    /// - to a secret: it gets one, shown this once; its keys are dropped;
+    /// - to `private_key_jwt`: it needs keys; its secret is dead;
+    /// - to `none`: its secret is dead and its keys are dropped.
     ///
     /// # Errors
-    /// `not_found`; `precondition_failed` for another version; as [`Engine::create_client`].
-    pub async fn update_client(&self, id: &str, change: ClientChange) -> Result<Client> {
+    /// `not_found`; `precondition_failed` for another version; as [`Engine::create_client`];
+    /// `invalid_client_metadata` for the keys and method of a client whose document says them.
+    pub async fn update_client(&self, id: &str, change: ClientChange) -> Result<ClientWithSecret> {
+        let keys = self.registered_keys(&change.keys)?;
+        let (fresh, fresh_hash) = self.inner().parts.client_secrets.generate(self.rng());
         let scope = change.scope.as_deref().map(parse_scope).transpose()?;
         let default_resource = match change.default_resource.as_deref() {
             Some("") => Some(None),
@@ -292,6 +404,7 @@ impl Engine {
                 client.response_types = response_types(grants);
                 client.grant_types.clone_from(grants);
             }
+            set_authentication(client, &change, keys.as_ref(), &fresh_hash)?;
             replace(&mut client.scope, scope.as_ref());
             replace(&mut client.default_resource, default_resource.as_ref());
             replace(&mut client.agent, change.agent.as_ref());
@@ -301,8 +414,30 @@ impl Engine {
             }
             check(client)
         };
-        self.change_client(id, change.version, AuditAction::ClientUpdated, apply)
-            .await
+        let client = self
+            .change_client(id, change.version, AuditAction::ClientUpdated, apply)
+            .await?;
+        let is_fresh = client.secret_hash.as_ref() == Some(&fresh_hash);
+        Ok(ClientWithSecret {
+            client,
+            secret: is_fresh.then(|| fresh.expose().to_owned()),
+        })
+    }
+
+    /// The keys that an operator gives, if they can be used.
+    fn registered_keys(&self, new: &NewKeys) -> Result<Option<ClientKeys>> {
+        match (&new.jwks, new.jwks_uri.as_deref()) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => Err(metadata_error(
+                "jwks: give either jwks or jwks_uri, not both",
+            )),
+            (Some(jwks), None) => Ok(Some(ClientKeys::Jwks(check_jwks(jwks)?))),
+            (None, Some(uri)) => {
+                check_jwks_uri(uri)?;
+                self.check_jwks_scheme(uri)?;
+                Ok(Some(ClientKeys::JwksUri(uri.to_owned())))
+            }
+        }
     }
 
     /// The slug of the resource that `reference` names.
@@ -403,9 +538,9 @@ impl Engine {
     pub async fn rotate_client_secret(&self, id: &str) -> Result<ClientWithSecret> {
         let (secret, hash) = self.inner().parts.client_secrets.generate(self.rng());
         let apply = |client: &mut Client| {
-            if !client.is_confidential() {
+            if !client.uses_secret() {
                 return Err(Error::invalid_request(format!(
-                    "the client {id} is public and has no secret"
+                    "the client {id} has no secret: it does not authenticate by one"
                 )));
             }
             client.secret_hash = Some(hash.clone());

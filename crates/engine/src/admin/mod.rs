@@ -14,7 +14,7 @@ mod tokens;
 mod users;
 
 pub use audit::{AuditPage, AuditQuery, SETTLING, parse_audit_actions};
-pub use clients::{ClientChange, ClientWithSecret, NewClient};
+pub use clients::{ClientChange, ClientWithSecret, NewClient, NewKeys};
 pub use fronting::{Fronting, ScopeMap};
 pub use inspect::{Inspection, TokenState};
 pub use issuances::{IssuanceList, IssuanceQuery, Since};

@@ -163,7 +163,8 @@ impl Engine {
 }
 
 /// A public client has nothing but its key to show for a refresh token, so the token is bound to
-/// it (RFC 9449 §5). A confidential one has its secret, and may change keys.
+/// it (RFC 9449 §5). A confidential one has its secret or
+/// its own key, and may change the proof's.
 fn bound_refresh(client: &Client, jkt: Option<&str>) -> Option<String> {
     jkt.filter(|_| !client.is_confidential()).map(str::to_owned)
 }

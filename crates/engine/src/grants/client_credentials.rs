@@ -1,7 +1,7 @@
 //! `client_credentials` (RFC 6749 §4.4; spec: tokens): a client gets a token for itself.
 //!
-//! The gates in their order: the grant is offered, the client was made by an operator and has a
-//! secret and the grant, the resources are registered, and the scope lies within the client's
+//! The gates in their order: the grant is offered, the client was made by an operator, has authenticated
+//! and has the grant, the resources are registered, and the scope lies within the client's
 //! ceiling and the resources' catalogs.
 
 use super::mint::{Grant, Issued, Subject};
@@ -29,7 +29,7 @@ impl Engine {
             ));
         }
         let client = requester.client;
-        check_machine_client(client)?;
+        check_machine_client(client, requester.is_proven)?;
         check_grant_registered(client, GrantType::ClientCredentials)?;
         let resources = self
             .machine_audience(client, &request.resources, request.scope.as_ref())
@@ -68,9 +68,9 @@ impl Engine {
     }
 }
 
-/// A client that registered itself proves nothing about who runs it, and one without a secret
-/// proves nothing at all.
-fn check_machine_client(client: &Client) -> Result<()> {
+/// A client that registered itself proves nothing about who runs it, and one that does not
+/// authenticate proves nothing at all.
+fn check_machine_client(client: &Client, is_proven: bool) -> Result<()> {
     let refuse = |reason, description| {
         Err(Error::new(
             ErrorCode::UnauthorizedClient,
@@ -84,10 +84,10 @@ fn check_machine_client(client: &Client) -> Result<()> {
             "the client_credentials grant is for clients that an operator has created",
         );
     }
-    if !client.is_confidential() {
+    if !is_proven {
         return refuse(
             DenyReason::UnauthorizedClient,
-            "the client_credentials grant is for clients with a secret",
+            "the client_credentials grant is for clients that authenticate, with a secret or a key",
         );
     }
     Ok(())

@@ -34,6 +34,8 @@ pub struct TokenAnswer {
 /// What every grant knows of the request.
 struct Requester<'a> {
     client: &'a Client,
+    /// Whether the client has proven who it is, with a secret or a key.
+    is_proven: bool,
     possession: Option<Possession>,
     now: UnixMillis,
 }
@@ -73,12 +75,14 @@ impl Engine {
             grant_type = named_grant_type(&params);
             let presented = PresentedClient::parse(authorization, &params)?;
             caller.claims(presented.client_id.as_str());
-            let client = self.authenticate(&presented).await?;
-            caller.is(&client);
+            let authenticated = self.identify(&presented, Endpoint::Token).await?;
+            caller.is(&authenticated.client);
             let now = self.now();
             let possession = self.proven_possession(dpop, now)?;
+            self.spend_assertion(&authenticated).await?;
             let requester = Requester {
-                client: &client,
+                client: &authenticated.client,
+                is_proven: authenticated.is_proven(),
                 possession,
                 now,
             };

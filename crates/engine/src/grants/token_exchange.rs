@@ -55,7 +55,7 @@ impl Engine {
             return Err(unsupported("token exchange is not offered here"));
         }
         let caller = requester.client;
-        check_exchanger(caller)?;
+        check_exchanger(&requester)?;
         let subject = self
             .foundation(&request.subject_token, DenyReason::SubjectTokenInvalid)
             .await?;
@@ -183,16 +183,16 @@ impl Engine {
     }
 }
 
-/// A client that keeps no secret cannot be told from any other that has got hold of a token.
-fn check_exchanger(client: &Client) -> Result<()> {
-    if !client.is_confidential() {
+/// A client that does not authenticate cannot be told from any other that has got hold of a token.
+fn check_exchanger(requester: &Requester<'_>) -> Result<()> {
+    if !requester.is_proven {
         return Err(Error::new(
             ErrorCode::UnauthorizedClient,
             DenyReason::UnauthorizedClient,
-            "token exchange is for clients with a secret",
+            "token exchange is for clients that authenticate, with a secret or a key",
         ));
     }
-    check_grant_registered(client, GrantType::TokenExchange)
+    check_grant_registered(requester.client, GrantType::TokenExchange)
 }
 
 /// How long the subject token still lives: the new one must not outlive it.

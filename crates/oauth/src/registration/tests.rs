@@ -1,6 +1,7 @@
 //! Registration requests and metadata documents.
 
 use super::*;
+use crate::signer::Signer;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -26,6 +27,9 @@ fn the_smallest_request_gets_the_defaults() {
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             response_types: vec!["code".into()],
             token_endpoint_auth_method: AuthMethod::None,
+            further_auth_methods: vec![],
+            token_endpoint_auth_signing_alg: None,
+            keys: None,
             application_type: ApplicationType::Web,
             client_uri: None,
             logo_uri: None,
@@ -143,7 +147,7 @@ fn members_of_the_wrong_form_are_named() {
 }
 
 #[test]
-fn grants_without_a_user_are_not_open_to_self_registration() {
+fn grants_and_response_types_that_are_not_open_are_left_out() {
     for grant in [
         "implicit",
         "password",
@@ -152,10 +156,15 @@ fn grants_without_a_user_are_not_open_to_self_registration() {
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "urn:ietf:params:oauth:grant-type:device_code",
     ] {
-        let error = with("grant_types", json!(["authorization_code", grant])).unwrap_err();
-        assert_eq!(error.code, ErrorCode::InvalidClientMetadata, "{grant}");
+        let kept = with("grant_types", json!([grant, "authorization_code"])).unwrap();
+        assert_eq!(kept.grant_types, [GrantType::AuthorizationCode], "{grant}");
+        let nothing = with("grant_types", json!([grant])).unwrap_err();
+        assert_eq!(nothing.code, ErrorCode::InvalidClientMetadata, "{grant}");
     }
-    assert!(with("response_types", json!(["code", "token"])).is_err());
+    let kept = with("response_types", json!(["token", "code", "id_token"])).unwrap();
+    assert_eq!(kept.response_types, ["code"]);
+    let nothing = with("response_types", json!(["token"])).unwrap_err();
+    assert_eq!(nothing.code, ErrorCode::InvalidClientMetadata);
     let client = with(
         "grant_types",
         json!(["authorization_code", "authorization_code"]),
@@ -166,7 +175,7 @@ fn grants_without_a_user_are_not_open_to_self_registration() {
 
 #[test]
 fn what_is_not_a_json_object_is_refused() {
-    let large = json!({"x": "x".repeat(MAX_BODY)}).to_string();
+    let large = json!({"x": "x".repeat(MAX_REQUEST)}).to_string();
     let deep = "[".repeat(1000);
     for body in ["", "[]", "null", "{", "{} {}", "\u{feff}{}", &large, &deep] {
         let error = ClientRegistration::parse(body.as_bytes()).unwrap_err();
@@ -199,8 +208,8 @@ fn a_document_names_its_own_url_and_holds_no_secret() {
         ("client_id", Value::Null),
         ("client_secret", json!("s")),
         ("client_secret_expires_at", json!(0)),
-        ("token_endpoint_auth_method", json!("client_secret_basic")),
-        ("token_endpoint_auth_method", json!("client_secret_jwt")),
+        ("client_name", Value::Null),
+        ("client_name", json!(" ")),
         ("redirect_uris", json!([])),
         ("grant_types", json!(["client_credentials"])),
     ] {
@@ -237,6 +246,167 @@ fn the_response_echoes_without_nulls_and_shows_a_secret_with_its_expiry() {
     assert_eq!(secret["scope"], "a b");
 }
 
+fn signer() -> Signer {
+    Signer::new(ClientSigningAlgorithm::Es256)
+}
+
+/// What becomes of a document that says `members` about authentication.
+fn authenticates(members: Value) -> Result<(AuthMethod, Vec<AuthMethod>), String> {
+    let url = "https://app.example/client.json";
+    let mut document = json!({
+        "client_id": url, "client_name": "App", "redirect_uris": ["https://app.example/cb"],
+    });
+    let all = document.as_object_mut().unwrap();
+    all.extend(members.as_object().unwrap().clone());
+    ClientRegistration::parse_document(document.to_string().as_bytes(), url)
+        .map(|own| (own.token_endpoint_auth_method, own.further_auth_methods))
+        .map_err(|error| error.description.into_owned())
+}
+
+#[test]
+fn a_document_may_list_methods_and_any_offered_one_may_be_used() {
+    use AuthMethod::{None as Public, PrivateKeyJwt};
+    let jwks_uri = "https://app.example/jwks.json";
+    for (members, expected) in [
+        (
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": jwks_uri}),
+            (PrivateKeyJwt, vec![]),
+        ),
+        (
+            json!({
+                "token_endpoint_auth_method": "private_key_jwt",
+                "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+                "jwks_uri": jwks_uri,
+            }),
+            (PrivateKeyJwt, vec![Public]),
+        ),
+        (
+            json!({
+                "token_endpoint_auth_methods_supported":
+                    ["client_secret_basic", "tls_client_auth", "none"],
+            }),
+            (Public, vec![]),
+        ),
+        (
+            json!({
+                "token_endpoint_auth_method": "client_secret_post",
+                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "jwks": {"keys": [signer().jwk()]},
+            }),
+            (PrivateKeyJwt, vec![]),
+        ),
+        // Without keys, the method is no choice.
+        (
+            json!({"token_endpoint_auth_methods_supported": ["private_key_jwt", "none"]}),
+            (Public, vec![]),
+        ),
+    ] {
+        assert_eq!(authenticates(members.clone()), Ok(expected), "{members}");
+    }
+    for (members, word) in [
+        (
+            json!({"token_endpoint_auth_method": "client_secret_basic"}),
+            "'client_secret_basic'",
+        ),
+        (
+            json!({"token_endpoint_auth_method": "client_secret_jwt"}),
+            "'client_secret_jwt'",
+        ),
+        (
+            json!({"token_endpoint_auth_method": "tls_client_auth"}),
+            "'tls_client_auth'",
+        ),
+        (
+            json!({"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}),
+            "'client_secret_basic', 'client_secret_post'",
+        ),
+        (
+            json!({"token_endpoint_auth_method": "private_key_jwt"}),
+            "jwks_uri",
+        ),
+    ] {
+        let refused = authenticates(members.clone()).unwrap_err();
+        assert!(refused.contains(word), "{members}: {refused}");
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_registered_are_named() {
+    let keys = |members: Value| {
+        let mut request = json!({
+            "redirect_uris": ["https://app.example/cb"],
+            "token_endpoint_auth_method": "private_key_jwt",
+        });
+        let all = request.as_object_mut().unwrap();
+        all.extend(members.as_object().unwrap().clone());
+        parse(request)
+    };
+    let public = signer().jwk();
+    let mut private = public.clone();
+    private["d"] = json!("AQAB");
+    for (members, word) in [
+        (json!({}), "jwks"),
+        (
+            json!({"jwks": {"keys": [public]}, "jwks_uri": "https://a.example/k"}),
+            "both",
+        ),
+        (json!({"jwks": {"keys": []}}), "no key"),
+        (json!({"jwks": {"keys": [private]}}), "private"),
+        (
+            json!({"jwks": {"keys": [public, {"kty": "oct", "k": "AAAA"}]}}),
+            "symmetric",
+        ),
+        (json!({"jwks": "https://a.example/k"}), "jwks"),
+        (json!({"jwks_uri": "ftp://a.example/k"}), "jwks_uri"),
+        (json!({"jwks_uri": "https://a.example/k#f"}), "jwks_uri"),
+        (json!({"jwks_uri": "https://u:p@a.example/k"}), "jwks_uri"),
+        (
+            json!({"jwks": {"keys": [public]}, "token_endpoint_auth_signing_alg": "HS256"}),
+            "token_endpoint_auth_signing_alg 'HS256'",
+        ),
+    ] {
+        let error = keys(members.clone()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidClientMetadata);
+        assert!(error.description.contains(word), "{members}: {error}");
+    }
+    let unknown = json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"});
+    let client = keys(json!({
+        "jwks": {"keys": [unknown, public]}, "token_endpoint_auth_signing_alg": "ES256",
+    }))
+    .unwrap();
+    assert!(client.keys.as_ref().is_some_and(|own| own.jwks().is_some()));
+    // What it does not authenticate by is not looked at, unless it is a secret.
+    let other = json!({"redirect_uris": ["https://app.example/cb"], "jwks": {"keys": [unknown]}});
+    assert_eq!(parse(other).unwrap().keys, None);
+    let leaked = json!({"redirect_uris": ["https://app.example/cb"], "jwks": {"keys": [private]}});
+    assert!(parse(leaked).is_err());
+
+    let mut large = public.clone();
+    large["x5c"] = json!(["x".repeat(16 * 1024)]);
+    let error = check_jwks(&json!({"keys": [large]})).unwrap_err();
+    assert!(error.description.contains("larger"), "{error}");
+
+    let response = RegistrationResponse::new(client, "c1".into(), 7, None, String::new());
+    let response: Value = serde_json::from_slice(&response.to_json()).unwrap();
+    assert_eq!(response["token_endpoint_auth_method"], "private_key_jwt");
+    assert_eq!(response["jwks"]["keys"][1], public);
+    assert_eq!(response["token_endpoint_auth_signing_alg"], "ES256");
+}
+
+#[test]
+fn a_member_that_appears_twice_is_named() {
+    for body in [
+        r#"{"redirect_uris": ["https://a.example/"], "redirect_uris": ["https://b.example/"]}"#,
+        r#"{"jwks": {"keys": []}, "redirect_uris": [], "redirect\u005furis": []}"#,
+    ] {
+        let error = ClientRegistration::parse(body.as_bytes()).unwrap_err();
+        assert!(
+            error.description.contains("'redirect_uris' appears twice"),
+            "{error}"
+        );
+    }
+}
+
 /// Any JSON, with the members of client metadata likelier than others.
 fn metadata() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -253,7 +423,7 @@ fn metadata() -> impl Strategy<Value = Value> {
     ];
     let name = concat!(
         "(client_name|redirect_uris|grant_types|response_types|client_uri|logo_uri|scope|",
-        "token_endpoint_auth_method|application_type|agent|agent_description|[a-z]{1,5})"
+        "token_endpoint_auth_method|token_endpoint_auth_methods_supported|jwks|jwks_uri|application_type|agent|agent_description|[a-z]{1,5})"
     );
     proptest::collection::btree_map(name, member, 0..10)
         .prop_map(|members| Value::Object(members.into_iter().collect()))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::{Host, Url};
 
-use super::CimdError;
+use crate::documents::DocumentError;
 
 const MAX_LENGTH: usize = 2048;
 
@@ -31,46 +31,47 @@ impl ClientIdUrl {
     /// Reads a `client_id`. `allow_http` is `!cimd.require_https`.
     ///
     /// # Errors
-    /// [`CimdError::Scheme`] and [`CimdError::UrlInvalid`].
-    pub fn parse(client_id: &str, allow_http: bool) -> Result<Self, CimdError> {
+    /// [`DocumentError::Scheme`] and [`DocumentError::UrlInvalid`].
+    pub fn parse(client_id: &str, allow_http: bool) -> Result<Self, DocumentError> {
         if client_id.len() > MAX_LENGTH {
-            return Err(CimdError::UrlInvalid("it is longer than 2048 bytes"));
+            return Err(DocumentError::UrlInvalid("it is longer than 2048 bytes"));
         }
         // What a URL parser drops or repairs in silence must not get that far.
         if !client_id
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
         {
-            return Err(CimdError::UrlInvalid(
+            return Err(DocumentError::UrlInvalid(
                 "it contains characters that a URL cannot contain",
             ));
         }
-        let url = Url::parse(client_id).map_err(|_| CimdError::UrlInvalid("it cannot be read"))?;
+        let url =
+            Url::parse(client_id).map_err(|_| DocumentError::UrlInvalid("it cannot be read"))?;
         match url.scheme() {
             "https" => {}
             "http" if allow_http => {}
-            _ => return Err(CimdError::Scheme),
+            _ => return Err(DocumentError::Scheme),
         }
         if url.fragment().is_some() {
-            return Err(CimdError::UrlInvalid("it has a fragment"));
+            return Err(DocumentError::UrlInvalid("it has a fragment"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(CimdError::UrlInvalid("it has a user name or password"));
+            return Err(DocumentError::UrlInvalid("it has a user name or password"));
         }
         if url.port() == Some(0) {
-            return Err(CimdError::UrlInvalid("it has port 0"));
+            return Err(DocumentError::UrlInvalid("it has port 0"));
         }
         if has_dot_segment(client_id) {
-            return Err(CimdError::UrlInvalid("its path has dot segments"));
+            return Err(DocumentError::UrlInvalid("its path has dot segments"));
         }
         if url.path() == "/" {
-            return Err(CimdError::UrlInvalid("it has no path"));
+            return Err(DocumentError::UrlInvalid("it has no path"));
         }
         if matches!(url.host(), Some(Host::Domain(name)) if name.ends_with('.')) {
-            return Err(CimdError::UrlInvalid("its host ends in a dot"));
+            return Err(DocumentError::UrlInvalid("its host ends in a dot"));
         }
         if url.as_str() != client_id {
-            return Err(CimdError::UrlInvalid(
+            return Err(DocumentError::UrlInvalid(
                 "it is not written in its normal form",
             ));
         }

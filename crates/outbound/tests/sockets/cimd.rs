@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use crate::server::{Answer, Server, http};
 use domain::{ManualClock, UnixMillis};
 use oauth::registration::ClientRegistration;
-use outbound::cimd::{
-    CimdError, CimdObserver, CimdOptions, CimdResolver, DEFAULT_LIFETIME, FAILURE_LIFETIME,
+use outbound::cimd::CimdResolver;
+use outbound::documents::{
+    DEFAULT_LIFETIME, DocumentError, DocumentObserver, DocumentOptions, FAILURE_LIFETIME,
     FetchOutcome, MIN_LIFETIME, Suppression, TIMEOUT_LIFETIME,
 };
 use outbound::{GuardPolicy, GuardedClient};
@@ -19,7 +20,7 @@ struct Seen {
     suppressed: Mutex<Vec<Suppression>>,
 }
 
-impl CimdObserver for Seen {
+impl DocumentObserver for Seen {
     fn fetch(&self, outcome: FetchOutcome, _: Duration) {
         self.fetches.lock().unwrap().push(outcome);
     }
@@ -37,7 +38,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    async fn new(options: CimdOptions) -> Self {
+    async fn new(options: DocumentOptions) -> Self {
         let server = Server::start(Answer::Silence).await;
         let policy = GuardPolicy {
             require_https: false,
@@ -58,7 +59,7 @@ impl Fixture {
     }
 
     async fn serving(headers: &[&str]) -> Self {
-        let fixture = Self::new(CimdOptions::default()).await;
+        let fixture = Self::new(DocumentOptions::default()).await;
         fixture.serve(headers);
         fixture
     }
@@ -71,11 +72,12 @@ impl Fixture {
     }
 
     fn serve(&self, headers: &[&str]) {
-        let answer = http("200 OK", headers, &self.document());
+        let headers = [headers, &["Content-Type: application/json"]].concat();
+        let answer = http("200 OK", &headers, &self.document());
         self.server.answer_with(Answer::Bytes(answer));
     }
 
-    async fn resolve(&self) -> Result<Arc<ClientRegistration>, CimdError> {
+    async fn resolve(&self) -> Result<Arc<ClientRegistration>, DocumentError> {
         self.resolver.resolve(&self.id, None).await
     }
 
@@ -124,7 +126,7 @@ async fn is_kept_for(fixture: &Fixture, lifetime: Duration) {
 
 #[tokio::test]
 async fn a_document_is_kept_as_long_as_its_cache_headers_say_within_the_bounds() {
-    let ttl = CimdOptions::default().cache_ttl;
+    let ttl = DocumentOptions::default().cache_ttl;
     for (headers, lifetime) in [
         (&["Cache-Control: max-age=60"][..], Duration::from_secs(60)),
         (
@@ -150,9 +152,9 @@ async fn a_document_is_kept_as_long_as_its_cache_headers_say_within_the_bounds()
 
 #[tokio::test]
 async fn a_ttl_below_the_floor_is_obeyed() {
-    let fixture = Fixture::new(CimdOptions {
+    let fixture = Fixture::new(DocumentOptions {
         cache_ttl: Duration::from_secs(1),
-        ..CimdOptions::default()
+        ..DocumentOptions::default()
     })
     .await;
     fixture.serve(&["Cache-Control: max-age=60"]);
@@ -172,7 +174,7 @@ async fn a_stale_document_is_not_served_when_its_server_fails() {
 
 #[tokio::test]
 async fn a_failure_is_remembered_briefly() {
-    let fixture = Fixture::new(CimdOptions::default()).await;
+    let fixture = Fixture::new(DocumentOptions::default()).await;
     fixture
         .server
         .answer_with(Answer::Bytes(http("404 Not Found", &[], "")));
@@ -195,7 +197,7 @@ async fn a_failure_is_remembered_briefly() {
 
 #[tokio::test]
 async fn a_timeout_is_remembered_more_briefly() {
-    let fixture = Fixture::new(CimdOptions::default()).await;
+    let fixture = Fixture::new(DocumentOptions::default()).await;
     assert_eq!(fixture.reason().await, "timeout");
     assert_eq!(
         *fixture.seen.fetches.lock().unwrap(),
@@ -222,7 +224,7 @@ async fn each_kind_of_bad_answer_has_its_reason() {
             FetchOutcome::Unavailable,
         ),
         (
-            http("200 OK", &[], &large),
+            http("200 OK", &["Content-Type: application/json"], &large),
             "too_large",
             FetchOutcome::Unavailable,
         ),
@@ -247,7 +249,7 @@ async fn each_kind_of_bad_answer_has_its_reason() {
             FetchOutcome::Invalid,
         ),
     ] {
-        let fixture = Fixture::new(CimdOptions::default()).await;
+        let fixture = Fixture::new(DocumentOptions::default()).await;
         fixture.server.answer_with(Answer::Bytes(answer));
         assert_eq!(fixture.reason().await, reason);
         assert_eq!(*fixture.seen.fetches.lock().unwrap(), [outcome], "{reason}");
@@ -259,7 +261,7 @@ async fn the_strict_policy_refuses_plain_http_and_private_addresses() {
     let clock = Arc::new(ManualClock::at(UnixMillis(0)));
     let seen = Arc::new(Seen::default());
     let client = GuardedClient::new(GuardPolicy::default()).unwrap();
-    let resolver = CimdResolver::new(client, CimdOptions::default(), clock, seen.clone());
+    let resolver = CimdResolver::new(client, DocumentOptions::default(), clock, seen.clone());
     for (id, reason) in [
         ("http://example.com/c", "scheme"),
         ("https://example.com/", "url_invalid"),
@@ -275,8 +277,12 @@ async fn the_strict_policy_refuses_plain_http_and_private_addresses() {
 
 #[tokio::test]
 async fn fifty_requests_at_once_are_one_fetch() {
-    let fixture = Fixture::new(CimdOptions::default()).await;
-    let answer = http("200 OK", &[], &fixture.document());
+    let fixture = Fixture::new(DocumentOptions::default()).await;
+    let answer = http(
+        "200 OK",
+        &["Content-Type: application/json"],
+        &fixture.document(),
+    );
     fixture
         .server
         .answer_with(Answer::Later(Duration::from_millis(200), answer));
@@ -288,7 +294,7 @@ async fn fifty_requests_at_once_are_one_fetch() {
 
 #[tokio::test]
 async fn fifty_requests_at_once_share_one_failure() {
-    let fixture = Fixture::new(CimdOptions::default()).await;
+    let fixture = Fixture::new(DocumentOptions::default()).await;
     let answer = http("404 Not Found", &[], "");
     fixture
         .server
@@ -300,8 +306,12 @@ async fn fifty_requests_at_once_share_one_failure() {
 
 #[tokio::test]
 async fn a_caller_that_leaves_does_not_fail_those_who_wait_with_it() {
-    let fixture = Fixture::new(CimdOptions::default()).await;
-    let answer = http("200 OK", &[], &fixture.document());
+    let fixture = Fixture::new(DocumentOptions::default()).await;
+    let answer = http(
+        "200 OK",
+        &["Content-Type: application/json"],
+        &fixture.document(),
+    );
     fixture
         .server
         .answer_with(Answer::Later(Duration::from_millis(200), answer));
@@ -318,11 +328,11 @@ async fn a_caller_that_leaves_does_not_fail_those_who_wait_with_it() {
 
 #[tokio::test]
 async fn fetches_beyond_the_capacity_are_refused_and_not_held_against_the_client() {
-    let fixture = Fixture::new(CimdOptions {
+    let fixture = Fixture::new(DocumentOptions {
         max_fetches: 2,
         max_waiting: 2,
         max_wait: Duration::from_millis(100),
-        ..CimdOptions::default()
+        ..DocumentOptions::default()
     })
     .await;
     let started = Instant::now();

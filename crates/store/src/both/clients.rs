@@ -9,13 +9,14 @@ use crate::{
     Change, ClientFilter, Cursor, Deleted, Deletion, Page, Part, Result, RevokeCount, StoreError,
     Updated,
 };
-use domain::{AuditEvent, Client, ClientStatus, UnixMillis};
+use domain::{AuditEvent, Client, ClientKeys, ClientStatus, UnixMillis};
 use sqlx::Database;
 use sqlx::query::Query;
 
 const COLUMNS: &str = "id, name, secret_hash, redirect_uris, grant_types, response_types, \
      token_endpoint_auth_method, application_type, status, source, scope, default_resource, client_uri, \
-     logo_uri, agent, agent_description, issued_at, updated_at";
+     logo_uri, agent, agent_description, further_auth_methods, token_endpoint_auth_signing_alg, jwks, \
+     jwks_uri, issued_at, updated_at";
 /// Where a search looks.
 const SEARCHED: &[&str] = &["name", "id"];
 
@@ -23,7 +24,8 @@ pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<Client>> {
     let row: Option<ClientRow> = statement::query_as(
         "SELECT id, name, secret_hash, redirect_uris, grant_types, response_types, \
          token_endpoint_auth_method, application_type, status, source, scope, default_resource, \
-         client_uri, logo_uri, agent, agent_description, issued_at, updated_at FROM clients WHERE id = $1",
+         client_uri, logo_uri, agent, agent_description, further_auth_methods, \
+         token_endpoint_auth_signing_alg, jwks, jwks_uri, issued_at, updated_at FROM clients WHERE id = $1",
     )
     .bind(id)
     .fetch_optional(conn)
@@ -86,6 +88,14 @@ fn with_fields<'q>(
         .bind(i64::from(client.agent))
         .bind(&client.agent_description)
         .bind(&client.default_resource)
+        .bind(to_json(&client.further_auth_methods))
+        .bind(
+            client
+                .token_endpoint_auth_signing_alg
+                .map(|own| own.as_str()),
+        )
+        .bind(client.keys.as_ref().and_then(ClientKeys::jwks))
+        .bind(client.keys.as_ref().and_then(ClientKeys::jwks_uri))
 }
 
 /// Adds a client.
@@ -94,8 +104,10 @@ pub(crate) async fn create(tx: &mut Tx, client: &Client, audit: &[AuditEvent]) -
         client,
         "INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
          token_endpoint_auth_method, application_type, scope, client_uri, logo_uri, agent, \
-         agent_description, default_resource, updated_at, status, source, issued_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+         agent_description, default_resource, further_auth_methods, token_endpoint_auth_signing_alg, \
+         jwks, jwks_uri, updated_at, status, source, issued_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+         $20, $21, $22)",
     )
     .bind(client.updated_at.0)
     .bind(client.status.as_str())
@@ -126,7 +138,8 @@ pub(crate) async fn update(
         "UPDATE clients SET name = $2, secret_hash = $3, redirect_uris = $4, grant_types = $5, \
          response_types = $6, token_endpoint_auth_method = $7, application_type = $8, scope = $9, \
          client_uri = $10, logo_uri = $11, agent = $12, agent_description = $13, default_resource = $14, \
-         updated_at = $15 WHERE id = $1 AND updated_at = $16",
+         further_auth_methods = $15, token_endpoint_auth_signing_alg = $16, jwks = $17, jwks_uri = $18, \
+         updated_at = $19 WHERE id = $1 AND updated_at = $20",
     )
     .bind(updated_at.0)
     .bind(client.updated_at.0)

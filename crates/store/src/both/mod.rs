@@ -4,6 +4,7 @@
 pub(crate) use super::dialect::{self, Conn, Db};
 
 pub(crate) mod accounts;
+pub(crate) mod assertions;
 pub(crate) mod audit;
 pub(crate) mod authorizations;
 pub(crate) mod backend;

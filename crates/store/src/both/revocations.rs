@@ -237,6 +237,11 @@ pub(crate) async fn purge_step(
              (SELECT proof FROM dpop_proofs WHERE expires_at < $1 LIMIT $2)",
             now,
         ),
+        PurgeTarget::Assertions => (
+            "DELETE FROM client_assertions WHERE assertion IN \
+             (SELECT assertion FROM client_assertions WHERE expires_at < $1 LIMIT $2)",
+            now,
+        ),
         PurgeTarget::RefreshTokens => {
             // One family may hold thousands of tokens; these go first, in steps of their own.
             let tokens = "DELETE FROM refresh_tokens WHERE digest IN \

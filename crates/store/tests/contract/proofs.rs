@@ -6,7 +6,7 @@ use crate::samples::{
     authorize, code, digest, event, family, founded, id, issuance, redeem, rotate,
 };
 use domain::{AuditAction, UnixMillis};
-use store::{Issue, Issued, ProofUse, PurgeTarget, Redeemed, Rotated};
+use store::{AssertionUse, Issue, Issued, ProofUse, PurgeTarget, Redeemed, Rotated};
 use tokio::task::JoinSet;
 
 on_both!(
@@ -14,6 +14,7 @@ on_both!(
     one_replayed_proof_does_not_keep_others_from_their_tokens,
     a_replayed_proof_spends_neither_code_nor_refresh_token,
     proofs_are_forgotten_when_they_would_be_too_old,
+    an_assertion_is_used_once_at_all_instances_and_then_forgotten,
 );
 
 fn proof(expires_at: UnixMillis) -> ProofUse {
@@ -96,4 +97,24 @@ async fn proofs_are_forgotten_when_they_would_be_too_old(db: Database) {
     }
     assert_eq!(store.purge(PurgeTarget::DpopProofs).await.unwrap(), 1);
     assert_eq!(db.count("dpop_proofs").await, 1);
+}
+
+async fn an_assertion_is_used_once_at_all_instances_and_then_forgotten(db: Database) {
+    let (one, other) = (db.open().await, db.open().await);
+    for _ in 0..50 {
+        let used = AssertionUse {
+            assertion: digest(),
+            expires_at: UnixMillis(i64::MAX),
+        };
+        let (mine, theirs) = tokio::join!(one.spend_assertion(used), other.spend_assertion(used));
+        assert_ne!(mine.unwrap(), theirs.unwrap());
+        assert!(!one.spend_assertion(used).await.unwrap());
+    }
+    let old = AssertionUse {
+        assertion: digest(),
+        expires_at: UnixMillis(1),
+    };
+    assert!(one.spend_assertion(old).await.unwrap());
+    assert_eq!(one.purge(PurgeTarget::Assertions).await.unwrap(), 1);
+    assert_eq!(db.count("client_assertions").await, 50);
 }

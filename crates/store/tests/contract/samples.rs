@@ -4,9 +4,9 @@
 use crate::database::NOW;
 use domain::{
     ApplicationType, AuditAction, AuditEvent, AuthMethod, AuthorizationCode, BackendKind,
-    CatalogScope, Client, ClientSource, ClientStatus, Digest, GrantType, Issuance, Policy,
-    RefreshToken, Resource, ScopeSet, Session, SystemClock, SystemRng, TokenFamily, User, UserRole,
-    UserStatus, new_uuid,
+    CatalogScope, Client, ClientKeys, ClientSigningAlgorithm, ClientSource, ClientStatus, Digest,
+    GrantType, Issuance, Policy, RefreshToken, Resource, ScopeSet, Session, SystemClock, SystemRng,
+    TokenFamily, User, UserRole, UserStatus, new_uuid,
 };
 use std::time::Duration;
 use store::{Authorize, RedeemCode, RotateRefresh};
@@ -62,6 +62,9 @@ pub fn client() -> Client {
         logo_uri: None,
         agent: false,
         agent_description: None,
+        further_auth_methods: vec![],
+        token_endpoint_auth_signing_alg: None,
+        keys: None,
         issued_at: NOW,
         updated_at: NOW,
     }
@@ -85,6 +88,9 @@ pub fn rich_client() -> Client {
         logo_uri: Some(String::new()),
         agent: true,
         agent_description: Some(ODD.into()),
+        further_auth_methods: vec![AuthMethod::None, AuthMethod::PrivateKeyJwt],
+        token_endpoint_auth_signing_alg: Some(ClientSigningAlgorithm::Es384),
+        keys: Some(ClientKeys::Jwks(ODD.into())),
         issued_at: NOW.minus(Duration::from_millis(1)),
         updated_at: domain::UnixMillis(i64::MAX),
     }

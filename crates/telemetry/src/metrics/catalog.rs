@@ -13,9 +13,10 @@ use super::instrument::{
     SparseHistogram,
 };
 use super::labels::{
-    AllowlistOp, ConnectionState, ConsentDecision, DbOp, DpopRejection, ExchangeKind, FetchOutcome,
-    Listener, LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf, RevocationPath,
-    RevokeReason, Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
+    AllowlistOp, ChallengeReason, ConnectionState, ConsentDecision, DbOp, DpopRejection,
+    ExchangeKind, FetchOutcome, Listener, LoginOutcome, RegistrationSource, ResourceOp,
+    RevocationHalf, RevocationPath, RevokeReason, Signal, StoreKind, SuppressReason, TokenActive,
+    VerifierCheck,
 };
 
 catalog! {
@@ -44,8 +45,15 @@ catalog! {
         name: "authserver_auth_denied_total",
         labels: ["reason"],
         unit: "{request}",
-        help: "Authorization, sign-in, token, introspection, revocation and registration requests refused.",
+        help: "Authorization, sign-in, token, introspection, revocation and registration requests refused, without those of authserver_auth_challenges_total.",
         worry: "More than 10 a second for five minutes: an attack, or a client with a wrong configuration. The reason says which.",
+    }
+    auth_challenges: Counter<ChallengeReason> {
+        name: "authserver_auth_challenges_total",
+        labels: ["reason"],
+        unit: "{request}",
+        help: "Requests refused that clients send on purpose, to learn which way of authenticating works or to get a nonce.",
+        worry: "It grows as fast as tokens are issued: a client finds out anew before every request; configure its method.",
     }
     clients_registered: Counter<RegistrationSource> {
         name: "authserver_clients_registered_total",
@@ -116,6 +124,13 @@ catalog! {
         unit: "{fetch}",
         help: "Client ID metadata documents that were needed and not fetched.",
         worry: "capacity grows: somebody makes the server fetch documents.",
+    }
+    client_jwks_fetch_suppressed: Counter<SuppressReason> {
+        name: "authserver_client_jwks_fetch_suppressed_total",
+        labels: ["reason"],
+        unit: "{fetch}",
+        help: "Key sets of clients (jwks_uri) that were needed and not fetched.",
+        worry: "capacity grows: somebody makes the server fetch key sets.",
     }
     client_credentials_issued: Counter<()> {
         name: "authplane_client_credentials_issued_total",
@@ -220,6 +235,13 @@ catalog! {
         labels: ["outcome"],
         unit: "s",
         help: "Time to fetch a client ID metadata document.",
+        worry: "timeout or unavailable grow: outbound connections are blocked, or one client's host is down.",
+    }
+    client_jwks_fetch_duration: Histogram<FetchOutcome> {
+        name: "authserver_client_jwks_fetch_duration_seconds",
+        labels: ["outcome"],
+        unit: "s",
+        help: "Time to fetch a client's key set from its jwks_uri.",
         worry: "timeout or unavailable grow: outbound connections are blocked, or one client's host is down.",
     }
     db_operation_duration: SparseHistogram<(DbOp, StoreKind)> {

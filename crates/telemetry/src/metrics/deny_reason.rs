@@ -1,6 +1,20 @@
 //! Why a request was refused.
 
 use super::label::label;
+use super::labels::ChallengeReason;
+
+impl DenyReason {
+    /// The challenge that this is, when clients bring the refusal about on purpose and go on from
+    /// there: such a one is counted apart, so that a rise of the denials means something.
+    #[must_use]
+    pub fn challenge(self) -> Option<ChallengeReason> {
+        match self {
+            Self::ClientAuthProbe => Some(ChallengeReason::ClientAuthProbe),
+            Self::UseDpopNonce => Some(ChallengeReason::UseDpopNonce),
+            _ => None,
+        }
+    }
+}
 
 label! {
     /// Why a request was refused: the same word in `authserver_auth_denied_total`, in the log
@@ -23,6 +37,15 @@ label! {
         InvalidClient = "invalid_client",
         /// The client used another authentication method than the one it registered.
         ClientAuthMethodMismatch = "client_auth_method_mismatch",
+        /// A client that has to authenticate did not try: no credentials, or an empty secret.
+        /// Libraries do so to find out which method works; it is no denial.
+        ClientAuthProbe = "client_auth_probe",
+        /// The client's assertion is malformed, expired, not for this server, or not signed by it.
+        InvalidClientAssertion = "invalid_client_assertion",
+        /// The client's assertion was used before.
+        ClientAssertionReplayed = "client_assertion_replayed",
+        /// The keys that the client publishes could not be fetched or used.
+        ClientKeysUnavailable = "client_keys_unavailable",
         /// The client is suspended.
         ClientSuspended = "client_suspended",
         /// The client is revoked.

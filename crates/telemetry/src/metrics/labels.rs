@@ -290,3 +290,13 @@ label! {
         Admin = "admin",
     }
 }
+
+label! {
+    /// What clients bring about on purpose, to learn how to go on.
+    ChallengeReason {
+        /// No credentials, or an empty secret, of a client that has to authenticate.
+        ClientAuthProbe = "client_auth_probe",
+        /// A DPoP proof without a fresh nonce.
+        UseDpopNonce = "use_dpop_nonce",
+    }
+}

@@ -80,6 +80,12 @@ pub(super) struct TokenForm {
     /// For clients that do not use the `Authorization` header.
     #[schema(nullable = false)]
     client_secret: Option<String>,
+    /// With `private_key_jwt`: the client's signed JWT (RFC 7523 §2.2).
+    #[schema(nullable = false)]
+    client_assertion: Option<String>,
+    /// With `client_assertion`: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    #[schema(nullable = false)]
+    client_assertion_type: Option<String>,
 }
 
 /// Tokens (RFC 6749 §5.1).
@@ -112,6 +118,12 @@ pub(super) struct PresentedForm {
     /// For clients that do not use the `Authorization` header.
     #[schema(nullable = false)]
     client_secret: Option<String>,
+    /// With `private_key_jwt`: the client's signed JWT (RFC 7523 §2.2).
+    #[schema(nullable = false)]
+    client_assertion: Option<String>,
+    /// With `client_assertion`: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    #[schema(nullable = false)]
+    client_assertion_type: Option<String>,
 }
 
 /// Whether a token is good (RFC 7662 §2.2); the other members are there when it is.
@@ -165,6 +177,14 @@ pub(super) struct RegistrationRequest {
     response_types: Option<Vec<String>>,
     #[schema(nullable = false)]
     token_endpoint_auth_method: Option<String>,
+    #[schema(nullable = false)]
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    token_endpoint_auth_signing_alg: Option<String>,
+    #[schema(nullable = false, value_type = Option<Object>)]
+    jwks: Option<()>,
+    #[schema(nullable = false)]
+    jwks_uri: Option<String>,
     #[schema(nullable = false)]
     application_type: Option<String>,
     #[schema(nullable = false)]

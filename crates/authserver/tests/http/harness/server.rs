@@ -12,7 +12,9 @@ use engine::admin::{NewClient, NewResource, NewUser};
 use engine::{ClientSecrets, Engine, EngineParts, FormTokens, RefreshSuccessors};
 use keys::{Algorithm, Keyring, KeyringOptions};
 use oauth::dpop::NonceKeeper;
-use outbound::cimd::{CimdObserver, CimdOptions, CimdResolver, FetchOutcome, Suppression};
+use outbound::cimd::CimdResolver;
+use outbound::documents::{DocumentObserver, DocumentOptions, FetchOutcome, Suppression};
+use outbound::jwks::JwksResolver;
 use outbound::{GuardPolicy, GuardedClient};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -188,21 +190,25 @@ async fn engine(config: Config, database: &Database, clock: &Arc<ManualClock>) -
         timeout: config.cimd.fetch_timeout,
         ..GuardPolicy::default()
     };
-    let options = CimdOptions {
+    let options = DocumentOptions {
         cache_ttl: config.cimd.cache_ttl,
-        ..CimdOptions::default()
+        ..DocumentOptions::default()
     };
-    let cimd = CimdResolver::new(
-        GuardedClient::new(policy).expect("a client for documents"),
-        options,
+    let client = GuardedClient::new(policy).expect("a client for documents");
+    let observer = Arc::new(Unobserved);
+    let jwks = JwksResolver::new(
+        client.clone(),
+        options.clone(),
         Arc::clone(&clock),
-        Arc::new(Unobserved),
+        Arc::clone(&observer) as _,
     );
+    let cimd = CimdResolver::new(client, options, Arc::clone(&clock), observer);
     let store = database.open(metrics.clone(), Arc::clone(&clock)).await;
     Engine::new(EngineParts {
         store,
         keys: keys.await.expect("signing keys"),
         cimd: Some(cimd),
+        jwks,
         config: Arc::new(config),
         metrics,
         clock,
@@ -216,7 +222,7 @@ async fn engine(config: Config, database: &Database, clock: &Arc<ManualClock>) -
 
 struct Unobserved;
 
-impl CimdObserver for Unobserved {
+impl DocumentObserver for Unobserved {
     fn fetch(&self, _: FetchOutcome, _: Duration) {}
     fn suppressed(&self, _: Suppression) {}
 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn any_private_or_symmetric_member_is_refused_for_every_algorithm() {
-    for alg in DpopAlgorithm::ALL {
+    for alg in ALGORITHMS {
         let signer = Signer::new(*alg);
         for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
             for value in [json!("AQAB"), json!(null), json!([])] {
@@ -18,8 +18,8 @@ fn any_private_or_symmetric_member_is_refused_for_every_algorithm() {
 
 #[test]
 fn symmetric_keys_are_refused_under_any_algorithm() {
-    let signer = Signer::new(DpopAlgorithm::Es256);
-    for alg in DpopAlgorithm::ALL {
+    let signer = Signer::new(ClientSigningAlgorithm::Es256);
+    for alg in ALGORITHMS {
         for jwk in [json!({"kty": "oct"}), json!({"kty": "oct", "k": "AAAA"})] {
             let header = json!({"typ": "dpop+jwt", "alg": alg.as_str(), "jwk": jwk});
             let proof = signer.sign(&header, &claims());
@@ -42,7 +42,7 @@ fn weak_and_misspelt_keys_are_refused() {
             .unwrap()
     };
 
-    let ec = Signer::new(DpopAlgorithm::Es256);
+    let ec = Signer::new(ClientSigningAlgorithm::Es256);
     let (x, y) = (bytes(&ec, "x"), bytes(&ec, "y"));
     refused(&ec, "crv", json!("P-384"));
     refused(&ec, "crv", json!("secp256k1"));
@@ -57,7 +57,7 @@ fn weak_and_misspelt_keys_are_refused() {
     off_curve[31] ^= 1;
     refused(&ec, "y", encode(&off_curve));
 
-    for alg in [DpopAlgorithm::Rs256, DpopAlgorithm::Ps256] {
+    for alg in [ClientSigningAlgorithm::Rs256, ClientSigningAlgorithm::Ps256] {
         let rsa = Signer::new(alg);
         let n = bytes(&rsa, "n");
         refused(&rsa, "n", encode(&n[..128]));
@@ -73,7 +73,7 @@ fn weak_and_misspelt_keys_are_refused() {
         }
     }
 
-    let ed = Signer::new(DpopAlgorithm::EdDsa);
+    let ed = Signer::new(ClientSigningAlgorithm::EdDsa);
     refused(&ed, "crv", json!("X25519"));
     refused(&ed, "x", encode(&bytes(&ed, "x")[1..]));
 }
@@ -105,7 +105,7 @@ fn an_ed25519_point_of_small_order_proves_nothing_and_is_refused() {
 
 #[test]
 fn the_signature_must_be_of_the_key_the_bytes_and_the_algorithm() {
-    for alg in DpopAlgorithm::ALL {
+    for alg in ALGORITHMS {
         let signer = Signer::new(*alg);
         let good = signer.sign(&signer.header(), &claims());
         let (input, signature) = good.rsplit_once('.').unwrap();
@@ -124,7 +124,7 @@ fn the_signature_must_be_of_the_key_the_bytes_and_the_algorithm() {
         }
     }
     // PKCS #1 v1.5 under the name of PSS, with a key that could do both.
-    let rsa = Signer::new(DpopAlgorithm::Rs256);
+    let rsa = Signer::new(ClientSigningAlgorithm::Rs256);
     let proof = rsa.sign(&with(&rsa.header(), "alg", json!("PS256")), &claims());
     assert_eq!(verdict(&proof), Some(DpopRejection::Signature));
 }
@@ -132,19 +132,18 @@ fn the_signature_must_be_of_the_key_the_bytes_and_the_algorithm() {
 #[test]
 fn thumbprints_are_those_of_the_examples() {
     let jkt = |alg, jwk: &str| {
-        let jwk = format!(r#"{{"jwk":{jwk}}}"#);
-        let object = Object::read(jwk.as_bytes()).unwrap();
-        ProofKey::read(alg, object.get("jwk")).unwrap().jkt
+        let jwk = Object::read(jwk.as_bytes()).unwrap();
+        PublicKey::read(alg, &jwk).unwrap().thumbprint
     };
     // RFC 7638 §3.1
     let rsa = r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#;
     let expected = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
-    assert_eq!(jkt(DpopAlgorithm::Rs256, rsa), expected);
-    assert_eq!(jkt(DpopAlgorithm::Ps256, rsa), expected);
+    assert_eq!(jkt(ClientSigningAlgorithm::Rs256, rsa), expected);
+    assert_eq!(jkt(ClientSigningAlgorithm::Ps256, rsa), expected);
     // RFC 8037 appendix A.3
     let ed = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
     assert_eq!(
-        jkt(DpopAlgorithm::EdDsa, ed),
+        jkt(ClientSigningAlgorithm::EdDsa, ed),
         "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
     );
 }

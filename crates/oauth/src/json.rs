@@ -1,38 +1,45 @@
-//! JSON as a proof may use it: objects whose member names are unique at every depth
-//! (RFC 7515 §4, RFC 7519 §4), texts and numbers. Nothing else in a proof is looked at.
+//! JSON that cannot be read in two ways: objects whose member names are unique at every depth
+//! (RFC 7515 §4, RFC 7519 §4, RFC 8259 §4).
 
+use crate::error::quote;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The most members of one object. A proof needs seven; the limit keeps the search for
-/// repeated names cheap.
-const MAX_MEMBERS: usize = 32;
+/// The most members of one object. Client metadata needs the most, about thirty; the limit keeps
+/// the search for repeated names cheap.
+const MAX_MEMBERS: usize = 64;
 
 /// A value.
 #[derive(Debug)]
-pub(super) enum Json<'a> {
+pub(crate) enum Json<'a> {
     Text(Cow<'a, str>),
     Number(f64),
     Object(Object<'a>),
-    /// `true`, `false`, `null` or an array.
+    Array(Vec<Json<'a>>),
+    /// `true`, `false` or `null`.
     Other,
 }
 
 /// An object without repeated names.
 #[derive(Debug)]
-pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 impl<'a> Object<'a> {
     /// Reads an object and nothing after it.
-    pub(super) fn read(json: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(json: &'a [u8]) -> Option<Self> {
         match serde_json::from_slice(json) {
             Ok(Json::Object(object)) => Some(object),
             _ => None,
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Json<'a>> {
+    /// Whether all member names in `json` are unique; which is not, if not.
+    pub(crate) fn check(json: &'a [u8]) -> Result<(), serde_json::Error> {
+        serde_json::from_slice::<Json<'a>>(json).map(|_| ())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
         self.0
             .iter()
             .find(|(own, _)| own == name)
@@ -40,7 +47,7 @@ impl<'a> Object<'a> {
     }
 
     /// The member `name`, if it is a text.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match self.get(name) {
             Some(Json::Text(text)) => Some(text),
             _ => None,
@@ -100,8 +107,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        while elements.next_element::<Json<'de>>()?.is_some() {}
-        Ok(Json::Other)
+        let mut all = Vec::new();
+        while let Some(element) = elements.next_element()? {
+            all.push(element);
+        }
+        Ok(Json::Array(all))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -114,7 +124,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
                 return Err(A::Error::custom("too many members"));
             }
             if members.iter().any(|(own, _)| *own == name) {
-                return Err(A::Error::custom("a repeated member"));
+                let name = quote(&name);
+                return Err(A::Error::custom(format!("the member {name} appears twice")));
             }
             members.push((name, map.next_value()?));
         }

@@ -1,53 +1,56 @@
-//! Keys of every algorithm, and proofs made with them by hand.
+//! Keys of every algorithm, and JWTs made with them by hand, for tests.
 
-use super::super::DpopAlgorithm;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-    RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::Word as _;
+use domain::ClientSigningAlgorithm as Algorithm;
 use serde_json::{Value, json};
 
 enum Key {
-    Ec(EcdsaKeyPair),
+    Ec(EcdsaKeyPair, &'static str),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ed(Ed25519KeyPair),
 }
 
 /// A client's key.
-pub(super) struct Signer {
-    pub(super) alg: DpopAlgorithm,
+pub(crate) struct Signer {
+    pub(crate) alg: Algorithm,
     key: Key,
 }
 
 impl Signer {
-    pub(super) fn new(alg: DpopAlgorithm) -> Self {
+    pub(crate) fn new(alg: Algorithm) -> Self {
         let rsa = || RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         let key = match alg {
-            DpopAlgorithm::Es256 => {
-                Key::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
-            }
-            DpopAlgorithm::Rs256 => Key::Rsa(rsa(), &RSA_PKCS1_SHA256),
-            DpopAlgorithm::Ps256 => Key::Rsa(rsa(), &RSA_PSS_SHA256),
-            DpopAlgorithm::EdDsa | DpopAlgorithm::Ed25519 => {
-                Key::Ed(Ed25519KeyPair::generate().unwrap())
-            }
+            Algorithm::Es256 => Key::Ec(
+                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap(),
+                "P-256",
+            ),
+            Algorithm::Es384 => Key::Ec(
+                EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap(),
+                "P-384",
+            ),
+            Algorithm::Rs256 => Key::Rsa(rsa(), &RSA_PKCS1_SHA256),
+            Algorithm::Ps256 => Key::Rsa(rsa(), &RSA_PSS_SHA256),
+            Algorithm::EdDsa | Algorithm::Ed25519 => Key::Ed(Ed25519KeyPair::generate().unwrap()),
         };
         Self { alg, key }
     }
 
-    pub(super) fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         match &self.key {
-            Key::Ec(key) => {
-                let point = key.public_key().as_ref();
+            Key::Ec(key, curve) => {
+                let point = &key.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
                 json!({
-                    "kty": "EC", "crv": "P-256",
-                    "x": URL_SAFE_NO_PAD.encode(&point[1..33]),
-                    "y": URL_SAFE_NO_PAD.encode(&point[33..]),
+                    "kty": "EC", "crv": curve,
+                    "x": URL_SAFE_NO_PAD.encode(x),
+                    "y": URL_SAFE_NO_PAD.encode(y),
                 })
             }
             Key::Rsa(key, _) => json!({
@@ -64,14 +67,14 @@ impl Signer {
         }
     }
 
-    pub(super) fn header(&self) -> Value {
+    pub(crate) fn header(&self) -> Value {
         json!({"typ": "dpop+jwt", "alg": self.alg.as_str(), "jwk": self.jwk()})
     }
 
-    pub(super) fn signature(&self, input: &[u8]) -> Vec<u8> {
+    pub(crate) fn signature(&self, input: &[u8]) -> Vec<u8> {
         let rng = SystemRandom::new();
         match &self.key {
-            Key::Ec(key) => key.sign(&rng, input).unwrap().as_ref().to_vec(),
+            Key::Ec(key, _) => key.sign(&rng, input).unwrap().as_ref().to_vec(),
             Key::Rsa(key, encoding) => {
                 let mut signature = vec![0; key.public_modulus_len()];
                 key.sign(*encoding, &rng, input, &mut signature).unwrap();
@@ -82,7 +85,7 @@ impl Signer {
     }
 
     /// A proof with this header and these claims, byte for byte, and a good signature.
-    pub(super) fn sign_text(&self, header: &str, claims: &str) -> String {
+    pub(crate) fn sign_text(&self, header: &str, claims: &str) -> String {
         let input = format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header),
@@ -92,7 +95,7 @@ impl Signer {
         format!("{input}.{signature}")
     }
 
-    pub(super) fn sign(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         self.sign_text(&header.to_string(), &claims.to_string())
     }
 }

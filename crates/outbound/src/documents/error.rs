@@ -1,35 +1,35 @@
-//! Why a client ID metadata document cannot be used.
+//! Why a document that a client publishes cannot be used.
 
 use std::sync::Arc;
 
 use crate::FetchError;
 
-/// Why a client ID metadata document cannot be used. As with [`FetchError`], the text is for
-/// operators.
+/// Why a document that a client publishes cannot be used. As with [`FetchError`], the text is for
+/// operators, but for what [`Document`](Self::Document) says: that is for the client's developer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum CimdError {
-    /// The client id is not a URL that can name a client.
-    #[error("the client id is not a usable URL: {0}")]
+pub enum DocumentError {
+    /// The address is not a URL that can be used.
+    #[error("the address of the document is not a usable URL: {0}")]
     UrlInvalid(&'static str),
-    /// The client id's scheme is not https.
-    #[error("the client id is not an https URL")]
+    /// The address's scheme is not https.
+    #[error("the address of the document is not an https URL")]
     Scheme,
     /// The document could not be fetched.
-    #[error("the client's metadata cannot be fetched: {0}")]
+    #[error("the document cannot be fetched: {0}")]
     Fetch(FetchError),
-    /// The document is not the metadata of this client, or not acceptable.
-    #[error("the client's metadata document is not acceptable: {0}")]
+    /// The document is not what was looked for, or not acceptable.
+    #[error("the document is not acceptable: {0}")]
     Document(String),
     /// Too many fetches are under way.
-    #[error("too many client metadata documents are being fetched at the moment")]
+    #[error("too many documents of clients are being fetched at the moment")]
     Capacity,
     /// The last attempt failed a moment ago; nothing was fetched.
     #[error("failed a moment ago: {0}")]
-    NegativeCache(Arc<CimdError>),
+    NegativeCache(Arc<DocumentError>),
 }
 
-impl CimdError {
+impl DocumentError {
     /// A word of a closed list, for logs, metrics and audit.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -53,7 +53,7 @@ impl CimdError {
     }
 }
 
-impl From<FetchError> for CimdError {
+impl From<FetchError> for DocumentError {
     fn from(error: FetchError) -> Self {
         match error {
             FetchError::UrlInvalid(problem) => Self::UrlInvalid(problem),
