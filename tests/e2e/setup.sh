@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end tests need: PostgreSQL, Chromium, Prometheus, Alertmanager, a Python environment and
-# the npm packages of the TypeScript example and of node/. Quick when everything is there already.
+# the npm packages of the TypeScript example and of the peers in node/. Quick when everything is there already.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -54,7 +54,9 @@ install_python() {
 mkdir -p "$(dirname "$venv")"
 once "$venv.stamp" "$here/requirements.txt" install_python
 export PATH="$venv/bin:$PATH"
-for folder in "$root/examples/typescript" "$here/node"; do
+# Each peer of node/ has a folder of its own, so that generations of one SDK live side by side.
+for lock in "$root/examples/typescript" "$here/node" "$here"/node/*/package-lock.json; do
+    folder=${lock%/package-lock.json}
     once "$folder/node_modules/.stamp" "$folder/package-lock.json" \
         npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error
 done

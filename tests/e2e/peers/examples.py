@@ -57,14 +57,22 @@ def run_client(
     timeout: float = 60,
 ) -> str:
     """Runs an example client; `user` opens each address that it prints. Returns its whole output."""
+    argv = [*command(language, "client"), "--no-browser", *arguments]
     log = output / f"mcp-client-{language}.log"
+    return run_interactive(argv, user, log, {"MCP_RESOURCE": resource}, EXAMPLES / language, timeout)
+
+
+def run_interactive(
+    argv: Sequence[str | Path],
+    user: User,
+    log: Path,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    timeout: float = 60,
+) -> str:
+    """Runs a client that prints addresses on lines of their own; `user` opens each. Returns its whole output."""
     log.unlink(missing_ok=True)
-    process = Process(
-        [*command(language, "client"), "--no-browser", *arguments],
-        log,
-        {**UNBUFFERED, "MCP_RESOURCE": resource},
-        cwd=EXAMPLES / language,
-    )
+    process = Process(argv, log, {**UNBUFFERED, **env}, cwd=cwd)
     deadline = time.monotonic() + timeout
     opened = 0
     try:

@@ -61,6 +61,12 @@ class HttpUser:
         assert answer.status_code == 200, f"{answer.url}: {answer.status_code}\n{answer.text}"
         return answer.text
 
+    def visit(self, url: str, decision: str = "allow") -> str:
+        """Like `walk`, and delivers the answer to the listener of a native application, as a browser does."""
+        target = self.walk(url, decision)
+        self.http.get(target).raise_for_status()
+        return target
+
     def _follow(self, url: str, decision: str) -> httpx.Response:
         """The first answer that leads away from the server, or asks nothing more."""
         server = urlsplit(url).netloc
