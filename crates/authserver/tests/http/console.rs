@@ -1,8 +1,9 @@
 //! The operator's console, by its bytes: who gets in, and what forms are taken from whom.
 
+use crate::client_assertions::Key;
 use crate::harness::{
-    ADMIN_KEY, App, Browser, Database, Instance, RESOURCE, Reply, Request, Server, USER, field,
-    on_both, run_cli,
+    ADMIN_KEY, App, Browser, Database, Instance, REDIRECT, RESOURCE, Reply, Request, Server, USER,
+    field, on_both, run_cli,
 };
 use domain::AuditAction;
 use std::time::Duration;
@@ -13,6 +14,7 @@ on_both!(
     names_are_shown_as_text_wherever_they_stand,
     long_lists_come_in_parts,
     signing_out_ends_the_session_everywhere_and_for_good,
+    the_way_a_client_authenticates_is_changed_in_its_form,
 );
 
 /// An operator's browser.
@@ -69,6 +71,51 @@ impl Operator {
         self.send(Request::post(&format!("/admin/ui{to}"), &fields))
             .await
     }
+}
+
+async fn the_way_a_client_authenticates_is_changed_in_its_form(database: Database) {
+    let server = Server::start(&database).await;
+    let mut operator = Operator::signed_in(&server).await;
+    let app = server.confidential_app().await;
+    let edit = format!("/clients/{}/edit", app.client_id);
+    let keys = Key::new().jwks().to_string();
+    let form = |method: &'static str, keys: &str| {
+        [
+            ("client_name", "Notebook"),
+            ("redirect_uris", REDIRECT),
+            ("grant_types", "authorization_code"),
+            ("token_endpoint_auth_method", method),
+            ("jwks", keys),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+    };
+    let mut save = async |method, keys: &str| {
+        let fields = form(method, keys);
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        operator.post(&edit, &edit, &fields).await
+    };
+    save("client_secret_basic", "").await.expect(303);
+    let refused = save("private_key_jwt", "").await;
+    assert!(
+        refused.body.contains("needs jwks or jwks_uri"),
+        "{refused:?}"
+    );
+    let refused = save("private_key_jwt", "{").await;
+    assert!(refused.body.contains("not JSON"), "{refused:?}");
+    save("private_key_jwt", &keys).await.expect(303);
+    let client = server.engine.client(&app.client_id).await.unwrap();
+    assert_eq!(
+        client.token_endpoint_auth_method.as_str(),
+        "private_key_jwt"
+    );
+    assert_eq!(client.secret_hash, None);
+    let shown = save("client_secret_post", &keys).await.expect(200);
+    let client = server.engine.client(&app.client_id).await.unwrap();
+    assert!(client.secret_hash.is_some() && client.keys.is_none());
+    assert!(shown.body.contains(r#"id="secret""#), "the new secret");
 }
 
 /// Every form of the console.

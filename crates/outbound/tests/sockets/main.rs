@@ -1,4 +1,4 @@
-//! The guarded client and the metadata resolver against servers on real sockets.
+//! The guarded client and what is fetched through it against servers on real sockets.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,5 +7,6 @@
 
 mod cimd;
 mod guard;
+mod jwks;
 mod server;
 mod tls;
