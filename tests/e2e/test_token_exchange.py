@@ -204,7 +204,7 @@ async def test_sdk_is_told_why_an_exchange_is_refused(
         assert authserver.metric(DENIED, reason=reason) == before + 1
 
     await refused(AccessDeniedError, "exchange_foreign_token", READ, client=stranger)
-    await refused(AccessDeniedError, "exchange_target_missing", READ, resources=())
+    await refused(InvalidRequestError, "exchange_target_missing", READ, resources=())
     await refused(InvalidScopeError, "invalid_scope", "beyond")
     await refused(InvalidScopeError, "invalid_scope", WRITE)
     await refused(InvalidTargetError, "invalid_target", READ, resources=(f"{ARCHIVE}/",))

@@ -5,6 +5,7 @@ use crate::observe::{SYSTEM, event};
 use crate::{Engine, Result};
 use domain::AuditAction;
 use keys::{Activation, KeyInfo, ReloadSummary};
+use oauth::ErrorCode;
 use telemetry::Stopwatch;
 use telemetry::trace::Span;
 
@@ -54,15 +55,27 @@ impl Engine {
     }
 
     /// Rotates if the configuration asks for another algorithm than the newest key's. Meant for
-    /// the start of a server.
+    /// the start of a server; of several that start together, one rotates.
     ///
     /// # Errors
-    /// When the key store cannot be written.
+    /// When the key store cannot be read or written.
     pub async fn follow_configured_algorithm(&self) -> Result<()> {
-        if self.keys().newest_algorithm() != self.config().signing.algorithm {
-            self.rotate_key_by(SYSTEM, Activation::Published).await?;
+        let fits = || self.keys().newest_algorithm() == self.config().signing.algorithm;
+        if fits() {
+            return Ok(());
         }
-        Ok(())
+        self.reload_keys().await?;
+        if fits() {
+            return Ok(());
+        }
+        match self.rotate_key_by(SYSTEM, Activation::Published).await {
+            // Another instance was faster, and its key is of this algorithm.
+            Err(error) if error.code == ErrorCode::Conflict => {
+                self.reload_keys().await?;
+                Ok(())
+            }
+            rotated => rotated.map(drop),
+        }
     }
 
     /// Reads the key store again. Says whether anything had changed.

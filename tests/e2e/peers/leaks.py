@@ -21,6 +21,7 @@ SECRET_NAMES = re.compile(r"(^|_)(token|secret|password|code|verifier|assertion|
 # Thumbprints of public keys have the shape of secrets.
 PUBLIC_FIELDS = {"kid", "active", "pending", "new_active", "new_pending", "retired", "removed", "jkt", "dpop_jkt"}
 JWT = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")
+KEY_IN_PATH = re.compile(r"(?<=/admin/keys/)[\w-]{43}(?=/retire)")
 RANDOM = re.compile(r"(?<![\w.-])[\w-]{43,128}(?![\w.-])")
 SHORTEST = 12
 
@@ -84,7 +85,7 @@ class Leaks:
             for secret in self.secrets:
                 if secret in line:
                     yield f"{secret} in {line}"
-            shown = self._without_public_fields(line)
+            shown = KEY_IN_PATH.sub("{kid}", self._without_public_fields(line))
             for found in JWT.findall(shown):
                 yield f"{found} in {line}"
             for found in RANDOM.findall(shown):

@@ -7,6 +7,7 @@ use crate::views::{KeyListView, KeyView, RotatedKeyView};
 use axum::extract::State;
 use axum::response::Json;
 use keys::Activation;
+use oauth::ErrorBody;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -50,6 +51,7 @@ pub(crate) struct Rotation {
     request_body = Option<Rotation>,
     responses(
         (status = 200, description = "The new key", body = RotatedKeyView),
+        (status = 409, description = "A published key waits for its time; `now` puts it to use", body = ErrorBody, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn rotate(

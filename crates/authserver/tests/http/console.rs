@@ -564,12 +564,7 @@ async fn names_are_shown_as_text_wherever_they_stand(database: Database) {
         "/issuances?user=%3Ci%3E&client=%22%3Ci%3E".into(),
     ] {
         let page = operator.get(&path).await.expect(200).body;
-        // The question about a user names the address, which cannot look like markup.
-        let shown = match path.starts_with("/users/") && path.ends_with("/delete") {
-            true => "i&#38;b@example.com",
-            false => "&#60;i&#62;",
-        };
-        assert!(page.contains(shown), "{path} shows it");
+        assert!(page.contains("&#60;i&#62;"), "{path} shows it");
         assert!(!page.contains("<i>"), "{path}: {page}");
         if !path.contains("edit") {
             assert!(!page.contains('\u{202e}'), "{path} turns text around");

@@ -9,6 +9,7 @@ on_both!(
     no_token_carries_a_key_that_was_not_published_long_enough,
     a_key_that_is_let_go_of_ends_its_tokens_at_every_instance,
     a_rotation_says_when_its_key_signs_and_a_second_one_waits,
+    instances_that_start_together_agree_on_a_key_of_the_new_algorithm,
 );
 
 /// As long as verifiers in use keep a key set, whatever its `max-age` says.
@@ -121,12 +122,15 @@ async fn a_rotation_says_when_its_key_signs_and_a_second_one_waits(database: Dat
     let bad = ask(&server, "/admin/keys/rotate", &json!({ "now": "yes" })).await;
     bad.expect(422);
 
+    // Events of one millisecond are in no order.
+    server.wait(Duration::from_secs(1));
     let now = ask(&server, "/admin/keys/rotate", &json!({ "now": true })).await;
     let now = now.expect(200).json();
     assert_eq!(now["kid"], made["kid"], "it has been published for a while");
     assert_eq!(now["status"], "active");
     assert_eq!(published(&server).await[0], now["kid"]);
     // An empty body is as good as an empty object.
+    server.wait(Duration::from_secs(1));
     let rotate = Request::new("POST", "/admin/keys/rotate").bearer(ADMIN_KEY);
     let pending = server.send_admin(&rotate).await.expect(200).json();
     assert_eq!(pending["status"], "pending");
@@ -139,4 +143,24 @@ async fn a_rotation_says_when_its_key_signs_and_a_second_one_waits(database: Dat
             .contains("status=pending active_at=")
     );
     assert_eq!(server.metric("authserver_key_rotation_total").await, 3.0);
+}
+
+async fn instances_that_start_together_agree_on_a_key_of_the_new_algorithm(database: Database) {
+    let old = Server::start(&database).await;
+    let other = match old.engine.config().signing.algorithm.as_str() {
+        "RS256" => "ES256",
+        _ => "RS256",
+    };
+    let changed = [("AUTHPLANE_SIGNING_ALGORITHM", other)];
+    let one = old.beside_with(&database, &changed).await;
+    let two = old.beside_with(&database, &changed).await;
+    let (first, second) = tokio::join!(
+        one.engine.follow_configured_algorithm(),
+        two.engine.follow_configured_algorithm(),
+    );
+    first.expect("the first starts");
+    second.expect("the second starts");
+    assert_eq!(published(&one).await, published(&two).await);
+    assert_eq!(published(&one).await.len(), 2, "one new key, not two");
+    assert_eq!(one.audit(AuditAction::KeyRotated).await.len(), 1);
 }

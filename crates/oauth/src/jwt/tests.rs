@@ -93,7 +93,7 @@ fn headers_of_another_kind_are_refused() {
         (r#"{"alg":"none","typ":"at+jwt","kid":"k"}"#, Algorithm),
         (r#"{"alg":"HS256","typ":"at+jwt","kid":"k"}"#, Algorithm),
         (r#"{"alg":"es256","typ":"at+jwt","kid":"k"}"#, Algorithm),
-        (r#"{"alg":"ES256","typ":"JWT","kid":"k"}"#, Type),
+        (r#"{"alg":"ES256","typ":"JWE","kid":"k"}"#, Type),
         (r#"{"alg":"ES256","typ":"dpop+jwt","kid":"k"}"#, Type),
         (
             r#"{"alg":"ES256","typ":"application/application/at+jwt","kid":"k"}"#,

@@ -65,7 +65,12 @@ impl Server {
 
     /// Another instance on the same database and the same time, with nothing added.
     pub async fn beside(&self, database: &Database) -> Self {
-        Self::bare(database, &[], Arc::clone(&self.clock)).await
+        self.beside_with(database, &[]).await
+    }
+
+    /// Another instance, configured by these variables.
+    pub async fn beside_with(&self, database: &Database, variables: &[(&str, &str)]) -> Self {
+        Self::bare(database, variables, Arc::clone(&self.clock)).await
     }
 
     async fn bare(
