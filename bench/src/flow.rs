@@ -30,6 +30,7 @@ pub struct Tenant {
 impl Tenant {
     /// Makes user, resource and clients. The server must be stopped or not have started yet.
     pub fn create(installation: &Installation) -> Result<Self> {
+        installation.migrate()?;
         installation.admin(&["user", "create", "--email", EMAIL, "--password", PASSWORD])?;
         installation.admin(&[
             "resource", "create", "--slug", "mcp", "--uri", RESOURCE, "--scopes", SCOPE,

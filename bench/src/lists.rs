@@ -77,6 +77,7 @@ pub async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
 }
 
 fn prepare(installation: &Installation) -> Result<()> {
+    installation.migrate()?;
     let resource = ["resource", "create", "--slug", "notes", "--scopes", "read"];
     installation.admin(&resource).map(drop)
 }

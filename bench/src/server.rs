@@ -114,6 +114,15 @@ impl Installation {
         command
     }
 
+    /// Makes database and keys.
+    pub fn migrate(&self) -> Result<()> {
+        let output = self.command().arg("migrate").output()?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(failure(String::from_utf8_lossy(&output.stderr))),
+        }
+    }
+
     /// Runs an `admin` command and returns what it printed.
     pub fn admin(&self, arguments: &[&str]) -> Result<serde_json::Value> {
         let output = self

@@ -5,7 +5,7 @@ use crate::wiring;
 use clap::Subcommand;
 use config::Loaded;
 use serde_json::json;
-use store::ChainReport;
+use store::{ChainReport, Missing};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
@@ -24,8 +24,10 @@ pub(crate) enum AuditCommand {
 pub(crate) async fn run(command: &AuditCommand, loaded: Loaded) -> Result {
     let AuditCommand::Verify { json } = command;
     let console = wiring::Console::for_command(&loaded.config);
-    let store = wiring::open_store(&loaded.config, &console.metrics).await?;
-    let report = store.verify_audit_chain().await.map_err(Failure::new)?;
+    let store = wiring::open_store(&loaded.config, &console.metrics, Missing::Refuse).await?;
+    let report = store.verify_audit_chain().await;
+    store.close().await;
+    let report = report.map_err(Failure::new)?;
     if *json {
         println!("{}", to_json(&report));
     } else if report.broken.is_none() {

@@ -5,6 +5,7 @@ use crate::{audit, configuration, manual, operate, purge, quickstart, serve, wir
 use clap::{Parser, Subcommand};
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
+use store::Missing;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A self-hosted OAuth 2.1 authorization server for the Model Context Protocol.
@@ -24,7 +25,7 @@ enum Command {
     Serve,
     /// Run a server to try things out, with a demo user and a demo resource under ./data
     Quickstart,
-    /// Bring the database schema up to date and exit; serve does so by itself
+    /// Bring the database schema up to date, make what is not there yet and exit; serve does so by itself
     Migrate,
     /// Remove what has expired; serve does so by itself every storage.purge_interval
     Purge(purge::Purge),
@@ -79,7 +80,9 @@ fn outlive_full_files() {
 async fn migrate(file: Option<&Path>) -> Result {
     let config = configuration::load(file)?.config;
     let console = wiring::Console::for_command(&config);
-    wiring::open_store(&config, &console.metrics).await?;
+    let engine = wiring::open_engine(config, console.metrics, Missing::Make).await?;
+    engine.recognise_database().await;
+    engine.store().close().await;
     println!("the database schema is up to date");
     Ok(())
 }

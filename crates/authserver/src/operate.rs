@@ -10,6 +10,7 @@ use domain::{OpaqueToken, SystemRng};
 use outbound::{OperatorClient, OperatorError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use store::{Missing, Store};
 use tokio::sync::watch;
 
 /// A command, and where it is carried out.
@@ -42,6 +43,7 @@ pub(crate) struct Operate {
 /// # Errors
 /// When it is refused, or there is nobody who could.
 pub(crate) async fn run(operate: Operate, loaded: Loaded) -> Result {
+    let mut database = None;
     let api = match &operate.server {
         Some(server) => {
             let key = remote_key(operate.api_key_file.as_deref(), &loaded)?;
@@ -51,10 +53,17 @@ pub(crate) async fn run(operate: Operate, loaded: Loaded) -> Result {
             Api::Remote(client.map_err(Failure::new)?)
         }
         None if operate.command.asks_a_server() => own_server(&loaded)?,
-        None => at_hand(loaded).await?,
+        None => {
+            let (api, store) = at_hand(loaded).await?;
+            database = Some(store);
+            api
+        }
     };
     let mut out = Vec::new();
     let outcome = admin::cli::run(operate.command, &api, &mut out).await;
+    if let Some(store) = database {
+        store.close().await;
+    }
     // A pipe that was closed early is not an error of ours.
     drop(std::io::stdout().write_all(&out));
     outcome.map_err(|error: CliError| Failure::new(error))
@@ -88,10 +97,11 @@ fn own_server(loaded: &Loaded) -> Result<Api> {
 }
 
 /// On the database and the keys that the configuration names.
-async fn at_hand(loaded: Loaded) -> Result<Api> {
+async fn at_hand(loaded: Loaded) -> Result<(Api, Store)> {
     let shown = loaded.show(Format::Json);
     let console = wiring::Console::for_command(&loaded.config);
-    let engine = wiring::open_engine(loaded.config, console.metrics.clone()).await?;
+    let engine = wiring::open_engine(loaded.config, console.metrics, Missing::Refuse).await?;
+    let store = engine.store().clone();
     // Nobody is asked for it.
     let key = OpaqueToken::generate(&SystemRng).expose().to_owned();
     let setup = Setup {
@@ -99,7 +109,8 @@ async fn at_hand(loaded: Loaded) -> Result<Api> {
         config: shown,
         stop: watch::channel(false).1,
     };
-    Ok(Api::AtHand(Box::new(admin::rest::at_hand(engine, &setup))))
+    let api = Api::AtHand(Box::new(admin::rest::at_hand(engine, &setup)));
+    Ok((api, store))
 }
 
 /// The key of a server elsewhere; none is made up.

@@ -5,7 +5,7 @@ use crate::wiring;
 use clap::Args;
 use config::Loaded;
 use std::time::Duration;
-use store::PurgeTarget;
+use store::{Missing, PurgeTarget};
 
 #[derive(Debug, Args)]
 pub(crate) struct Purge {
@@ -36,19 +36,17 @@ fn target(word: &str) -> Result<PurgeTarget, String> {
 /// When a target failed or time ran out.
 pub(crate) async fn run(purge: Purge, loaded: Loaded) -> Result {
     let console = wiring::Console::for_command(&loaded.config);
-    let engine = wiring::open_engine(loaded.config, console.metrics.clone()).await?;
+    let engine = wiring::open_engine(loaded.config, console.metrics, Missing::Refuse).await?;
     let targets = if purge.only.is_empty() {
         PurgeTarget::ALL.to_vec()
     } else {
         purge.only
     };
-    let report = tokio::time::timeout(purge.timeout, engine.purge(&targets))
-        .await
-        .map_err(|_| {
-            Failure::new(
-                "purge did not finish in time; what was removed stays removed, run it again",
-            )
-        })?;
+    let report = tokio::time::timeout(purge.timeout, engine.purge(&targets)).await;
+    engine.store().close().await;
+    let report = report.map_err(|_| {
+        Failure::new("purge did not finish in time; what was removed stays removed, run it again")
+    })?;
     for (target, outcome) in &report.outcomes {
         match outcome {
             Ok(removed) => println!("{}: {removed} removed", target.as_str()),

@@ -11,6 +11,7 @@ use engine::admin::{NewResource, NewUser};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use store::Missing;
 
 const EMAIL: &str = "demo@example.com";
 const SLUG: &str = "demo";
@@ -86,7 +87,7 @@ fn stay_at_home(address: &mut config::ListenAddress) {
 /// the examples can be protected as.
 async fn prepare(config: &mut Config) -> Result<(String, Shown)> {
     let console = wiring::Console::for_quickstart();
-    let engine = wiring::open_engine(config.clone(), console.metrics.clone()).await?;
+    let engine = wiring::open_engine(config.clone(), console.metrics, Missing::Make).await?;
     let password = demo_user(&engine, &config.signing.key_path).await?;
     let mut seeds = Vec::new();
     for seed in std::mem::take(&mut config.resources) {
@@ -101,6 +102,7 @@ async fn prepare(config: &mut Config) -> Result<(String, Shown)> {
     }
     config.resources = seeds;
     let resource = demo_resource(&engine, &config.resources).await?;
+    engine.store().close().await;
     Ok((password, resource))
 }
 

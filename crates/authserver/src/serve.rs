@@ -9,6 +9,7 @@ use domain::{Rng, SystemRng};
 use engine::Engine;
 use std::path::Path;
 use std::sync::Arc;
+use store::Missing;
 use telemetry::metrics::labels;
 use telemetry::trace::Tracer;
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,7 +51,9 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let engine = wiring::open_engine(config, console.metrics.clone()).await?;
+    let metrics = console.metrics.clone();
+    let engine = wiring::open_engine(config, metrics, Missing::Make).await?;
+    engine.recognise_database().await;
     engine
         .follow_configured_algorithm()
         .await
@@ -74,8 +77,15 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
         "server started"
     );
     ready();
+    let (stopping, draining) = (stop.wait(), engine.clone());
+    tokio::spawn(async move {
+        stopping.await;
+        draining.drain();
+    });
     listeners.await;
     maintenance.abort();
+    engine.beat_when_written().await;
+    engine.store().close().await;
     tracing::info!("server stopped");
     hangup.abort();
     // The log is flushed when the task that owns it is gone.

@@ -13,7 +13,7 @@ use outbound::{GuardPolicy, GuardedClient};
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Location, Store};
+use store::{Location, Missing, Store, StoreError};
 use telemetry::logging::{self, Level, LogHandle, LoggingOptions};
 use telemetry::metrics::labels;
 use telemetry::metrics::{MetricsOptions, PoolState};
@@ -148,7 +148,11 @@ pub(crate) fn level(level: config::LogLevel) -> Level {
 }
 
 /// Opens the database and brings its schema up to date.
-pub(crate) async fn open_store(config: &Config, metrics: &Metrics) -> Result<Store> {
+pub(crate) async fn open_store(
+    config: &Config,
+    metrics: &Metrics,
+    missing: Missing,
+) -> Result<Store> {
     let storage = &config.storage;
     let location = match storage.driver {
         StorageDriver::Sqlite => Location::Sqlite {
@@ -170,20 +174,39 @@ pub(crate) async fn open_store(config: &Config, metrics: &Metrics) -> Result<Sto
     };
     let store = Store::open(
         &location,
+        missing,
         metrics.clone(),
         Arc::new(SystemClock),
         Arc::new(SystemRng),
     )
     .await;
-    store.map_err(Failure::new)
+    store.map_err(|error| match error {
+        StoreError::Missing(_) => Failure::new(format!(
+            "{error}: {}, or make one with `authserver migrate`",
+            point_at(match storage.driver {
+                StorageDriver::Sqlite => "storage.sqlite.path",
+                StorageDriver::Postgres => "storage.postgres.dsn",
+            })
+        )),
+        error => Failure::new(error),
+    })
+}
+
+/// How to say where something is.
+fn point_at(key: &str) -> String {
+    let variable = key.to_uppercase().replace('.', "_");
+    format!(
+        "name another place by {key} in the file that --config names, or by AUTHPLANE_{variable}"
+    )
 }
 
 /// Opens everything that the use cases need.
-pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engine> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
-    let keys = open_keys(&config, &clock).await?;
-    let store = open_store(&config, &metrics).await?;
+pub(crate) async fn open_engine(
+    config: Config,
+    metrics: Metrics,
+    missing: Missing,
+) -> Result<Engine> {
+    let store = open_store(&config, &metrics, missing).await?;
     let pool = store.clone();
     metrics.observe_pool(Arc::new(move || {
         let state = pool.pool_state();
@@ -193,16 +216,34 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
             waiting: state.waiting,
         }
     }));
+    let engine = engine_on(store.clone(), config, metrics, missing).await;
+    if engine.is_err() {
+        store.close().await;
+    }
+    engine
+}
+
+async fn engine_on(
+    store: Store,
+    config: Config,
+    metrics: Metrics,
+    missing: Missing,
+) -> Result<Engine> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+    let keys = open_keys(&config, &clock, missing).await?;
     let (cimd, jwks) = open_documents(&config, &metrics, &clock)?;
     let pepper = secret(
         &config,
         config.client_secret_pepper.as_ref(),
         secrets::CLIENT_SECRET_PEPPER,
+        missing,
     )?;
     let session = secret(
         &config,
         config.session.secret.as_ref(),
         secrets::SESSION_SECRET,
+        missing,
     )?;
     Ok(Engine::new(EngineParts {
         config: Arc::new(config),
@@ -220,15 +261,26 @@ pub(crate) async fn open_engine(config: Config, metrics: Metrics) -> Result<Engi
     }))
 }
 
-async fn open_keys(config: &Config, clock: &Arc<dyn Clock>) -> Result<Keyring> {
+async fn open_keys(config: &Config, clock: &Arc<dyn Clock>, missing: Missing) -> Result<Keyring> {
     let options = KeyringOptions {
         directory: config.signing.key_path.clone(),
+        make: missing == Missing::Make,
         algorithm: config.signing.algorithm,
         publish_ahead: config.signing.publish_ahead,
         max_token_lifetime: longest_token_lifetime(config),
         clock: Arc::clone(clock),
     };
-    Keyring::open(options).await.map_err(Failure::new)
+    Keyring::open(options).await.map_err(keys_failure)
+}
+
+fn keys_failure(error: keys::Error) -> Failure {
+    match error {
+        keys::Error::Missing { .. } => Failure::new(format!(
+            "{error}: {}, or make them with `authserver migrate`",
+            point_at("signing.key_path")
+        )),
+        error => Failure::new(error),
+    }
 }
 
 /// No token outlives this, whatever it was asked for with.
@@ -240,12 +292,21 @@ fn longest_token_lifetime(config: &Config) -> Duration {
 }
 
 /// The configured secret, or one that is kept beside the signing keys.
-fn secret(config: &Config, configured: Option<&config::Secret>, name: &str) -> Result<Vec<u8>> {
+fn secret(
+    config: &Config,
+    configured: Option<&config::Secret>,
+    name: &str,
+    missing: Missing,
+) -> Result<Vec<u8>> {
     if let Some(secret) = configured {
         return Ok(secret.expose_secret().as_bytes().to_vec());
     }
-    let kept = secrets::load_or_create(&config.signing.key_path, name, &SystemRng)
-        .map_err(Failure::new)?;
+    let folder = &config.signing.key_path;
+    let kept = match missing {
+        Missing::Make => secrets::load_or_create(folder, name, &SystemRng),
+        Missing::Refuse => secrets::load(folder, name),
+    }
+    .map_err(keys_failure)?;
     Ok(kept.expose().to_vec())
 }
 

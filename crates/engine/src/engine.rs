@@ -5,6 +5,7 @@ use crate::client_secret::ClientSecrets;
 use crate::csrf::FormTokens;
 use crate::grants::RefreshSuccessors;
 use crate::health::HealthProbe;
+use crate::heartbeat::Heart;
 use crate::introspect::IntrospectionCache;
 use crate::lockout::Lockout;
 use crate::metadata::MetadataCache;
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub passwords: Passwords,
     pub lockout: Lockout,
     pub health: HealthProbe,
+    pub heart: Heart,
     pub counts: LastCounts,
     pub metadata: MetadataCache,
     pub introspections: IntrospectionCache,
@@ -77,6 +79,7 @@ impl Engine {
             passwords: Passwords::new(),
             lockout,
             health: HealthProbe::default(),
+            heart: Heart::default(),
             counts: LastCounts::default(),
             metadata: MetadataCache::default(),
             introspections: IntrospectionCache::new(),

@@ -139,14 +139,19 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict(what) => Self::conflict(format!("{what} already exists")),
-            StoreError::Unavailable(_) | StoreError::Contention(_) => Self::new(
+            StoreError::Unavailable(_)
+            | StoreError::StaleSession(_)
+            | StoreError::Contention(_) => Self::new(
                 ErrorCode::TemporarilyUnavailable,
                 DenyReason::TemporarilyUnavailable,
                 "the server's database does not answer at the moment; try again shortly",
             )
             .retry_after(Duration::from_secs(2))
             .with_cause(error),
-            StoreError::Corrupt(_) | StoreError::Migration(_) | StoreError::Open(_) => Self::new(
+            StoreError::Corrupt(_)
+            | StoreError::Migration(_)
+            | StoreError::Missing(_)
+            | StoreError::Open(_) => Self::new(
                 ErrorCode::ServerError,
                 DenyReason::ServerError,
                 "the server met an unexpected condition; its log has more under this request id",

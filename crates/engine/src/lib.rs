@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod grants;
 mod health;
+mod heartbeat;
 mod introspect;
 mod keyring;
 mod lockout;

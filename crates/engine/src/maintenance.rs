@@ -6,7 +6,7 @@ use store::PurgeTarget;
 
 /// How often the gauges that are counted in the database are counted, and keys settled.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
-/// How often the key file is looked at.
+/// How often the key file is looked at, and a sign of life left if something was written.
 const FOLLOW_KEYS_EVERY: Duration = Duration::from_secs(1);
 
 /// What a purge removed, target by target.
@@ -74,7 +74,10 @@ impl Engine {
         purge.tick().await;
         loop {
             tokio::select! {
-                _ = keys.tick() => self.follow_keys().await,
+                _ = keys.tick() => {
+                    self.follow_keys().await;
+                    self.beat_when_written().await;
+                }
                 _ = count.tick() => {
                     self.settle_keys().await;
                     if let Err(error) = self.count().await {

@@ -157,12 +157,31 @@ impl KeyDirectory {
     /// new, never a part: written aside, made durable, renamed over.
     pub(crate) fn replace(
         &self,
-        _lock: &DirectoryLock,
+        lock: &DirectoryLock,
         name: &str,
         content: &[u8],
     ) -> Result<FileVersion> {
-        let staged = self.file(&staged_name(name));
+        let (file, staged) = self.stage(lock, name, content)?;
         let target = self.file(name);
+        file.sync_all()
+            .map_err(|source| failed("write", &staged, source))?;
+        std::fs::rename(&staged, &target).map_err(|source| failed("replace", &target, source))?;
+        sync_directory(&self.path)?;
+        file.metadata()
+            .map(|metadata| FileVersion::of(&metadata))
+            .map_err(|source| failed("examine", &target, source))
+    }
+
+    /// The same for what need not survive a crash of the machine.
+    pub(crate) fn swap(&self, lock: &DirectoryLock, name: &str, content: &[u8]) -> Result<()> {
+        let (_, staged) = self.stage(lock, name, content)?;
+        let target = self.file(name);
+        std::fs::rename(&staged, &target).map_err(|source| failed("replace", &target, source))
+    }
+
+    /// Writes a file's next content aside.
+    fn stage(&self, _lock: &DirectoryLock, name: &str, content: &[u8]) -> Result<(File, PathBuf)> {
+        let staged = self.file(&staged_name(name));
         // What a crash left behind; nobody else can be writing it while we hold the lock.
         match std::fs::remove_file(&staged) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -172,13 +191,8 @@ impl KeyDirectory {
         }
         let mut file = open_private(OpenOptions::new().write(true).create_new(true), &staged)?;
         file.write_all(content)
-            .and_then(|()| file.sync_all())
             .map_err(|source| failed("write", &staged, source))?;
-        std::fs::rename(&staged, &target).map_err(|source| failed("replace", &target, source))?;
-        sync_directory(&self.path)?;
-        file.metadata()
-            .map(|metadata| FileVersion::of(&metadata))
-            .map_err(|source| failed("examine", &target, source))
+        Ok((file, staged))
     }
 
     /// The version of a file as it stands now; `None` when it is not there or not reachable.

@@ -47,6 +47,12 @@ pub enum Error {
         /// What was expected.
         what: &'static str,
     },
+    /// There are no keys, and none were to be made.
+    #[error("there are no signing keys in {path}")]
+    Missing {
+        /// The key directory.
+        path: PathBuf,
+    },
     /// The operating system refused.
     #[error("cannot {action} {path}: {source}")]
     Io {

@@ -14,6 +14,7 @@ use crate::directory::{FileVersion, KeyDirectory};
 use crate::jwk::{KeySet, PublishedKey};
 use crate::keyfile::FILE_NAME;
 use crate::lifecycle::Keys;
+use crate::note::DatabaseNote;
 use crate::{
     Activation, Algorithm, Error, KeyInfo, ReloadSummary, Result, Signature, SigningKey,
     VerifyingKey,
@@ -24,6 +25,8 @@ use crate::{
 pub struct KeyringOptions {
     /// The key directory (`signing.key_path`).
     pub directory: PathBuf,
+    /// Whether to make the directory and the first key when they are not there.
+    pub make: bool,
     /// The algorithm of the first key, when there is none yet (`signing.algorithm`).
     pub algorithm: Algorithm,
     /// How long a new key is published before it signs (`signing.publish_ahead`).
@@ -38,6 +41,7 @@ impl fmt::Debug for KeyringOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyringOptions")
             .field("directory", &self.directory)
+            .field("make", &self.make)
             .field("algorithm", &self.algorithm)
             .field("publish_ahead", &self.publish_ahead)
             .field("max_token_lifetime", &self.max_token_lifetime)
@@ -51,6 +55,7 @@ pub struct Keyring(Arc<Inner>);
 
 struct Inner {
     directory: KeyDirectory,
+    is_new: bool,
     algorithm: Algorithm,
     publish_ahead: Duration,
     max_token_lifetime: Duration,
@@ -77,37 +82,46 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Opens the key directory, making it and its first key when they are not there. Several
-    /// processes that do so at once end up with the same key.
+    /// Opens the key directory, making it and its first key when they are not there and
+    /// `options.make` asks for it. Several processes that do so at once end up with the same key.
     ///
     /// An active key of another kind than `options.algorithm` stays: to rotate is the decision of
     /// whoever runs the server, not of every command that looks at the keys.
     ///
     /// # Errors
-    /// When the directory or a file in it can be reached by others, belongs to another user, is a
-    /// link, is damaged, or cannot be read or written.
+    /// [`Error::Missing`]; and when the directory or a file in it can be reached by others, belongs
+    /// to another user, is a link, is damaged, or cannot be read or written.
     pub async fn open(options: KeyringOptions) -> Result<Self> {
         blocking(move || Self::open_blocking(options)).await
     }
 
     fn open_blocking(options: KeyringOptions) -> Result<Self> {
+        let missing = || Error::Missing {
+            path: std::path::absolute(&options.directory).unwrap_or(options.directory.clone()),
+        };
+        if !options.make && !options.directory.join(FILE_NAME).exists() {
+            return Err(missing());
+        }
         let directory = KeyDirectory::open(&options.directory)?;
         let lock = directory.lock()?;
         let now = options.clock.now();
         let (mut keys, mut version, mut write) = match read(&directory)? {
             Some((keys, version)) => (keys, Some(version), false),
+            None if !options.make => return Err(missing()),
             None => {
                 let keys = Keys::first(options.algorithm, now)?;
                 tracing::info!(kid = keys.active.key.kid(), alg = %options.algorithm, "signing key generated");
                 (keys, None, true)
             }
         };
+        let is_new = write;
         write |= keys.settle(now, options.max_token_lifetime);
         if write {
             version = Some(directory.replace(&lock, FILE_NAME, &keys.render()?)?);
         }
         Ok(Self(Arc::new(Inner {
             directory,
+            is_new,
             algorithm: options.algorithm,
             publish_ahead: options.publish_ahead,
             max_token_lifetime: options.max_token_lifetime,
@@ -115,6 +129,31 @@ impl Keyring {
             view: ArcSwap::from_pointee(View::new(keys)?),
             seen: Mutex::new(version),
         })))
+    }
+
+    /// Whether there were no keys before it was opened.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.0.is_new
+    }
+
+    /// What was noted last of the database that these keys work with. A note that cannot be
+    /// understood counts as none.
+    ///
+    /// # Errors
+    /// When the key directory cannot be read.
+    pub async fn database_note(&self) -> Result<Option<DatabaseNote>> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || DatabaseNote::read(&inner.directory)).await
+    }
+
+    /// Notes how far the database that these keys work with has come.
+    ///
+    /// # Errors
+    /// When the key directory cannot be written.
+    pub async fn note_database(&self, note: DatabaseNote) -> Result<()> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || note.write(&inner.directory)).await
     }
 
     /// The key that signs at present.

@@ -20,6 +20,7 @@ mod jwk;
 mod keyfile;
 mod keyring;
 mod lifecycle;
+mod note;
 pub mod secrets;
 mod signing;
 mod verify;
@@ -30,6 +31,7 @@ pub use info::{KeyInfo, KeyStatus, ReloadSummary};
 pub use jwk::PublicJwk;
 pub use keyring::{Keyring, KeyringOptions};
 pub use lifecycle::{Activation, RETIREMENT_GRACE};
+pub use note::DatabaseNote;
 pub use signing::{Signature, SigningKey};
 pub use verify::VerifyingKey;
 

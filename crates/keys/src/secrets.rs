@@ -36,6 +36,23 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The secret `name` in `directory`.
+///
+/// Blocks on the disk; meant for the start of a process.
+///
+/// # Errors
+/// [`Error::Missing`]; and as [`load_or_create`].
+pub fn load(directory: &Path, name: &str) -> Result<Secret> {
+    let missing = || Error::Missing {
+        path: std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned()),
+    };
+    check_name(name)?;
+    if !directory.join(name).exists() {
+        return Err(missing());
+    }
+    read(&KeyDirectory::open(directory)?, name)?.ok_or_else(missing)
+}
+
 /// The secret `name` in `directory`, made from `rng` when it is not there. Several processes that
 /// ask at once get the same one. The file holds base64url text, 0600.
 ///
@@ -47,15 +64,8 @@ pub fn load_or_create(directory: &Path, name: &str, rng: &dyn Rng) -> Result<Sec
     check_name(name)?;
     let directory = KeyDirectory::open(directory)?;
     let lock = directory.lock()?;
-    if let Some((content, _)) = directory.read(name)? {
-        let mut secret = Secret(Zeroizing::new([0; LENGTH]));
-        return match URL_SAFE_NO_PAD.decode_slice(content.trim_ascii(), secret.0.as_mut_slice()) {
-            Ok(LENGTH) => Ok(secret),
-            _ => Err(Error::Damaged {
-                path: directory.file(name),
-                problem: format!("not {LENGTH} bytes in base64url"),
-            }),
-        };
+    if let Some(secret) = read(&directory, name)? {
+        return Ok(secret);
     }
     let mut secret = Secret(Zeroizing::new([0; LENGTH]));
     rng.fill(secret.0.as_mut_slice());
@@ -66,6 +76,20 @@ pub fn load_or_create(directory: &Path, name: &str, rng: &dyn Rng) -> Result<Sec
     written?;
     tracing::info!(name, "secret generated");
     Ok(secret)
+}
+
+fn read(directory: &KeyDirectory, name: &str) -> Result<Option<Secret>> {
+    let Some((content, _)) = directory.read(name)? else {
+        return Ok(None);
+    };
+    let mut secret = Secret(Zeroizing::new([0; LENGTH]));
+    match URL_SAFE_NO_PAD.decode_slice(content.trim_ascii(), secret.0.as_mut_slice()) {
+        Ok(LENGTH) => Ok(Some(secret)),
+        _ => Err(Error::Damaged {
+            path: directory.file(name),
+            problem: format!("not {LENGTH} bytes in base64url"),
+        }),
+    }
 }
 
 fn check_name(name: &str) -> Result<()> {

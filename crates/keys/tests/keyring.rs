@@ -47,6 +47,7 @@ impl Fixture {
     fn options(&self, algorithm: Algorithm) -> KeyringOptions {
         KeyringOptions {
             directory: self.directory(),
+            make: true,
             algorithm,
             publish_ahead: AHEAD,
             max_token_lifetime: HOUR,
@@ -579,6 +580,7 @@ async fn symbolic_links_are_refused() {
     symlink(fixture.directory(), &link).unwrap();
     let error = Keyring::open(KeyringOptions {
         directory: link,
+        make: true,
         ..fixture.options(Algorithm::Es256)
     })
     .await

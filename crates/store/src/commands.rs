@@ -7,6 +7,15 @@ use domain::{
     ResourceId, ScopeSet, TokenFamily, UnixMillis,
 };
 
+/// A sign of life that servers leave in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Names the database: made with its first heartbeat, the same ever after.
+    pub database_id: String,
+    /// When the last one was left.
+    pub at: UnixMillis,
+}
+
 /// Stores an authorization code, together with the consent it rests on.
 #[derive(Debug, Clone)]
 pub struct Authorize {

@@ -1,6 +1,6 @@
 //! How a method of [`crate::Store`] reaches the code of whichever database is open.
 
-use crate::{AssertionUse, Authorize, Deletion, NewConsent, PurgeTarget, Revoke};
+use crate::{AssertionUse, Authorize, Deletion, Heartbeat, NewConsent, PurgeTarget, Revoke};
 use domain::{
     AuditEvent, Client, ClientId, ClientStatus, Digest, FrontingLink, Resource, Session,
     UnixMillis, User, UserId,
@@ -33,7 +33,12 @@ macro_rules! read {
                 let notes = $operation.notes();
                 let answer = notes.of($database::both::$module::$function(&mut conn $(, $argument)*));
                 match $database::dialect::$patience(answer).await {
-                    Some(answer) => answer,
+                    Some(answer) => {
+                        if matches!(answer, Err(StoreError::StaleSession(_))) {
+                            conn.close_on_drop();
+                        }
+                        answer
+                    }
                     None => {
                         conn.close_on_drop();
                         Err(StoreError::Unavailable("no answer in time".into()))
@@ -128,7 +133,7 @@ lend! {
     borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
     Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize,
     Revoke => Revoke, FrontingLink => FrontingLink, UserId => UserId, ClientId => ClientId,
-    NewConsent => NewConsent,
+    NewConsent => NewConsent, Heartbeat => Heartbeat,
 }
 
 impl Lend for Option<Digest> {

@@ -6,6 +6,10 @@ pub enum StoreError {
     /// The database did not answer, or refused for a reason of its own.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The session with the database is of no use any more: the server has become a standby, or
+    /// is ending it. Another may do.
+    #[error("the database is unavailable: {0}")]
+    StaleSession(String),
     /// Others were changing the same rows; nothing was written and trying again is safe.
     #[error("the database was too busy: {0}")]
     Contention(String),
@@ -18,6 +22,9 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the database schema could not be migrated: {0}")]
     Migration(String),
+    /// There is no database, and none was to be made.
+    #[error("there is no database {0}")]
+    Missing(String),
     /// The database could not be opened.
     #[error("the database could not be opened: {0}")]
     Open(String),
@@ -27,7 +34,10 @@ impl StoreError {
     /// Whether trying again later can help.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Contention(_))
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::StaleSession(_) | Self::Contention(_)
+        )
     }
 }
 
@@ -44,6 +54,14 @@ impl From<sqlx::Error> for StoreError {
                 Some("40001" | "40P01" | "5" | "6" | "261" | "517" | "773")
             ) {
                 return Self::Contention(database.to_string());
+            }
+            // PostgreSQL: read-only transaction; shutdown by an operator, after a crash, and
+            // while it starts.
+            if matches!(
+                database.code().as_deref(),
+                Some("25006" | "57P01" | "57P02" | "57P03")
+            ) {
+                return Self::StaleSession(database.to_string());
             }
         }
         match error {

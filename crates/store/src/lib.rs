@@ -13,6 +13,7 @@ mod change;
 mod commands;
 mod dispatch;
 mod error;
+mod file;
 mod listen;
 mod open;
 mod operation;
@@ -21,16 +22,17 @@ mod rows;
 mod sqlite;
 mod store;
 mod verify;
+mod writes;
 
 pub use cache::ResourceCatalog;
 pub use change::Change;
 pub use commands::{
     AssertionUse, AuditFilter, AuditOrder, Authorize, ClientFilter, ConsentBasis, Counts, Cursor,
-    Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue,
-    Issued, NewConsent, Page, Part, ProofUse, PurgeTarget, RedeemCode, Redeemed, Revoke,
-    RevokeCount, RotateRefresh, Rotated, Updated, UserFilter,
+    Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, Heartbeat,
+    IssuanceFilter, Issue, Issued, NewConsent, Page, Part, ProofUse, PurgeTarget, RedeemCode,
+    Redeemed, Revoke, RevokeCount, RotateRefresh, Rotated, Updated, UserFilter,
 };
 pub use error::{Result, StoreError};
-pub use open::Location;
+pub use open::{Location, Missing};
 pub use store::{PoolState, Store};
 pub use verify::{BrokenLink, ChainReport};

@@ -16,10 +16,14 @@ const HEARTBEAT: Duration = Duration::from_millis(300);
 /// Without a word for so long, the listener counts as deaf.
 const DEAF_AFTER: Duration = Duration::from_millis(900);
 
-/// Applies what other instances announce to `caches` until these are dropped.
+/// Applies what other instances announce to `caches` until these are dropped or `pool` is closed.
 pub(crate) async fn listen(pool: PgPool, caches: Weak<Caches>, heartbeat_channel: String) {
     while let Some(alive) = caches.upgrade() {
-        if let Err(error) = hear(&pool, &alive, &heartbeat_channel).await {
+        let heard = hear(&pool, &alive, &heartbeat_channel).await;
+        if pool.is_closed() {
+            return;
+        }
+        if let Err(error) = heard {
             tracing::warn!(%error, "cannot hear of changes made by other instances; reading everything from the database");
         }
         alive.set_blind(true);

@@ -1,16 +1,20 @@
 //! Opening a database: connections, and a schema that is up to date.
 
+use crate::file::{self, DatabaseFile, beside};
+use crate::sqlite::dialect;
 use crate::{Result, StoreError};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long an operation waits for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,6 +23,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same on the writing connection. Its lane tries again, and looks around in between.
 const LANE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a start looks for damage in the file.
+const LOOK_FOR_DAMAGE: Duration = Duration::from_secs(5);
 /// A lane, the listener and a reader.
 const FEWEST_CONNECTIONS: u32 = 3;
 
@@ -53,12 +59,21 @@ pub enum Location {
     },
 }
 
+/// What to do when there is no database yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Make one. One that is there is looked through for damage first.
+    Make,
+    /// Say so.
+    Refuse,
+}
+
 fn open_error(error: impl std::fmt::Display) -> StoreError {
     StoreError::Open(error.to_string())
 }
 
 /// The schema's history: number, name and text, oldest first. What has been released never changes.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (
         1,
         "foundation",
@@ -91,6 +106,11 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
         "refresh retries",
         include_str!("../migrations/0008_refresh_retries.sql"),
     ),
+    (
+        9,
+        "heartbeat",
+        include_str!("../migrations/0009_heartbeat.sql"),
+    ),
 ];
 
 fn migrator() -> Migrator {
@@ -104,44 +124,35 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// Makes the file that SQLite then opens, readable by its owner alone. The files that SQLite puts
-/// beside it get the same mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    match options.write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        created => created.map(drop),
-    }
+/// An open SQLite file: to read with, to write with, and to watch.
+pub(crate) struct OpenFile {
+    pub readers: SqlitePool,
+    pub writers: SqlitePool,
+    pub file: DatabaseFile,
 }
 
-/// The reading and the writing pool of a SQLite file.
-pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, SqlitePool)> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| StoreError::Open(format!("{}: {error}", folder.display())))?;
+/// Opens a SQLite file.
+pub(crate) async fn sqlite(path: &Path, wal: bool, missing: Missing) -> Result<OpenFile> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let absent = || StoreError::Missing(format!("at {}", path.display()));
+    if missing == Missing::Refuse && !path.exists() && !beside(&path, "-wal").exists() {
+        return Err(absent());
     }
-    create_private(path)
-        .map_err(|error| StoreError::Open(format!("{}: {error}", path.display())))?;
     let journal = if wal {
         SqliteJournalMode::Wal
     } else {
         SqliteJournalMode::Delete
     };
     let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
+        .filename(&path)
         .journal_mode(journal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(LOCK_TIMEOUT)
         .pragma("cache_size", "-16384")
         .pragma("temp_store", "memory")
         .pragma("journal_size_limit", "67108864")
+        // The lane does it, with a mark: see the module `file`.
+        .pragma("wal_autocheckpoint", "0")
         .disable_statement_logging();
     let one_writer = SqlitePoolOptions::new()
         .max_connections(1)
@@ -150,20 +161,30 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
         .idle_timeout(None)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false);
+    // Processes that start at once take turns; SQLite itself has no lock for this.
+    let turn = Turn::take(&path, missing).await?;
+    let make = missing == Missing::Make;
+    let file = DatabaseFile::open(&path, wal, make)?.ok_or_else(absent)?;
+    let migrating = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options.clone())
+        .await
+        .map_err(|error| damaged(&path, &error))?;
     {
-        // Processes that start at once take turns; SQLite itself has no lock for this.
-        let _turn = MigrationTurn::take(path).await?;
-        let migrating = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options.clone())
-            .await
-            .map_err(open_error)?;
-        migrator()
-            .run(&migrating)
-            .await
-            .map_err(|error| StoreError::Migration(error.to_string()))?;
-        migrating.close().await;
+        let mut conn = migrating.acquire().await.map_err(open_error)?;
+        if make {
+            look_for_damage(&mut conn, &path).await?;
+        }
+        if wal && !file.log_is_marked() {
+            dialect::repeat_mark(&mut conn).await?;
+            dialect::checkpoint(&mut conn).await?;
+            file.wrote();
+        }
     }
+    migrator()
+        .run(&migrating)
+        .await
+        .map_err(|error| StoreError::Migration(error.to_string()))?;
     let writers = one_writer
         .connect_with(
             options
@@ -173,6 +194,9 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
         )
         .await
         .map_err(open_error)?;
+    // The last to leave would take the log along.
+    migrating.close().await;
+    drop(turn);
     let readers = SqlitePoolOptions::new()
         .max_connections(4)
         .min_connections(1)
@@ -180,34 +204,97 @@ pub(crate) async fn sqlite(path: &Path, wal: bool) -> Result<(SqlitePool, Sqlite
         .idle_timeout(None)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .connect_with(options.create_if_missing(false).pragma("query_only", "1"))
+        .connect_with(options.pragma("query_only", "1"))
         .await
         .map_err(open_error)?;
-    Ok((readers, writers))
+    Ok(OpenFile {
+        readers,
+        writers,
+        file,
+    })
 }
 
-/// A lock on `<database>.migrate`, released when dropped.
-struct MigrationTurn(#[expect(dead_code, reason = "held for its lock")] std::fs::File);
+fn damaged(path: &Path, error: &impl std::fmt::Display) -> StoreError {
+    StoreError::Open(format!(
+        "{} is damaged ({error}); stop whatever uses it, and put a backup in place",
+        path.display()
+    ))
+}
 
-impl MigrationTurn {
+/// Reads the whole file, for as long as that does not keep a start waiting.
+async fn look_for_damage(conn: &mut SqliteConnection, path: &Path) -> Result<()> {
+    let end = Instant::now() + LOOK_FOR_DAMAGE;
+    let mut handle = conn.lock_handle().await.map_err(open_error)?;
+    handle.set_progress_handler(1000, move || Instant::now() < end);
+    drop(handle);
+    let found = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)")
+        .fetch_one(&mut *conn)
+        .await;
+    let mut handle = conn.lock_handle().await.map_err(open_error)?;
+    handle.remove_progress_handler();
+    drop(handle);
+    match found {
+        Ok(word) if word == "ok" => Ok(()),
+        _ if Instant::now() >= end => {
+            tracing::info!(
+                path = %path.display(),
+                "the database was looked through for damage for {} s, not to its end", LOOK_FOR_DAMAGE.as_secs()
+            );
+            Ok(())
+        }
+        Ok(word) => Err(damaged(path, &word.replace('\n', ": "))),
+        Err(error) => Err(damaged(path, &error)),
+    }
+}
+
+/// A lock on `<database>.migrate`, a file that is there while the lock is held.
+struct Turn {
+    path: PathBuf,
+    #[expect(dead_code, reason = "held for its lock")]
+    file: File,
+}
+
+impl Turn {
     /// Waits on a thread of its own: the holder may need this one to get done.
-    async fn take(database: &Path) -> Result<Self> {
-        let mut path = database.as_os_str().to_owned();
-        path.push(".migrate");
+    async fn take(database: &Path, missing: Missing) -> Result<Self> {
+        let database = database.to_owned();
         tokio::task::spawn_blocking(move || {
-            std::fs::OpenOptions::new()
+            if missing == Missing::Make {
+                file::create_folder(&database)?;
+            }
+            let path = beside(&database, ".migrate");
+            Self::wait(&path)
+                .map(|file| Self {
+                    path: path.clone(),
+                    file,
+                })
+                .map_err(|error| StoreError::Open(format!("{}: {error}", path.display())))
+        })
+        .await
+        .map_err(open_error)?
+    }
+
+    fn wait(path: &Path) -> std::io::Result<File> {
+        loop {
+            let file = std::fs::OpenOptions::new()
                 .create(true)
                 .truncate(false)
                 .write(true)
                 .mode(0o600)
-                .open(&path)
-                .and_then(|file| file.lock().map(|()| Self(file)))
-                .map_err(|error| {
-                    StoreError::Open(format!("{}: {error}", Path::new(&path).display()))
-                })
-        })
-        .await
-        .map_err(open_error)?
+                .open(path)?;
+            file.lock()?;
+            // Whoever held it before may have removed it meanwhile.
+            let own = file.metadata()?;
+            if std::fs::metadata(path).is_ok_and(|there| there.ino() == own.ino()) {
+                return Ok(file);
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.path));
     }
 }
 
@@ -217,6 +304,7 @@ pub(crate) async fn postgres(
     (min, max): (u32, u32),
     max_lifetime: Duration,
     idle_timeout: Duration,
+    missing: Missing,
 ) -> Result<PgPool> {
     if max < FEWEST_CONNECTIONS {
         return Err(StoreError::Open(format!(
@@ -244,9 +332,23 @@ pub(crate) async fn postgres(
                 Ok(true)
             })
         })
-        .connect_with(options)
+        .connect_with(options.clone())
         .await
         .map_err(open_error)?;
+    if missing == Missing::Refuse {
+        let known = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
+        let known: bool = sqlx::query_scalar(known)
+            .fetch_one(&pool)
+            .await
+            .map_err(open_error)?;
+        if !known {
+            let (host, port) = (options.get_host(), options.get_port());
+            let database = options.get_database().unwrap_or(options.get_username());
+            return Err(StoreError::Missing(format!(
+                "schema in {database} at {host}:{port}"
+            )));
+        }
+    }
     migrator()
         .run(&pool)
         .await

@@ -41,6 +41,26 @@ pub(crate) mod dialect {
         Ok(0)
     }
 
+    /// The server writes its log back by itself.
+    #[expect(clippy::unused_async, reason = "SQLite has something to wait for here")]
+    pub(crate) async fn checkpoint(_conn: &mut Conn) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// The same.
+    #[expect(clippy::unused_async, reason = "SQLite has something to wait for here")]
+    pub(crate) async fn empty_log(_conn: &mut Conn) -> Result<()> {
+        Ok(())
+    }
+
+    /// Lets go of sessions that nobody uses: when one is of no use, none is that was opened
+    /// before.
+    pub(crate) fn drop_idle(pool: &sqlx::Pool<Db>) {
+        while let Some(mut conn) = pool.try_acquire() {
+            conn.close_on_drop();
+        }
+    }
+
     /// A server that is asked something and stays silent for so long counts as unreachable.
     const PATIENCE: Duration = Duration::from_secs(5);
 

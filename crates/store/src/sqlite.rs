@@ -42,6 +42,41 @@ pub(crate) mod dialect {
             .await?)
     }
 
+    /// Writes the log back into the file, and begins a new one; see the module `file` for the
+    /// marks. Says whether nobody who reads was in the way.
+    pub(crate) async fn checkpoint(conn: &mut Conn) -> Result<bool> {
+        mark(conn, "SELECT abs(random()) % 2147483647 + 1").await?;
+        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(RESTART)")
+            .fetch_one(&mut *conn)
+            .await?;
+        repeat_mark(conn).await?;
+        Ok(busy == 0)
+    }
+
+    /// Puts the mark that the file has into a log that is new.
+    pub(crate) async fn repeat_mark(conn: &mut Conn) -> Result<()> {
+        mark(conn, "PRAGMA user_version").await
+    }
+
+    /// Puts the mark that `which` answers on page 1.
+    async fn mark(conn: &mut Conn, which: &'static str) -> Result<()> {
+        let mark: i64 = sqlx::query_scalar(which).fetch_one(&mut *conn).await?;
+        let set = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {mark}"));
+        sqlx::query(set).execute(&mut *conn).await?;
+        Ok(())
+    }
+
+    /// Writes all of the log into the file and leaves none.
+    pub(crate) async fn empty_log(conn: &mut Conn) -> Result<()> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
+    /// A session here is as good as any other.
+    pub(crate) fn drop_idle(_pool: &sqlx::Pool<Db>) {}
+
     /// What a file cannot be kept from: `work` takes as long as the disk takes.
     pub(crate) async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
         Some(work.await)

@@ -2,13 +2,15 @@
 
 use crate::cache::Caches;
 use crate::dispatch::{Lend as _, read, spend, write};
-use crate::open::{self, Location};
+use crate::open::{self, Location, Missing};
 use crate::operation::{Access, Operation};
+use crate::writes::Writes;
 use crate::{
     AssertionUse, AuditFilter, Authorize, ChainReport, Change, ClientFilter, Counts, Deleted,
-    Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, IssuanceFilter, Issue, Issued,
-    NewConsent, Page, Part, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog, Result, Revoke,
-    RevokeCount, RotateRefresh, Rotated, StoreError, Updated, UserFilter, listen, postgres, sqlite,
+    Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, Heartbeat, IssuanceFilter,
+    Issue, Issued, NewConsent, Page, Part, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog,
+    Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, Updated, UserFilter, listen,
+    postgres, sqlite,
 };
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ClientId, ClientStatus, Clock,
@@ -34,6 +36,7 @@ struct Inner {
     caches: Arc<Caches>,
     metrics: Metrics,
     clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
 }
 
 enum Backend {
@@ -56,9 +59,11 @@ impl Store {
     /// Opens a database and brings its schema up to date.
     ///
     /// # Errors
-    /// When it cannot be reached, opened or migrated.
+    /// When it cannot be reached, opened or migrated; when it is damaged, or has another's log
+    /// beside it; and when it is not there and was not to be made.
     pub async fn open(
         location: &Location,
+        missing: Missing,
         metrics: Metrics,
         clock: Arc<dyn Clock>,
         rng: Arc<dyn Rng>,
@@ -66,10 +71,10 @@ impl Store {
         let caches = Arc::new(Caches::new());
         let backend = match location {
             Location::Sqlite { path, wal } => {
-                let (readers, writers) = open::sqlite(path, *wal).await?;
-                Backend::Sqlite(sqlite::both::backend::Backend::start(
-                    readers, writers, 1, &caches, &clock, &rng,
-                ))
+                let open = open::sqlite(path, *wal, missing).await?;
+                let (pools, file) = ((open.readers, open.writers), Some(open.file));
+                let start = sqlite::both::backend::Backend::start;
+                Backend::Sqlite(start(pools, file, 1, &caches, &clock, &rng))
             }
             Location::Postgres {
                 dsn,
@@ -79,7 +84,8 @@ impl Store {
                 idle_timeout,
             } => {
                 let connections = (*min_connections, *max_connections);
-                let pool = open::postgres(dsn, connections, *max_lifetime, *idle_timeout).await?;
+                let (lifetime, idle) = (*max_lifetime, *idle_timeout);
+                let pool = open::postgres(dsn, connections, lifetime, idle, missing).await?;
                 caches.set_blind(true);
                 let heartbeat = format!("authplane_beat_{}", domain::new_uuid(&*clock, &*rng));
                 tokio::spawn(listen::listen(
@@ -88,14 +94,11 @@ impl Store {
                     heartbeat,
                 ));
                 let lanes = POSTGRES_LANES.min(max_connections / 2).max(1) as usize;
-                Backend::Postgres(postgres::both::backend::Backend::start(
-                    pool.clone(),
-                    pool,
-                    lanes,
-                    &caches,
-                    &clock,
-                    &rng,
-                ))
+                let (pools, start) = (
+                    (pool.clone(), pool),
+                    postgres::both::backend::Backend::start,
+                );
+                Backend::Postgres(start(pools, None, lanes, &caches, &clock, &rng))
             }
         };
         Ok(Self(Arc::new(Inner {
@@ -103,7 +106,24 @@ impl Store {
             caches,
             metrics,
             clock,
+            rng,
         })))
+    }
+
+    /// Finishes the writes that wait and lets go of the database; for all clones. A SQLite file
+    /// is whole afterwards, with nothing beside it, unless another process uses it.
+    pub async fn close(&self) {
+        match &self.0.backend {
+            Backend::Sqlite(backend) => backend.close().await,
+            Backend::Postgres(backend) => backend.close().await,
+        }
+    }
+
+    fn writes(&self) -> &Writes {
+        match &self.0.backend {
+            Backend::Sqlite(backend) => backend.writes(),
+            Backend::Postgres(backend) => backend.writes(),
+        }
     }
 
     fn kind(&self) -> StoreKind {
@@ -159,6 +179,39 @@ impl Store {
         tokio::time::timeout(PING_TIMEOUT, async { read!(self, Ping, records::ping()) })
             .await
             .map_err(late)?
+    }
+
+    /// How many transactions have been committed.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writes().commits()
+    }
+
+    /// Whether something was committed within this time, and nothing has failed since for want
+    /// of a database.
+    #[must_use]
+    pub fn has_written_within(&self, time: Duration) -> bool {
+        let writes = self.writes();
+        !writes.are_failing() && writes.have_succeeded_within(time, &*self.0.clock)
+    }
+
+    /// The last sign of life on this database; `None` when it is new.
+    pub async fn last_heartbeat(&self) -> Result<Option<Heartbeat>> {
+        read!(self, Heartbeat, records::last_heartbeat())
+    }
+
+    /// Leaves a sign of life. When the last write has failed, one that is as large as other
+    /// writes are, so that a disk with room for a few bytes does not count as sound.
+    ///
+    /// # Errors
+    /// When the database cannot be written to.
+    pub async fn beat(&self) -> Result<Heartbeat> {
+        let beat = Heartbeat {
+            database_id: domain::new_uuid(&*self.0.clock, &*self.0.rng),
+            at: self.now(),
+        };
+        let padded = self.writes().are_failing();
+        write!(self, Heartbeat, key "heartbeat", records::beat(beat, padded))
     }
 
     // --- clients ---

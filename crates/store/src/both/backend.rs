@@ -1,20 +1,33 @@
 //! One open database: its readers and its lanes.
 
 use super::lane::Lane;
+use super::worker::Worker;
 use super::{Db, dialect};
 use crate::Result;
 use crate::cache::Caches;
+use crate::file::DatabaseFile;
+use crate::writes::Writes;
 use domain::{Clock, Rng};
 use sqlx::{Pool, pool::PoolConnection};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long connections that are still in use may keep the end waiting.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An open database.
 pub(crate) struct Backend {
     readers: Pool<Db>,
     writers: Pool<Db>,
     lanes: Vec<Lane>,
+    file: Option<Arc<DatabaseFile>>,
+    writes: Arc<Writes>,
+    stop: watch::Sender<bool>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
     waiting: AtomicU32,
 }
 
@@ -37,21 +50,72 @@ impl Drop for Waiting<'_> {
 impl Backend {
     /// Starts `lanes` lanes on `writers`.
     pub fn start(
-        readers: Pool<Db>,
-        writers: Pool<Db>,
+        (readers, writers): (Pool<Db>, Pool<Db>),
+        file: Option<DatabaseFile>,
         lanes: usize,
         caches: &Arc<Caches>,
         clock: &Arc<dyn Clock>,
         rng: &Arc<dyn Rng>,
     ) -> Self {
-        let start = |_| Lane::start(writers.clone(), caches.clone(), clock.clone(), rng.clone());
-        let lanes = (0..lanes.max(1)).map(start).collect();
+        let (file, writes) = (file.map(Arc::new), Arc::<Writes>::default());
+        let (stop, told) = watch::channel(false);
+        let start = |_| {
+            let worker = Worker::new(
+                writers.clone(),
+                file.clone(),
+                Arc::clone(&writes),
+                Arc::clone(caches),
+                Arc::clone(clock),
+                Arc::clone(rng),
+            );
+            Lane::start(worker, told.clone())
+        };
+        let (lanes, workers) = (0..lanes.max(1)).map(start).unzip();
         Self {
             readers,
             writers,
             lanes,
+            file,
+            writes,
+            stop,
+            workers: Mutex::new(workers),
             waiting: AtomicU32::new(0),
         }
+    }
+
+    /// Does what has been asked for, and lets go of the database: afterwards a file has no log
+    /// beside it, unless another process uses it.
+    pub async fn close(&self) {
+        self.stop.send_replace(true);
+        let workers = {
+            let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *workers)
+        };
+        let close = async {
+            for worker in workers {
+                drop(worker.await);
+            }
+            match &self.file {
+                // To write the log into another file, as closing does, would damage that.
+                Some(file) if file.is_overwritten() => return,
+                Some(file) if file.has_log() => {
+                    if let Ok(mut conn) = self.writers.acquire().await {
+                        drop(dialect::empty_log(&mut conn).await);
+                    }
+                }
+                _ => {}
+            }
+            self.readers.close().await;
+            self.writers.close().await;
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, close).await.is_err() {
+            tracing::warn!("the database was still in use when it was to be closed");
+        }
+    }
+
+    /// How its writes go.
+    pub fn writes(&self) -> &Writes {
+        &self.writes
     }
 
     /// Open and idle connections.
@@ -69,6 +133,9 @@ impl Backend {
 
     /// A connection to read with.
     pub async fn reader(&self) -> Result<PoolConnection<Db>> {
+        if let Some(file) = &self.file {
+            file.present()?;
+        }
         let _waiting = Waiting::among(&self.waiting);
         Ok(self.readers.acquire().await?)
     }

@@ -8,20 +8,16 @@
 //! SQLite has one lane, for it has one writer. PostgreSQL has several; calls that could touch
 //! the same rows are sent to the same lane by key, which spares them waiting for each other.
 
-use super::Db;
 use super::ledger::Tx;
 use super::worker::Worker;
-use crate::cache::Caches;
 use crate::operation::Notes;
 use crate::{
     Exchange, Exchanged, Issue, Issued, RedeemCode, Redeemed, Result, RotateRefresh, Rotated,
     StoreError,
 };
-use domain::{Clock, Rng};
 use futures_util::future::BoxFuture;
-use sqlx::Pool;
-use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// Jobs that may wait; more callers than that wait for a place in the queue.
 const QUEUE: usize = 4096;
@@ -123,16 +119,10 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Starts a lane on `pool`.
-    pub fn start(
-        pool: Pool<Db>,
-        caches: Arc<Caches>,
-        clock: Arc<dyn Clock>,
-        rng: Arc<dyn Rng>,
-    ) -> Self {
+    /// Starts a lane for `worker`, which works until told to `stop`.
+    pub fn start(worker: Worker, stop: watch::Receiver<bool>) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(Worker::new(pool, caches, clock, rng).run(jobs));
-        Self { queue }
+        (Self { queue }, tokio::spawn(worker.run(jobs, stop)))
     }
 
     /// Runs `body` in a transaction and returns once that is durable.

@@ -5,8 +5,11 @@ use super::ledger::Tx;
 use super::statement;
 use super::walk::{Order, Walk};
 use crate::rows::IssuanceRow;
-use crate::{Change, Counts, Cursor, IssuanceFilter, Page, Part, Result};
+use crate::{Change, Counts, Cursor, Heartbeat, IssuanceFilter, Page, Part, Result};
 use domain::{AuditEvent, Issuance, UnixMillis, first_uuid_at};
+
+/// Bytes that make a sign of life as large as other writes.
+const PADDING: usize = 32 << 10;
 
 const ISSUANCE: &str = "jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
      consent_client_id, consent_resource_id, obtained_by, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at";
@@ -57,6 +60,42 @@ pub(crate) async fn list_issuances(
         id: issuance.jti.to_string(),
     };
     Ok(Part::of(rows?, page, place, end))
+}
+
+pub(crate) async fn last_heartbeat(conn: &mut Conn) -> Result<Option<Heartbeat>> {
+    let row: Option<(String, i64)> =
+        statement::query_as("SELECT database_id, beaten_at FROM heartbeat WHERE id = 1")
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.map(heartbeat))
+}
+
+/// Writes a sign of life; the name of the database and the latest time stay.
+pub(crate) async fn beat(tx: &mut Tx, beat: &Heartbeat, padded: bool) -> Result<Heartbeat> {
+    let padding = if padded {
+        "-".repeat(PADDING)
+    } else {
+        String::new()
+    };
+    let row: (String, i64) = statement::query_as(
+        "INSERT INTO heartbeat (id, database_id, beaten_at, padding) VALUES (1, $1, $2, $3) \
+         ON CONFLICT (id) DO UPDATE SET padding = excluded.padding, beaten_at = \
+         CASE WHEN excluded.beaten_at > heartbeat.beaten_at THEN excluded.beaten_at ELSE heartbeat.beaten_at END \
+         RETURNING database_id, beaten_at",
+    )
+    .bind(&beat.database_id)
+    .bind(beat.at.0)
+    .bind(padding)
+    .fetch_one(&mut *tx.conn)
+    .await?;
+    Ok(heartbeat(row))
+}
+
+fn heartbeat((database_id, at): (String, i64)) -> Heartbeat {
+    Heartbeat {
+        database_id,
+        at: UnixMillis(at),
+    }
 }
 
 pub(crate) async fn find_setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {

@@ -10,13 +10,15 @@ use super::ledger::{Pending, Tx};
 use super::{Db, authorizations, dialect, exchanges, issue};
 use crate::cache::Caches;
 use crate::chain::Chain;
+use crate::file::DatabaseFile;
 use crate::operation::noting;
+use crate::writes::Writes;
 use crate::{Change, Issued, Result, StoreError};
 use domain::{Clock, Rng};
 use sqlx::Pool;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// Jobs in one transaction. Each number of rows is a statement of its own, and kept prepared.
@@ -25,6 +27,11 @@ const LARGEST_GROUP: usize = 64;
 const TRIES: u32 = 3;
 /// How often SQLite is asked whether another process has written.
 const FOREIGN_WRITE_POLL: Duration = Duration::from_millis(200);
+/// The log is written back into the file after so many jobs, or when it has grown to so many bytes
+/// and beyond what it was; when readers are in the way, again after this time.
+const JOBS_IN_LOG: usize = 256;
+const BYTES_IN_LOG: u64 = 16 << 20;
+const CHECKPOINT_AGAIN: Duration = Duration::from_secs(5);
 /// How long another process may hold SQLite's write lock before the database counts as busy.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -66,8 +73,18 @@ impl Failure {
     }
 }
 
+/// The log beside a file, since it was last written back.
+struct Log {
+    jobs: usize,
+    length: u64,
+    wait_until: Instant,
+}
+
 pub(crate) struct Worker {
     pool: Pool<Db>,
+    file: Option<Arc<DatabaseFile>>,
+    writes: Arc<Writes>,
+    log: Log,
     tx: Option<Tx>,
     chain: Chain,
     caches: Arc<Caches>,
@@ -79,12 +96,21 @@ pub(crate) struct Worker {
 impl Worker {
     pub fn new(
         pool: Pool<Db>,
+        file: Option<Arc<DatabaseFile>>,
+        writes: Arc<Writes>,
         caches: Arc<Caches>,
         clock: Arc<dyn Clock>,
         rng: Arc<dyn Rng>,
     ) -> Self {
         Self {
             pool,
+            file,
+            writes,
+            log: Log {
+                jobs: 0,
+                length: 0,
+                wait_until: Instant::now(),
+            },
             tx: None,
             chain: Chain::start(&*clock, &*rng),
             caches,
@@ -94,8 +120,9 @@ impl Worker {
         }
     }
 
-    /// Works until all senders of `jobs` are gone.
-    pub async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    /// Works until all senders of `jobs` are gone, or until told to `stop`: then what has been
+    /// asked for is done still.
+    pub async fn run(mut self, mut jobs: mpsc::Receiver<Job>, mut stop: watch::Receiver<bool>) {
         let mut poll = tokio::time::interval(FOREIGN_WRITE_POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut group = Vec::with_capacity(LARGEST_GROUP);
@@ -107,13 +134,19 @@ impl Worker {
                     }
                     self.commit_group(&mut group).await;
                 }
-                _ = poll.tick(), if dialect::POLLS_FOR_FOREIGN_WRITES => self.look_for_foreign_writes().await,
+                _ = poll.tick(), if dialect::POLLS_FOR_FOREIGN_WRITES => self.look_around().await,
+                _ = stop.changed(), if !jobs.is_closed() => jobs.close(),
             }
         }
     }
 
     async fn commit_group(&mut self, group: &mut Vec<Job>) {
+        if let Err(error) = self.present() {
+            return finish(group, &Err(error));
+        }
+        self.log.jobs += group.len();
         if let Some(outcome) = self.attempt_at_once(group).await {
+            self.writes.note(&outcome, &*self.clock);
             return finish(group, &outcome);
         }
         let mut tries = 1;
@@ -126,6 +159,7 @@ impl Worker {
                 outcome => break outcome.map_err(|failure| failure.error),
             }
         };
+        self.writes.note(&outcome, &*self.clock);
         finish(group, &outcome);
     }
 
@@ -188,6 +222,7 @@ impl Worker {
                     failure.error
                 }),
             };
+            self.writes.note(&outcome, &*self.clock);
             job.finish(outcome);
         }
     }
@@ -245,7 +280,11 @@ impl Worker {
             None => (StoreError::Unavailable("no answer in time".into()), false),
         };
         let contended = matches!(error, StoreError::Contention(_));
-        let sound = self.leave(tx, answered).await;
+        let stale = matches!(error, StoreError::StaleSession(_));
+        let sound = self.leave(tx, answered && !stale).await;
+        if stale {
+            dialect::drop_idle(&self.pool);
+        }
         let cause = match stage {
             Stage::Commit if !contended => {
                 // Its last rows may stand or not: what follows starts a chain of its own.
@@ -272,6 +311,10 @@ impl Worker {
                         if dialect::POLLS_FOR_FOREIGN_WRITES && Instant::now() < give_up =>
                     {
                         self.caches.apply(Change::Everything);
+                        if let Some(file) = &self.file {
+                            file.look();
+                            file.present()?;
+                        }
                     }
                     error => return Err(error),
                 },
@@ -291,6 +334,51 @@ impl Worker {
                 })
             }
         }
+    }
+
+    /// The file that was opened is still the one that has its name.
+    fn present(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.present())
+    }
+
+    async fn look_around(&mut self) {
+        if let Some(file) = &self.file {
+            file.look();
+            if file.present().is_err() {
+                return self.caches.set_blind(true);
+            }
+        }
+        self.look_for_foreign_writes().await;
+        if let Some(file) = self.file.clone() {
+            self.checkpoint_when_due(&file).await;
+        }
+    }
+
+    async fn checkpoint_when_due(&mut self, file: &DatabaseFile) {
+        if !file.has_log() || file.is_overwritten() || Instant::now() < self.log.wait_until {
+            return;
+        }
+        let length = file.log_length();
+        // An empty log was left by another process, and has no mark.
+        let due = self.log.jobs >= JOBS_IN_LOG
+            || length > self.log.length.max(BYTES_IN_LOG)
+            || length == 0;
+        if !due {
+            return;
+        }
+        let Ok(mut tx) = self.connection().await else {
+            return;
+        };
+        match dialect::checkpoint(&mut tx.conn).await {
+            Ok(true) => {
+                self.log.jobs = 0;
+                self.log.length = length;
+            }
+            // Readers are in the way, or another process, or the disk.
+            Ok(false) | Err(_) => self.log.wait_until = Instant::now() + CHECKPOINT_AGAIN,
+        }
+        file.wrote();
+        self.tx = Some(tx);
     }
 
     async fn look_for_foreign_writes(&mut self) {

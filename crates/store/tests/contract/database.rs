@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnect
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Location, Store};
+use store::{Location, Missing, Store};
 use tempfile::TempDir;
 use testing::Postgres;
 
@@ -149,7 +149,7 @@ pub fn postgres_at(dsn: String) -> Location {
 
 pub async fn open_at(location: &Location, clock: Arc<dyn domain::Clock>) -> store::Result<Store> {
     let metrics = telemetry::Metrics::new(Default::default());
-    Store::open(location, metrics, clock, Arc::new(SystemRng)).await
+    Store::open(location, Missing::Make, metrics, clock, Arc::new(SystemRng)).await
 }
 
 /// Asks until the answer is yes; fails when it is still no after `limit`.

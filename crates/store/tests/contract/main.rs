@@ -12,6 +12,7 @@ mod database;
 mod exchanges;
 mod fronting;
 mod groups;
+mod log_marks;
 mod opening;
 mod outage;
 mod proofs;

@@ -268,6 +268,8 @@ label! {
         Migrate = "migrate",
         /// Ask whether the database is there.
         Ping = "ping",
+        /// Leave a sign of life, or read the last one.
+        Heartbeat = "heartbeat",
     }
 }
 

@@ -150,9 +150,9 @@ impl Activity {
         self.task.register(waker);
     }
 
-    /// How long the client has kept us waiting: for a request, for taking a response, or for its
+    /// Since when the client has kept us waiting: for a request, for taking a response, or for its
     /// side of the end. `None` while a request is served.
-    pub(super) fn waiting(&self) -> Option<Duration> {
+    pub(super) fn waiting(&self) -> Option<Instant> {
         let lingering = self.lingering.load(Relaxed);
         let stalled = self.stalled.load(Relaxed);
         let since = match (lingering, stalled, self.requests.load(Relaxed)) {
@@ -161,7 +161,7 @@ impl Activity {
             (NEVER, stalled, _) => stalled,
             (lingering, _, _) => lingering,
         };
-        Some(Duration::from_micros(self.now().saturating_sub(since)))
+        Some(self.opened + Duration::from_micros(since))
     }
 
     /// Until when the connection may go on like this, if there is a limit.

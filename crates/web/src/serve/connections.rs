@@ -118,7 +118,7 @@ impl Connections {
             .collect();
         let share = (table.open.len() / SHARE_DROPPED).max(1);
         if waiting.len() > share {
-            waiting.select_nth_unstable_by(share, |a, b| b.cmp(a));
+            waiting.select_nth_unstable(share);
             waiting.truncate(share);
         }
         for (_, number) in waiting {
@@ -148,7 +148,7 @@ impl Table {
     fn longest_waiting(&self, numbers: impl Iterator<Item = u64>) -> Option<u64> {
         numbers
             .filter_map(|number| Some((self.open.get(&number)?.activity.waiting()?, number)))
-            .max()
+            .min()
             .map(|(_, number)| number)
     }
 

@@ -4,7 +4,7 @@ use domain::{Clock, Rng, SystemRng};
 use sqlx::{ConnectOptions as _, Connection as _};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Location, Store};
+use store::{Location, Missing, Store};
 use telemetry::Metrics;
 use telemetry::metrics::MetricsOptions;
 use testing::Postgres;
@@ -83,8 +83,17 @@ impl Database {
             },
         };
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
-        let store = Store::open(&location, metrics, clock, rng).await;
+        let store = Store::open(&location, Missing::Make, metrics, clock, rng).await;
         store.expect("the database opens")
+    }
+
+    /// The SQLite file, and what may lie beside it.
+    pub fn file(&self, suffix: &str) -> std::path::PathBuf {
+        self.folder.path().join(format!("authserver.db{suffix}"))
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        self.postgres.is_none()
     }
 
     /// Runs statements past the store.

@@ -20,7 +20,7 @@ pub use flow::{
 };
 pub use instance::{ADMIN_KEY, Instance};
 pub use jwt::Jwt;
-pub use process::{Process, run_cli};
+pub use process::{Process, run_cli, run_cli_as_it_is};
 pub use proof::ProofKey;
 pub use server::Server;
 pub use wire::{Connection, Reply, Request, Stream, encode};

@@ -2,7 +2,7 @@
 
 use super::database::Database;
 use super::instance::{ADMIN_KEY, Instance};
-use super::{PATIENCE, Request};
+use super::{PATIENCE, Request, within};
 use domain::{Rng as _, SystemRng};
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
@@ -46,7 +46,22 @@ impl Process {
         Self::run(limited, database, variables).await
     }
 
-    async fn run(mut program: Command, database: &Database, variables: &[(&str, &str)]) -> Self {
+    /// Starts a server that gives up by itself; returns all that it says.
+    pub async fn refused(database: &Database) -> String {
+        let mut process = Self::launch(program(database), database, &[]);
+        within(PATIENCE, "it gives up", async || !process.is_running()).await;
+        let status = process.child.wait().expect("it has ended");
+        assert_eq!(status.code(), Some(1), "{}", process.log());
+        process.log()
+    }
+
+    async fn run(program: Command, database: &Database, variables: &[(&str, &str)]) -> Self {
+        let mut process = Self::launch(program, database, variables);
+        process.until_ready().await;
+        process
+    }
+
+    fn launch(mut program: Command, database: &Database, variables: &[(&str, &str)]) -> Self {
         let [public, admin] = free_addresses();
         let instance = Instance { public, admin };
         let log = database
@@ -67,13 +82,11 @@ impl Process {
             .stderr(file)
             .spawn()
             .expect("the program starts");
-        let mut process = Self {
+        Self {
             instance,
             child,
             log,
-        };
-        process.until_ready().await;
-        process
+        }
     }
 
     async fn until_ready(&mut self) {
@@ -101,16 +114,26 @@ impl Process {
 
     /// SIGHUP.
     pub fn hang_up(&self) {
-        let id = self.child.id().to_string();
-        let told = Command::new("kill").args(["-HUP", &id]).status();
-        assert!(told.expect("kill runs").success());
+        self.signal("-HUP");
     }
 
     /// SIGTERM: it stops when what it is asked has been answered.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status();
+        let told = Command::new("kill").args([signal, &id]).status();
         assert!(told.expect("kill runs").success());
+    }
+
+    /// Stops it with `signal`, such as `-TERM`, and waits for its end.
+    pub async fn stop(&mut self, signal: &str) {
+        self.signal(signal);
+        within(PATIENCE, "it stops", async || !self.is_running()).await;
+        let status = self.child.wait().expect("it has ended");
+        assert!(status.success(), "{status}: {}", self.log());
     }
 
     /// SIGKILL, at once.
@@ -133,8 +156,26 @@ impl Drop for Process {
     }
 }
 
-/// Runs a command of the program on `database` to its end.
+/// Runs a command of the program on `database` to its end. Those that need a database and keys
+/// find some.
 pub fn run_cli(database: &Database, arguments: &[&str]) -> Output {
+    let needs = matches!(arguments.first(), Some(&("admin" | "audit" | "purge")));
+    let is_made = || {
+        database
+            .folder()
+            .path()
+            .join("keys/client-secret.pepper")
+            .exists()
+    };
+    if needs && !arguments.contains(&"--server") && !is_made() {
+        let made = run_cli(database, &["migrate"]);
+        assert!(made.status.success(), "{made:?}");
+    }
+    run_cli_as_it_is(database, arguments)
+}
+
+/// The same on whatever is there.
+pub fn run_cli_as_it_is(database: &Database, arguments: &[&str]) -> Output {
     let output = program(database).args(arguments).output();
     output.expect("the program runs")
 }

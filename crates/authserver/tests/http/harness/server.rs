@@ -184,6 +184,7 @@ async fn engine(config: Config, database: &Database, clock: &Arc<ManualClock>) -
     let clock: Arc<dyn domain::Clock> = Arc::clone(clock) as _;
     let keys = Keyring::open(KeyringOptions {
         directory: config.signing.key_path.clone(),
+        make: true,
         algorithm: Algorithm::Es256,
         publish_ahead: config.signing.publish_ahead,
         max_token_lifetime: config.dcr.default_token_expiry,
