@@ -4,28 +4,26 @@ use crate::failure::{Failure, Result};
 use crate::wiring;
 use clap::Args;
 use config::Loaded;
+use engine::Purgeable;
 use std::time::Duration;
-use store::{Missing, PurgeTarget};
+use store::Missing;
 
 #[derive(Debug, Args)]
 pub(crate) struct Purge {
-    /// Only these: authorization-codes, refresh-tokens, sessions, dpop-nonces, assertion-jti
+    /// Only these: authorization-codes, refresh-tokens, sessions, dpop-nonces, assertion-jti, clients.
+    /// There is nothing to remove of connect-pending-states, jti, machine-tokens, audit and issuances
     #[arg(long, value_delimiter = ',', value_parser = target)]
-    only: Vec<PurgeTarget>,
+    only: Vec<Purgeable>,
     /// Give up after so long, such as 90s, 1h30m or 2d
     #[arg(long, default_value = "10m", value_parser = config::parse_duration)]
     timeout: Duration,
 }
 
-fn target(word: &str) -> Result<PurgeTarget, String> {
-    PurgeTarget::ALL
-        .into_iter()
+fn target(word: &str) -> Result<Purgeable, String> {
+    Purgeable::words()
         .find(|target| target.as_str() == word)
         .ok_or_else(|| {
-            let known: Vec<_> = PurgeTarget::ALL
-                .iter()
-                .map(|target| target.as_str())
-                .collect();
+            let known: Vec<_> = Purgeable::words().map(Purgeable::as_str).collect();
             format!("choose from {}", known.join(", "))
         })
 }
@@ -38,11 +36,11 @@ pub(crate) async fn run(purge: Purge, loaded: Loaded) -> Result {
     let console = wiring::Console::for_command(&loaded.config);
     let engine = wiring::open_engine(loaded.config, console.metrics, Missing::Refuse).await?;
     let targets = if purge.only.is_empty() {
-        PurgeTarget::ALL.to_vec()
+        Purgeable::all().collect()
     } else {
         purge.only
     };
-    let report = tokio::time::timeout(purge.timeout, engine.purge(&targets)).await;
+    let report = tokio::time::timeout(purge.timeout, engine.purge(targets)).await;
     engine.store().close().await;
     let report = report.map_err(|_| {
         Failure::new("purge did not finish in time; what was removed stays removed, run it again")

@@ -84,6 +84,7 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
     });
     listeners.await;
     maintenance.abort();
+    engine.record_suppressed(true).await;
     engine.beat_when_written().await;
     engine.store().close().await;
     tracing::info!("server stopped");

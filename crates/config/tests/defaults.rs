@@ -14,7 +14,7 @@ fn keys() -> Vec<&'static Key> {
 }
 
 /// The specification's table: key, default as shown, variable.
-const TABLE: [(&str, &str, &str); 70] = [
+const TABLE: [(&str, &str, &str); 74] = [
     (
         "client_secret_pepper",
         "-",
@@ -137,6 +137,9 @@ const TABLE: [(&str, &str, &str); 70] = [
         "168h",
         "AUTHPLANE_DCR_DEFAULT_REFRESH_EXPIRY",
     ),
+    ("dcr.unused_expiry", "168h", "AUTHPLANE_DCR_UNUSED_EXPIRY"),
+    ("dcr.idle_expiry", "0s", "AUTHPLANE_DCR_IDLE_EXPIRY"),
+    ("dcr.max_clients", "100000", "AUTHPLANE_DCR_MAX_CLIENTS"),
     ("dcr.rate_limit", "10", "AUTHPLANE_DCR_RATE_LIMIT"),
     (
         "dcr.rate_limit_burst",
@@ -260,6 +263,11 @@ const TABLE: [(&str, &str, &str); 70] = [
         "agents.agent_identity_enabled",
         "true",
         "AUTHPLANE_AGENTS_AGENT_IDENTITY_ENABLED",
+    ),
+    (
+        "audit.denials_per_minute",
+        "60",
+        "AUTHPLANE_AUDIT_DENIALS_PER_MINUTE",
     ),
 ];
 

@@ -110,6 +110,24 @@ crate::words! {
     }
 }
 
+impl AuditAction {
+    /// Whether strangers can cause it at will: a request was refused.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::TokenDenied
+                | Self::TokenIntrospectDenied
+                | Self::ClientCredentialsDenied
+                | Self::TokenExchangeDenied
+                | Self::AuthDenied
+                | Self::AuthLockedOut
+                | Self::UserLoginFailed
+                | Self::AdminAuthFailed
+        )
+    }
+}
+
 /// An event as the code that meets it describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {

@@ -3,6 +3,7 @@
 use crate::admin::LastCounts;
 use crate::client_secret::ClientSecrets;
 use crate::csrf::FormTokens;
+use crate::denials::Denials;
 use crate::grants::RefreshSuccessors;
 use crate::health::HealthProbe;
 use crate::heartbeat::Heart;
@@ -10,6 +11,7 @@ use crate::introspect::IntrospectionCache;
 use crate::lockout::Lockout;
 use crate::metadata::MetadataCache;
 use crate::password::Passwords;
+use crate::register::Registered;
 use config::Config;
 use domain::{Clock, Digest, Rng, UnixMillis};
 use keys::Keyring;
@@ -61,6 +63,8 @@ pub(crate) struct Inner {
     pub parts: EngineParts,
     pub passwords: Passwords,
     pub lockout: Lockout,
+    pub denials: Denials,
+    pub registered: Registered,
     pub health: HealthProbe,
     pub heart: Heart,
     pub counts: LastCounts,
@@ -78,6 +82,8 @@ impl Engine {
         Self(Arc::new(Inner {
             passwords: Passwords::new(),
             lockout,
+            denials: Denials::new(parts.config.audit.denials_per_minute),
+            registered: Registered::default(),
             health: HealthProbe::default(),
             heart: Heart::default(),
             counts: LastCounts::default(),

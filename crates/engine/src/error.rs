@@ -111,7 +111,7 @@ impl Error {
         matches!(
             self.code,
             ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable
-        )
+        ) && self.reason != DenyReason::TooManyClients
     }
 
     pub(crate) fn with_cause(mut self, cause: impl std::fmt::Display) -> Self {

@@ -1,19 +1,64 @@
 //! What the server does by itself from time to time.
 
+use crate::observe::{SYSTEM, event};
 use crate::{Engine, Result};
+use domain::AuditAction;
 use std::time::Duration;
-use store::PurgeTarget;
+use store::{ClientExpiry, PurgeTarget};
 
 /// How often the gauges that are counted in the database are counted, and keys settled.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
 /// How often the key file is looked at, and a sign of life left if something was written.
 const FOLLOW_KEYS_EVERY: Duration = Duration::from_secs(1);
 
+/// What a purge goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purgeable {
+    /// Rows that have ended by themselves.
+    Ended(PurgeTarget),
+    /// Clients that registered themselves and that nobody uses.
+    Clients,
+    /// What this server does not keep, or keeps for ever, under the name that operators know it by.
+    Nothing(&'static str),
+}
+
+/// Words of the command line for what is kept for ever, or nowhere.
+const NOTHING: [&str; 5] = [
+    "connect-pending-states",
+    "jti",
+    "machine-tokens",
+    "audit",
+    "issuances",
+];
+
+impl Purgeable {
+    /// All that there is something to remove of.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let ended = PurgeTarget::ALL.into_iter().map(Self::Ended);
+        ended.chain([Self::Clients])
+    }
+
+    /// All names on the command line.
+    pub fn words() -> impl Iterator<Item = Self> {
+        Self::all().chain(NOTHING.map(Self::Nothing))
+    }
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended(target) => target.as_str(),
+            Self::Clients => "clients",
+            Self::Nothing(word) => word,
+        }
+    }
+}
+
 /// What a purge removed, target by target.
 #[derive(Debug)]
 pub struct PurgeReport {
     /// Rows removed, or why not.
-    pub outcomes: Vec<(PurgeTarget, Result<u64>)>,
+    pub outcomes: Vec<(Purgeable, Result<u64>)>,
 }
 
 impl PurgeReport {
@@ -26,10 +71,14 @@ impl PurgeReport {
 
 impl Engine {
     /// Removes what has ended.
-    pub async fn purge(&self, targets: &[PurgeTarget]) -> PurgeReport {
+    pub async fn purge(&self, targets: impl IntoIterator<Item = Purgeable>) -> PurgeReport {
         let mut outcomes = Vec::new();
         for target in targets {
-            let outcome = self.store().purge(*target).await.map_err(Into::into);
+            let outcome = match target {
+                Purgeable::Ended(rows) => self.store().purge(rows).await.map_err(Into::into),
+                Purgeable::Clients => self.expire_clients().await,
+                Purgeable::Nothing(_) => Ok(0),
+            };
             match &outcome {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(target_name = target.as_str(), removed, "purged"),
@@ -42,10 +91,31 @@ impl Engine {
                     );
                 }
             }
-            outcomes.push((*target, outcome));
+            outcomes.push((target, outcome));
         }
         self.settle_keys().await;
         PurgeReport { outcomes }
+    }
+
+    /// Removes clients that registered themselves and that nobody uses, by `dcr.unused_expiry` and
+    /// `dcr.idle_expiry`. Says how many.
+    async fn expire_clients(&self) -> Result<u64> {
+        let (now, dcr) = (self.now(), &self.config().dcr);
+        let before = |expiry: Duration| (!expiry.is_zero()).then(|| now.minus(expiry));
+        let expiry = ClientExpiry {
+            unused_before: before(dcr.unused_expiry),
+            idle_before: before(dcr.idle_expiry),
+        };
+        let mut removed = 0;
+        loop {
+            let event = event(AuditAction::ClientDeleted, SYSTEM);
+            let (gone, more) = self.store().expire_clients(expiry, event).await?;
+            self.metrics().clients_expired.add_many((), gone);
+            removed += gone;
+            if !more {
+                return Ok(removed);
+            }
+        }
     }
 
     /// Counts clients and families for the gauges.
@@ -72,10 +142,13 @@ impl Engine {
             timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         }
         purge.tick().await;
+        // A purge may take long, and is not to hold up the rest.
+        let mut purging: Option<tokio::task::JoinHandle<()>> = None;
         loop {
             tokio::select! {
                 _ = keys.tick() => {
                     self.follow_keys().await;
+                    self.record_suppressed(false).await;
                     self.beat_when_written().await;
                 }
                 _ = count.tick() => {
@@ -84,7 +157,12 @@ impl Engine {
                         tracing::warn!(cause = error.cause.as_deref(), "clients and token families could not be counted");
                     }
                 }
-                _ = purge.tick(), if !purge_every.is_zero() => { self.purge(&PurgeTarget::ALL).await; }
+                _ = purge.tick(), if !purge_every.is_zero() => {
+                    if purging.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
+                        let engine = self.clone();
+                        purging = Some(tokio::spawn(async move { engine.purge(Purgeable::all()).await; }));
+                    }
+                }
             }
         }
     }

@@ -19,9 +19,18 @@ pub(crate) fn event(action: AuditAction, actor: impl Into<String>) -> AuditEvent
 }
 
 impl Engine {
-    /// Records events that belong to no transaction of their own. When the database is gone
-    /// they are counted as dropped: the refusal they tell of stands all the same.
+    /// Records events that belong to no transaction of their own, but for refusals beyond
+    /// `audit.denials_per_minute`. When the database is gone they are counted as dropped: the refusal they tell of stands all the same.
     pub(crate) async fn record(&self, events: Vec<AuditEvent>) {
+        let now = self.monotonic();
+        let admit = |event| self.inner().denials.admit(event, now);
+        let events: Vec<_> = events.into_iter().flat_map(admit).collect();
+        if !events.is_empty() {
+            self.write_events(events).await;
+        }
+    }
+
+    pub(crate) async fn write_events(&self, events: Vec<AuditEvent>) {
         let actions: Vec<_> = events.iter().map(|event| event.action).collect();
         if let Err(error) = self.store().record(events).await {
             tracing::error!(%error, "audit events could not be written");

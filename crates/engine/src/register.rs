@@ -7,9 +7,21 @@ use domain::{AuditAction, Client, ClientId, ClientKeys, ClientSource, ClientStat
 use oauth::approved_redirect::approved_redirect;
 use oauth::registration::{ClientRegistration, RegistrationResponse};
 use oauth::{Endpoint, ErrorCode};
+use std::time::Duration;
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::RegistrationSource;
 use telemetry::trace::Span;
+use tokio::sync::Mutex;
+
+/// How long a count of the clients is good for. Meanwhile an instance adds its own registrations;
+/// those of others may go beyond `dcr.max_clients` for so long.
+const COUNT_IS_GOOD_FOR: Duration = Duration::from_secs(1);
+/// Room is made by purges, once an hour.
+const RETRY_WHEN_FULL: Duration = Duration::from_secs(3600);
+
+/// How many clients have registered themselves, and when they were counted.
+#[derive(Default)]
+pub(crate) struct Registered(Mutex<Option<(Duration, i64)>>);
 
 impl Engine {
     /// Registers the client that `body` describes.
@@ -41,6 +53,7 @@ impl Engine {
         if let Some(ClientKeys::JwksUri(uri)) = &registration.keys {
             self.check_jwks_scheme(uri)?;
         }
+        self.check_room().await?;
         let now = self.now();
         let (secret, secret_hash) = match registration.uses_secret() {
             false => (None, None),
@@ -91,6 +104,31 @@ impl Engine {
             secret,
             client.scope.to_string(),
         ))
+    }
+
+    /// Whether one more client may register itself.
+    async fn check_room(&self) -> Result<()> {
+        let (most, now) = (self.config().dcr.max_clients, self.monotonic());
+        let mut last = self.inner().registered.0.lock().await;
+        let count = match *last {
+            Some((at, count)) if now.saturating_sub(at) < COUNT_IS_GOOD_FOR => count,
+            _ => {
+                let count = self.store().count_registered_clients().await?;
+                *last = Some((now, count));
+                count
+            }
+        };
+        if count < i64::from(most) {
+            // One that fails after all is taken back by the next count.
+            *last = last.map(|(at, count)| (at, count + 1));
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorCode::TemporarilyUnavailable,
+            DenyReason::TooManyClients,
+            "as many clients have registered themselves here as may; ask the operator, or use a client ID metadata document",
+        )
+        .retry_after(RETRY_WHEN_FULL))
     }
 
     fn check_approved(&self, registration: &ClientRegistration) -> Result<()> {

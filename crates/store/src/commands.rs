@@ -254,7 +254,7 @@ pub enum Updated {
     Gone,
 }
 
-/// What `purge` removes.
+/// What `Store::purge` removes: rows that have ended by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PurgeTarget {
     /// Authorization codes that ended more than a day ago.
@@ -290,6 +290,15 @@ impl PurgeTarget {
             Self::Assertions => "assertion-jti",
         }
     }
+}
+
+/// Which clients that registered themselves nobody uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientExpiry {
+    /// Those that registered before this and never held a grant.
+    pub unused_before: Option<UnixMillis>,
+    /// Those whose last grant was before this, and that hold none that is alive.
+    pub idle_before: Option<UnixMillis>,
 }
 
 /// One page of a list, newest first.

@@ -1,6 +1,8 @@
 //! How a method of [`crate::Store`] reaches the code of whichever database is open.
 
-use crate::{AssertionUse, Authorize, Deletion, Heartbeat, NewConsent, PurgeTarget, Revoke};
+use crate::{
+    AssertionUse, Authorize, ClientExpiry, Deletion, Heartbeat, NewConsent, PurgeTarget, Revoke,
+};
 use domain::{
     AuditEvent, Client, ClientId, ClientStatus, Digest, FrontingLink, Resource, Session,
     UnixMillis, User, UserId,
@@ -129,8 +131,8 @@ macro_rules! lend {
 }
 
 lend! {
-    copy: UnixMillis, bool, ClientStatus, Deletion, PurgeTarget, AssertionUse;
-    borrow: String => str, Vec<AuditEvent> => [AuditEvent], Client => Client, User => User,
+    copy: UnixMillis, bool, ClientStatus, Deletion, PurgeTarget, AssertionUse, ClientExpiry;
+    borrow: String => str, Vec<AuditEvent> => [AuditEvent], AuditEvent => AuditEvent, Client => Client, User => User,
     Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize,
     Revoke => Revoke, FrontingLink => FrontingLink, UserId => UserId, ClientId => ClientId,
     NewConsent => NewConsent, Heartbeat => Heartbeat,

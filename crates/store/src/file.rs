@@ -29,7 +29,7 @@ const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 const JOURNAL_HEADER: usize = 28;
 
 /// How often file and log are looked at before they count as strangers.
-const LOOKS: u32 = 3;
+const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What tells one state of page 1 from another.

@@ -27,10 +27,10 @@ mod writes;
 pub use cache::ResourceCatalog;
 pub use change::Change;
 pub use commands::{
-    AssertionUse, AuditFilter, AuditOrder, Authorize, ClientFilter, ConsentBasis, Counts, Cursor,
-    Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, Heartbeat,
-    IssuanceFilter, Issue, Issued, NewConsent, Page, Part, ProofUse, PurgeTarget, RedeemCode,
-    Redeemed, Revoke, RevokeCount, RotateRefresh, Rotated, Updated, UserFilter,
+    AssertionUse, AuditFilter, AuditOrder, Authorize, ClientExpiry, ClientFilter, ConsentBasis,
+    Counts, Cursor, Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState,
+    Heartbeat, IssuanceFilter, Issue, Issued, NewConsent, Page, Part, ProofUse, PurgeTarget,
+    RedeemCode, Redeemed, Revoke, RevokeCount, RotateRefresh, Rotated, Updated, UserFilter,
 };
 pub use error::{Result, StoreError};
 pub use open::{Location, Missing};

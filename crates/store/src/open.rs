@@ -73,7 +73,7 @@ fn open_error(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// The schema's history: number, name and text, oldest first. What has been released never changes.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (
         1,
         "foundation",
@@ -110,6 +110,11 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
         9,
         "heartbeat",
         include_str!("../migrations/0009_heartbeat.sql"),
+    ),
+    (
+        10,
+        "client use",
+        include_str!("../migrations/0010_client_use.sql"),
     ),
 ];
 

@@ -45,6 +45,8 @@ pub(crate) mod dialect {
     /// Writes the log back into the file, and begins a new one; see the module `file` for the
     /// marks. Says whether nobody who reads was in the way.
     pub(crate) async fn checkpoint(conn: &mut Conn) -> Result<bool> {
+        // The log may not have the mark that the file has: another process may have emptied it.
+        repeat_mark(conn).await?;
         mark(conn, "SELECT abs(random()) % 2147483647 + 1").await?;
         let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(RESTART)")
             .fetch_one(&mut *conn)

@@ -6,11 +6,11 @@ use crate::open::{self, Location, Missing};
 use crate::operation::{Access, Operation};
 use crate::writes::Writes;
 use crate::{
-    AssertionUse, AuditFilter, Authorize, ChainReport, Change, ClientFilter, Counts, Deleted,
-    Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, Heartbeat, IssuanceFilter,
-    Issue, Issued, NewConsent, Page, Part, PurgeTarget, RedeemCode, Redeemed, ResourceCatalog,
-    Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, Updated, UserFilter, listen,
-    postgres, sqlite,
+    AssertionUse, AuditFilter, Authorize, ChainReport, Change, ClientExpiry, ClientFilter, Counts,
+    Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, Heartbeat,
+    IssuanceFilter, Issue, Issued, NewConsent, Page, Part, PurgeTarget, RedeemCode, Redeemed,
+    ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, Updated,
+    UserFilter, listen, postgres, sqlite,
 };
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ClientId, ClientStatus, Clock,
@@ -243,6 +243,22 @@ impl Store {
     /// How many clients may act.
     pub async fn count_active_clients(&self) -> Result<i64> {
         read!(self, List, clients::count_active())
+    }
+
+    /// How many clients have registered themselves and are still there.
+    pub async fn count_registered_clients(&self) -> Result<i64> {
+        read!(self, List, clients::count_registered())
+    }
+
+    /// Removes some of the clients that have expired; `audit` is recorded of each, with its id and
+    /// the reason. Says how many went, and whether there may be more; see [`ClientExpiry`].
+    pub async fn expire_clients(
+        &self,
+        expiry: ClientExpiry,
+        audit: AuditEvent,
+    ) -> Result<(u64, bool)> {
+        let now = self.now();
+        write!(self, Purge, key "clients", expiry::expire(expiry, now, audit))
     }
 
     /// Adds a client.

@@ -28,6 +28,7 @@ mod discovery;
 mod errors;
 mod exchange;
 mod exhaustion;
+mod growth;
 mod harness;
 mod head;
 mod host;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod agents;
+mod audit;
 mod cimd;
 mod client_credentials;
 mod dcr;
@@ -20,6 +21,7 @@ mod token_exchange;
 
 pub use admin::{ADMIN_KEY_FORM, Admin, is_admin_key};
 pub use agents::Agents;
+pub use audit::Audit;
 pub use cimd::Cimd;
 pub use client_credentials::ClientCredentials;
 pub use dcr::{Dcr, DcrMode};

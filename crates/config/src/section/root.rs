@@ -6,7 +6,7 @@ use crate::value::Secret;
 
 use super::rule::SIGNING_SECRET;
 use super::{
-    Admin, Agents, Cimd, ClientCredentials, Dcr, Dpop, OAuth, Observability, RateLimit,
+    Admin, Agents, Audit, Cimd, ClientCredentials, Dcr, Dpop, OAuth, Observability, RateLimit,
     ResourceSeed, Server, Session, Signing, Storage, TokenExchange,
 };
 
@@ -45,6 +45,8 @@ section! {
             token_exchange: TokenExchange;
             /// Agents.
             agents: Agents;
+            /// The audit record.
+            audit: Audit;
             /// Metrics and logs.
             observability: Observability;
         }

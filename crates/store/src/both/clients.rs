@@ -68,6 +68,14 @@ pub(crate) async fn count_active(conn: &mut Conn) -> Result<i64> {
     )
 }
 
+pub(crate) async fn count_registered(conn: &mut Conn) -> Result<i64> {
+    Ok(
+        statement::query_scalar("SELECT COUNT(*) FROM clients WHERE source = 'dcr'")
+            .fetch_one(conn)
+            .await?,
+    )
+}
+
 /// A statement whose first arguments are the id of a client and what can change of it.
 fn with_fields<'q>(
     client: &'q Client,

@@ -11,6 +11,7 @@ pub(crate) mod backend;
 pub(crate) mod clients;
 pub(crate) mod consents;
 pub(crate) mod exchanges;
+pub(crate) mod expiry;
 pub(crate) mod families;
 pub(crate) mod fronting;
 pub(crate) mod holdings;

@@ -1,10 +1,11 @@
 //! The log of a SQLite file: bounded, and told from the log of another file.
 
-use crate::database::{Database, open_at, sqlite_at};
+use crate::database::{Database, open_at, sqlite_at, within};
 use crate::samples::{client, event};
 use domain::{AuditAction, SystemClock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Location, Store};
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -54,22 +55,66 @@ async fn whatever_moment_a_process_is_killed_at_its_log_is_its_own() {
         let store = store.clone();
         async move { write(&store, 2000).await }
     });
+    // As commands do when they end.
+    let emptying = tokio::spawn({
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(db.path());
+        async move {
+            let mut other = sqlx::ConnectOptions::connect(&options).await.unwrap();
+            loop {
+                let empty = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
+                drop(empty.execute(&mut other).await);
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+        }
+    });
     let folder = tempfile::tempdir().unwrap();
     let mut seen = 0;
     while !writing.is_finished() {
-        // Torn if the log is written back meanwhile: then it is no moment.
-        let marks = |path: &Path| std::fs::read(path).map(|file| file[..100].to_vec()).ok();
+        // Torn if the log is written back or begun anew meanwhile: then it is no moment.
+        let marks = || {
+            [("", 100), ("-wal", 32)].map(|(suffix, length)| {
+                let file = std::fs::read(beside(&db.path(), suffix)).unwrap_or_default();
+                file[..length.min(file.len())].to_vec()
+            })
+        };
         let copy = folder.path().join("copy.db");
-        let before = marks(&db.path());
+        let before = marks();
         snapshot(&db.path(), &copy);
-        if before != marks(&db.path()) {
+        if before != marks() {
             continue;
         }
         seen += 1;
         open(&copy).await.unwrap().close().await;
     }
+    emptying.abort();
     writing.await.unwrap();
     assert!(seen > 10, "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_another_process_has_emptied_stays_its_own() {
+    let db = Database::sqlite();
+    let store = db.open().await;
+    write(&store, 5).await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(db.path());
+    let mut other = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let statements = [
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        // Who reads what is in the file keeps the log from being written into it.
+        "BEGIN",
+        "SELECT COUNT(*) FROM clients",
+    ];
+    for statement in statements {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    let log = beside(&db.path(), "-wal");
+    let began = || async { std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) };
+    within(Duration::from_secs(5), "a new log", began).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    snapshot(&db.path(), &copy);
+    open(&copy).await.unwrap().close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

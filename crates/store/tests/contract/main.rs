@@ -10,6 +10,7 @@ mod clients;
 mod crash;
 mod database;
 mod exchanges;
+mod expiry;
 mod fronting;
 mod groups;
 mod log_marks;

@@ -62,6 +62,13 @@ catalog! {
         help: "Clients registered.",
         worry: "dcr grows without new users: registration is being abused, or a client registers on every start.",
     }
+    clients_expired: Counter<()> {
+        name: "authserver_clients_expired_total",
+        labels: [],
+        unit: "{client}",
+        help: "Clients that registered themselves and were removed because nobody used them.",
+        worry: "It grows as fast as clients register: a client registers on every start, or registration is being abused.",
+    }
     consent_decisions: Counter<ConsentDecision> {
         name: "authserver_consent_decisions_total",
         labels: ["decision"],

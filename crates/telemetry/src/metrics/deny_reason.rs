@@ -150,6 +150,8 @@ label! {
         RevocationRefused = "revocation_refused",
         /// Registration is closed, or not open to this redirect URI.
         RegistrationRefused = "registration_refused",
+        /// As many clients have registered themselves as may.
+        TooManyClients = "too_many_clients",
         /// Client metadata that cannot be registered.
         InvalidClientMetadata = "invalid_client_metadata",
         /// The admin key is missing or wrong.

@@ -75,6 +75,7 @@ impl Process {
             .env("AUTHPLANE_ADMIN_ADDRESS", instance.admin.to_string())
             .env("AUTHPLANE_ADMIN_API_KEY", ADMIN_KEY)
             .env("AUTHPLANE_RATE_LIMIT_ENABLED", "false")
+            .env("AUTHPLANE_AUDIT_DENIALS_PER_MINUTE", "0")
             .env("AUTHPLANE_DCR_RATE_LIMIT", "0")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

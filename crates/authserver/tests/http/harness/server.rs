@@ -30,7 +30,8 @@ const START: UnixMillis = UnixMillis(1_577_836_800_000);
 
 /// What is configured unless a test says otherwise: nothing that gets in the way of many
 /// requests from one address.
-const CALM: [(&str, &str); 2] = [
+const CALM: [(&str, &str); 3] = [
+    ("AUTHPLANE_AUDIT_DENIALS_PER_MINUTE", "0"),
     ("AUTHPLANE_RATE_LIMIT_ENABLED", "false"),
     ("AUTHPLANE_DCR_RATE_LIMIT", "0"),
 ];
