@@ -3,13 +3,18 @@
 
 use crate::metrics::{Metrics, Signal};
 use opentelemetry_sdk::error::OTelSdkResult;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// Items that may wait.
 const QUEUE: usize = 16_384;
+/// Bytes that they may have, together with those that are being sent.
+const BYTES: usize = 16 << 20;
+/// What an attribute takes besides its text, about.
+pub(crate) const ATTRIBUTE: usize = 64;
 /// Items sent at a time.
 const BATCH: usize = 512;
 /// How long the first of a batch waits for others.
@@ -28,13 +33,21 @@ pub(crate) trait Carrier: Send + 'static {
     /// Under which drops are counted.
     const SIGNAL: Signal;
 
+    /// Bytes that an item takes in memory, about.
+    fn bytes(item: &Self::Item) -> usize;
+
     /// Sends a batch.
     fn send(&self, batch: Vec<Self::Item>) -> impl Future<Output = OTelSdkResult> + Send;
 }
 
+/// An item and the room that it takes, for as long as it is there.
+type Queued<T> = (T, OwnedSemaphorePermit);
+
 /// Where items are put.
 pub(crate) struct Sender<T> {
-    queue: mpsc::Sender<T>,
+    queue: mpsc::Sender<Queued<T>>,
+    room: Arc<Semaphore>,
+    bytes: fn(&T) -> usize,
     signal: Signal,
     metrics: Metrics,
 }
@@ -43,6 +56,8 @@ impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
+            room: Arc::clone(&self.room),
+            bytes: self.bytes,
             signal: self.signal,
             metrics: self.metrics.clone(),
         }
@@ -57,7 +72,10 @@ impl<T> std::fmt::Debug for Sender<T> {
 
 impl<T> Sender<T> {
     pub fn send(&self, item: T) {
-        if self.queue.try_send(item).is_err() {
+        let bytes = u32::try_from((self.bytes)(&item)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes);
+        let queued = room.is_ok_and(|room| self.queue.try_send((item, room)).is_ok());
+        if !queued {
             self.metrics.telemetry_dropped.add(self.signal);
         }
     }
@@ -80,6 +98,8 @@ impl Shipping {
         let (stop, stopping) = watch::channel(false);
         let sender = Sender {
             queue,
+            room: Arc::new(Semaphore::new(BYTES)),
+            bytes: C::bytes,
             signal: C::SIGNAL,
             metrics: metrics.clone(),
         };
@@ -107,7 +127,11 @@ struct Work<C> {
 }
 
 impl<C: Carrier> Work<C> {
-    async fn run(mut self, mut items: mpsc::Receiver<C::Item>, mut stop: watch::Receiver<bool>) {
+    async fn run(
+        mut self,
+        mut items: mpsc::Receiver<Queued<C::Item>>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
@@ -138,9 +162,10 @@ impl<C: Carrier> Work<C> {
         }
     }
 
-    async fn send(&mut self, batch: &mut Vec<C::Item>) {
+    async fn send(&mut self, batch: &mut Vec<Queued<C::Item>>) {
         let count = batch.len() as u64;
-        let sent = self.carrier.send(std::mem::take(batch));
+        let (batch, _room): (Vec<_>, Vec<_>) = std::mem::take(batch).into_iter().unzip();
+        let sent = self.carrier.send(batch);
         let trouble = match tokio::time::timeout(PATIENCE, sent).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),

@@ -18,7 +18,7 @@ use super::gate::{is_ours, level_of};
 use super::{Level, LoggingOptions};
 use crate::context::RequestContext;
 use crate::metrics::{Metrics, Signal};
-use crate::shipping::{Carrier, Sender, Shipping};
+use crate::shipping::{ATTRIBUTE, Carrier, Sender, Shipping};
 
 /// What is queued: a record and whose it is.
 type Record = (SdkLogRecord, InstrumentationScope);
@@ -29,6 +29,17 @@ struct Records<E>(E);
 impl<E: LogExporter + 'static> Carrier for Records<E> {
     type Item = Record;
     const SIGNAL: Signal = Signal::Logs;
+
+    fn bytes((record, _): &Record) -> usize {
+        let text = |value: &AnyValue| match value {
+            AnyValue::String(text) => text.as_str().len(),
+            _ => 0,
+        };
+        let body = record.body().map_or(0, text);
+        let attributes = record.attributes_iter();
+        let attributes = attributes.map(|(_, value)| ATTRIBUTE + text(value));
+        size_of::<Record>() + body + attributes.sum::<usize>()
+    }
 
     async fn send(&self, batch: Vec<Record>) -> OTelSdkResult {
         let borrowed: Vec<_> = batch

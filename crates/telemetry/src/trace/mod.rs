@@ -10,10 +10,10 @@ pub use span::Span;
 
 use crate::context::{RequestContext, SpanId};
 use crate::metrics::{Metrics, Signal};
-use crate::shipping::{Carrier, Sender, Shipping};
+use crate::shipping::{ATTRIBUTE, Carrier, Sender, Shipping};
 use domain::{Clock, Rng};
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
-use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter, SpanLinks};
@@ -63,6 +63,16 @@ struct Spans<E>(E);
 impl<E: SpanExporter + 'static> Carrier for Spans<E> {
     type Item = SpanData;
     const SIGNAL: Signal = Signal::Traces;
+
+    fn bytes(span: &SpanData) -> usize {
+        let text = |value: &Value| match value {
+            Value::String(text) => text.as_str().len(),
+            _ => 0,
+        };
+        let attributes = span.attributes.iter();
+        let attributes = attributes.map(|own| ATTRIBUTE + text(&own.value));
+        size_of::<SpanData>() + attributes.sum::<usize>()
+    }
 
     async fn send(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         self.0.export(batch).await

@@ -170,3 +170,24 @@ async fn what_cannot_be_sent_is_counted_and_keeps_nobody_waiting() {
         stage.exporting.finish().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_collector_is_bounded_in_bytes() {
+    let stage = stage(Collector {
+        hangs: true,
+        ..Collector::default()
+    });
+    let context = stage.context();
+    let large = "x".repeat(1 << 20);
+    for _ in 0..20 {
+        let span = || drop(Span::start("s").with("large", large.clone()));
+        context.clone().sync_scope(span);
+    }
+    assert_eq!(stage.dropped(), "5", "16 MiB hold 15 of a MiB and a little");
+    // What has been given up makes room again.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(stage.dropped(), "20");
+    context.sync_scope(|| drop(Span::start("s").with("large", large)));
+    assert_eq!(stage.dropped(), "20");
+    stage.exporting.finish().await;
+}
