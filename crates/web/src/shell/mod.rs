@@ -85,7 +85,7 @@ where
     let service = router.layer(route::RouteLayer::new(state.metrics.clone()));
     let service = well_known::WellKnown::new(service, Arc::clone(&state.base_path));
     let service = time_limit::TimeLimit::new(service, state.handler_timeout);
-    let service = body_limit::BodyLimit::new(service, state.body_limit);
+    let service = body_limit::BodyLimit::new(service, state.body_limit, state.body_room);
     let service = target_limit::TargetLimit::new(service);
     let service = rate_limit::RateLimit::new(service, state.rate_limit.clone());
     let service = host::OneHost::new(service);

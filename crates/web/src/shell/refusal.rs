@@ -31,6 +31,8 @@ pub enum Refusal {
     BodyBroken,
     /// The body has more than so many bytes: 413.
     BodyTooLarge(usize),
+    /// The bodies of all requests together take as much memory as they may: 503.
+    NoRoomForBody,
     /// The request names no host, several, or something that is no host: 400.
     BadHost,
     /// The request target has more than so many bytes: 414.
@@ -54,7 +56,7 @@ impl Refusal {
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::HandlerTooSlow => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoRoomForBody | Self::HandlerTooSlow => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -69,7 +71,9 @@ impl Refusal {
             | Self::BodyTooLarge(_)
             | Self::BadHost
             | Self::TargetTooLong(_) => ErrorCode::InvalidRequest,
-            Self::TooManyRequests(_) | Self::HandlerTooSlow => ErrorCode::TemporarilyUnavailable,
+            Self::TooManyRequests(_) | Self::NoRoomForBody | Self::HandlerTooSlow => {
+                ErrorCode::TemporarilyUnavailable
+            }
             Self::Panicked => ErrorCode::ServerError,
         }
     }
@@ -86,6 +90,10 @@ impl Refusal {
             Self::BodyBroken => "the request body could not be read to its end".into(),
             Self::BodyTooLarge(limit) => {
                 format!("the request body is larger than {limit} bytes")
+            }
+            Self::NoRoomForBody => {
+                "the server is reading too many large requests at the moment; try again shortly"
+                    .into()
             }
             Self::BadHost => {
                 "the Host header is missing, sent more than once, or not a host; send one, such as \
@@ -118,6 +126,7 @@ impl Refusal {
             | Self::HandlerTooSlow => true,
             Self::UnknownPath
             | Self::WrongMethod
+            | Self::NoRoomForBody
             | Self::BadHost
             | Self::TargetTooLong(_)
             | Self::TooManyRequests(_) => false,
@@ -136,7 +145,12 @@ impl Refusal {
         .with_status(status.as_u16());
         let mut response = answer_error(&body, exchange);
         response.extensions_mut().insert(self);
-        if let Self::TooManyRequests(seconds) = self {
+        let again = match self {
+            Self::TooManyRequests(seconds) => Some(seconds),
+            Self::NoRoomForBody => Some(1),
+            _ => None,
+        };
+        if let Some(seconds) = again {
             let headers = response.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

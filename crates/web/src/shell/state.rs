@@ -20,6 +20,9 @@ pub const PUBLIC_BODY_LIMIT: usize = 64 * 1024;
 /// Largest request body on the admin listener.
 pub const ADMIN_BODY_LIMIT: usize = 1024 * 1024;
 
+/// What request bodies may take together in memory, on each listener, until they are answered.
+pub const BODY_ROOM: usize = 64 << 20;
+
 /// The settings of a [shell](super::wrap).
 #[derive(Clone)]
 pub struct ShellState {
@@ -47,6 +50,8 @@ pub struct ShellState {
     pub rate_limit: Option<Arc<AddressLimiter>>,
     /// Largest request body, bytes.
     pub body_limit: usize,
+    /// What request bodies may take together, bytes.
+    pub body_room: usize,
     /// Time for a handler to begin its answer.
     pub handler_timeout: Duration,
     /// Makes the page for errors that a browser gets to see; without it they get JSON.
@@ -79,6 +84,7 @@ impl ShellState {
                 .flatten()
                 .map(Arc::new),
             body_limit: PUBLIC_BODY_LIMIT,
+            body_room: BODY_ROOM,
             handler_timeout: config.server.write_timeout,
             error_page: None,
             record_refusal: None,

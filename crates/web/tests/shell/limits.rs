@@ -1,4 +1,4 @@
-//! The limit per client address.
+//! The limit per client address, and of what all bodies take.
 
 use std::time::Duration;
 
@@ -55,4 +55,45 @@ async fn one_v6_network_is_one_client() {
         refused |= client.answer().await.status == 429;
     }
     assert!(refused);
+}
+
+#[tokio::test]
+async fn large_bodies_that_find_no_room_are_refused_while_small_ones_are_read() {
+    let setup = Setup {
+        change: Box::new(|state| state.body_room = 100_000),
+        ..Setup::default()
+    };
+    let server = Server::with(setup).await;
+    let token = |size: usize| request("POST", "/oauth/token", &[], &"x".repeat(size));
+    // Of three that are not finished, two have room at most.
+    let whole = token(60_000);
+    let (most, rest) = whole.split_at(whole.len() - 5000);
+    let (mut one, mut two, mut three) = (
+        server.connect().await,
+        server.connect().await,
+        server.connect().await,
+    );
+    for client in [&mut one, &mut two, &mut three] {
+        client.send(most).await;
+    }
+    let (refused, others) = tokio::select! {
+        refused = one.answer() => (refused, [two, three]),
+        refused = two.answer() => (refused, [one, three]),
+        refused = three.answer() => (refused, [one, two]),
+    };
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.json()["error"], "temporarily_unavailable");
+    let mut small = server.connect().await;
+    small.send(token(8000)).await;
+    assert_eq!(small.answer().await.status, 200);
+    let mut read = 0;
+    for mut client in others {
+        client.try_send(rest).await;
+        read += u8::from(client.answer().await.body == "60000");
+    }
+    assert!(read >= 1);
+    let mut client = server.connect().await;
+    client.send(token(60_000)).await;
+    assert_eq!(client.answer().await.status, 200);
 }
