@@ -18,6 +18,7 @@ use domain::{
 use engine::admin::{ClientWithSecret, KeptResource};
 use keys::KeyInfo;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 /// A client.
@@ -44,7 +45,7 @@ pub struct ClientView {
     /// Its keys, when it authenticates by them and gave them by value.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub jwks: Option<serde_json::Value>,
+    pub jwks: Option<Box<RawValue>>,
     /// Where its keys are, when it gave them by reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
@@ -108,9 +109,10 @@ impl From<&Client> for ClientView {
     }
 }
 
-fn jwks(client: &Client) -> Option<serde_json::Value> {
+/// As it is stored: read, it would take a multiple of its size.
+fn jwks(client: &Client) -> Option<Box<RawValue>> {
     let jwks = client.keys.as_ref().and_then(ClientKeys::jwks)?;
-    serde_json::from_str(jwks).ok()
+    RawValue::from_string(jwks.to_owned()).ok()
 }
 
 /// A client that was just changed.
@@ -160,7 +162,7 @@ pub struct CreatedClientView {
     /// Its keys, when it authenticates by them and gave them by value.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub jwks: Option<serde_json::Value>,
+    pub jwks: Option<Box<RawValue>>,
     /// Where its keys are, when it gave them by reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,

@@ -125,6 +125,10 @@ async fn run(
             labels::Listener::Public => counted.0.get(),
             labels::Listener::Admin => counted.1.get(),
         }));
+    let caches = engine.clone();
+    engine
+        .metrics()
+        .observe_caches(Arc::new(move |cache| caches.cached(cache).bytes));
     let public = web::serve::serve(public, service, limits, stop.wait());
     let admin = async {
         let Some((listener, setup)) = admin else {

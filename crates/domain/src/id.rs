@@ -27,6 +27,7 @@ macro_rules! ids {
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(&self.0) }
         }
+        impl crate::Weigh for $name { fn heap_bytes(&self) -> usize { self.0.heap_bytes() } }
         impl AsRef<str> for $name { fn as_ref(&self) -> &str { &self.0 } }
         impl From<String> for $name { fn from(id: String) -> Self { Self(id) } }
         impl From<&str> for $name { fn from(id: &str) -> Self { Self(id.to_owned()) } }

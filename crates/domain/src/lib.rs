@@ -25,6 +25,7 @@ mod session;
 mod signing;
 mod token;
 mod user;
+mod weight;
 
 pub use audit::{AuditAction, AuditEvent, AuditRecord};
 pub use client::{ApplicationType, AuthMethod, Client, ClientKeys, ClientSource, ClientStatus};
@@ -51,6 +52,7 @@ pub use session::Session;
 pub use signing::{ClientSigningAlgorithm, SigningAlgorithm};
 pub use token::{AuthorizationCode, RefreshToken, RefreshTokenState, TokenFamily};
 pub use user::{User, UserRole, UserStatus, normalize_email};
+pub use weight::Weigh;
 
 /// A value that is written as one fixed word in the database, in JSON and on the command line.
 ///
@@ -101,6 +103,10 @@ macro_rules! words {
         }
 
         impl utoipa::ToSchema for $name {}
+
+        impl $crate::Weigh for $name {
+            fn heap_bytes(&self) -> usize { 0 }
+        }
 
         impl $name {
             /// The fixed word for this value.

@@ -50,6 +50,12 @@ impl Scope {
     }
 }
 
+impl crate::Weigh for Scope {
+    fn heap_bytes(&self) -> usize {
+        self.0.heap_bytes()
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -163,6 +169,12 @@ impl FromIterator<Scope> for ScopeSet {
             set.insert(scope);
         }
         set
+    }
+}
+
+impl crate::Weigh for ScopeSet {
+    fn heap_bytes(&self) -> usize {
+        self.0.heap_bytes()
     }
 }
 

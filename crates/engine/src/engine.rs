@@ -19,8 +19,9 @@ use oauth::dpop::{Htu, NonceKeeper};
 use outbound::cimd::CimdResolver;
 use outbound::jwks::JwksResolver;
 use std::sync::Arc;
-use store::Store;
+use store::{CacheSize, Store};
 use telemetry::Metrics;
+use telemetry::metrics::Cached;
 
 /// What an engine is made of.
 pub struct EngineParts {
@@ -105,6 +106,23 @@ impl Engine {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.parts.store
+    }
+
+    /// The memory that a cache takes and may take.
+    #[must_use]
+    pub fn cached(&self, cache: Cached) -> CacheSize {
+        let of_documents = |(bytes, budget)| CacheSize { bytes, budget };
+        let parts = &self.0.parts;
+        match cache {
+            Cached::Clients => parts.store.cached_clients(),
+            Cached::Users => parts.store.cached_users(),
+            Cached::Introspections => self.0.introspections.size(),
+            Cached::ClientMetadata => match &parts.cimd {
+                Some(resolver) => of_documents(resolver.cached()),
+                None => CacheSize::default(),
+            },
+            Cached::ClientKeys => of_documents(parts.jwks.cached()),
+        }
     }
 
     /// The signing keys.

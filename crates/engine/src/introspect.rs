@@ -22,13 +22,15 @@ use oauth::{Endpoint, ErrorCode, Params};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use store::{Change, Store};
+use store::{CacheSize, Change, Store};
 use telemetry::Stopwatch;
 use telemetry::metrics::DenyReason;
 use telemetry::trace::Span;
 
-/// Answers kept.
-const CAPACITY: u64 = 50_000;
+/// Bytes of answers that are kept.
+const BUDGET: u64 = 32 << 20;
+/// What the cache and the sharing of its parts take for an answer besides its texts, about.
+const ENTRY: usize = 320;
 
 /// An answer, with what it rests on.
 struct Answer {
@@ -61,6 +63,11 @@ impl Answer {
         }
     }
 
+    fn text_bytes(&self) -> usize {
+        let family = self.family_id.as_ref().map_or(0, |own| own.as_str().len());
+        self.body.len() + self.jti.len() + self.holder.len() + self.sub.len() + family
+    }
+
     /// Whether it still holds.
     fn holds(&self, store: &Store, keys: &Keyring, now: UnixMillis) -> bool {
         if keys.verifying(self.key.kid()).is_none() {
@@ -80,7 +87,20 @@ pub(crate) struct IntrospectionCache(Cache<(Digest, Arc<str>), Arc<Answer>>);
 
 impl IntrospectionCache {
     pub fn new() -> Self {
-        Self(Cache::new(CAPACITY))
+        let weigh = |(_, client): &(Digest, Arc<str>), answer: &Arc<Answer>| {
+            let bytes = ENTRY + size_of::<Answer>() + client.len() + answer.text_bytes();
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Self(Cache::builder().weigher(weigh).max_capacity(BUDGET).build())
+    }
+
+    /// What the answers take, with nothing left to evict, and may take, in bytes.
+    pub fn size(&self) -> CacheSize {
+        self.0.run_pending_tasks();
+        CacheSize {
+            bytes: self.0.weighted_size(),
+            budget: BUDGET,
+        }
     }
 }
 
@@ -271,4 +291,45 @@ pub(crate) struct LiveToken {
 
 fn inactive() -> Arc<[u8]> {
     INACTIVE.as_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::SystemClock;
+    use keys::{Algorithm, KeyringOptions};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn kept_answers_stay_within_their_bytes_however_large_they_are() {
+        let cache = IntrospectionCache::new();
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keyring::open(KeyringOptions {
+            directory: folder.path().join("keys"),
+            make: true,
+            algorithm: Algorithm::Es256,
+            publish_ahead: Duration::ZERO,
+            max_token_lifetime: Duration::ZERO,
+            clock: Arc::new(SystemClock),
+        });
+        let key = keys.await.unwrap().active();
+        let caller: Arc<str> = "resource-server".into();
+        for number in 0..3000_u32 {
+            let answer = Answer {
+                body: vec![0; 16 << 10].into(),
+                generation: AtomicU64::new(0),
+                key: key.verifying().clone(),
+                exp: 0,
+                jti: number.to_string(),
+                holder: "app".into(),
+                sub: "user".into(),
+                family_id: None,
+            };
+            let token = Digest::of(&number.to_be_bytes());
+            let entry = (token, Arc::clone(&caller));
+            cache.0.insert(entry, Arc::new(answer));
+        }
+        let CacheSize { bytes, budget } = cache.size();
+        assert!((budget / 2..=budget).contains(&bytes), "{bytes}");
+    }
 }

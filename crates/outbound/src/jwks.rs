@@ -46,6 +46,12 @@ impl JwksResolver {
         )))
     }
 
+    /// Bytes of memory that kept documents take, and may take.
+    #[must_use]
+    pub fn cached(&self) -> (u64, u64) {
+        self.0.cached()
+    }
+
     /// The key set at `uri`, from the cache or from where it is published. `traceparent` is passed
     /// on to the client's server.
     ///

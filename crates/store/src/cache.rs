@@ -6,14 +6,18 @@
 //! While the instance cannot hear of changes made elsewhere, nothing is answered from here.
 
 use crate::Change;
-use domain::{Client, FrontingLink, Resource, ResourceUri, User};
+use domain::{Client, FrontingLink, Resource, ResourceUri, User, Weigh};
 use moka::sync::Cache;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many clients and how many users are held.
-const CAPACITY: u64 = 100_000;
+/// Bytes of clients that are held, and of users.
+const BUDGET: u64 = 32 << 20;
+/// What the cache itself keeps of an entry besides key and value, about.
+const ENTRY: usize = 256;
+/// Settings that are held: as many as there are, of a word each.
+const SETTINGS: u64 = 64;
 /// How many of the latest changes are remembered.
 const RECENT: usize = 1024;
 
@@ -102,10 +106,11 @@ pub(crate) struct Caches {
 impl Caches {
     pub fn new() -> Self {
         Self {
-            clients: Slot::new(CAPACITY),
-            users: Slot::new(CAPACITY),
-            resources: Slot::new(1),
-            settings: Slot::new(64),
+            clients: Slot::weighed(BUDGET),
+            users: Slot::weighed(BUDGET),
+            // All of them or nothing: what operators register is bounded where they do.
+            resources: Slot::counted(1),
+            settings: Slot::counted(SETTINGS),
             changes: AtomicU64::new(0),
             recent: Mutex::default(),
             blind: AtomicBool::new(false),
@@ -178,10 +183,45 @@ pub(crate) struct Slot<V: Clone + Send + Sync + 'static> {
     generation: AtomicU64,
 }
 
+/// How much memory a cache takes, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CacheSize {
+    /// By its entries.
+    pub bytes: u64,
+    /// At most.
+    pub budget: u64,
+}
+
+impl<V: Clone + Send + Sync + Weigh + 'static> Slot<V> {
+    /// Of as many entries as have room in `budget` bytes.
+    fn weighed(budget: u64) -> Self {
+        let weigh = |key: &String, value: &V| {
+            let bytes = ENTRY + key.weight() + value.weight();
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        let entries = Cache::builder().weigher(weigh).max_capacity(budget).build();
+        Self::of(entries)
+    }
+
+    /// What its entries take, with nothing left to evict.
+    pub fn size(&self) -> CacheSize {
+        self.entries.run_pending_tasks();
+        CacheSize {
+            bytes: self.entries.weighted_size(),
+            budget: self.entries.policy().max_capacity().unwrap_or(u64::MAX),
+        }
+    }
+}
+
 impl<V: Clone + Send + Sync + 'static> Slot<V> {
-    fn new(capacity: u64) -> Self {
+    /// Of so many entries, of a size that nobody else decides.
+    fn counted(capacity: u64) -> Self {
+        Self::of(Cache::new(capacity))
+    }
+
+    fn of(entries: Cache<String, V>) -> Self {
         Self {
-            entries: Cache::new(capacity),
+            entries,
             generation: AtomicU64::new(0),
         }
     }

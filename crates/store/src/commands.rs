@@ -1,5 +1,6 @@
 //! The state changes that must be atomic, as values, and how they end.
 
+use crate::Cursor;
 use std::time::Duration;
 
 use domain::{
@@ -301,80 +302,12 @@ pub struct ClientExpiry {
     pub idle_before: Option<UnixMillis>,
 }
 
-/// One page of a list, newest first.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// At most so many rows.
-    pub limit: u32,
-    /// Rows to pass over.
-    pub offset: u32,
-}
-
-impl Page {
-    /// A page with the usual values in place of what is not said.
-    #[must_use]
-    pub fn of(limit: Option<u32>, offset: Option<u32>) -> Self {
-        let usual = Self::default();
-        Self {
-            limit: limit.unwrap_or(usual.limit),
-            offset: offset.unwrap_or(usual.offset),
-        }
-    }
-}
-
-impl Default for Page {
-    fn default() -> Self {
-        Self {
-            limit: 100,
-            offset: 0,
-        }
-    }
-}
-
-/// A place in a list by age: the row there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor {
-    /// The time that the list goes by.
-    pub at: UnixMillis,
-    /// The row's id.
-    pub id: String,
-}
-
-/// A part of a list, newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part<T> {
-    /// What was found. It may be less than was asked for, or nothing, though there is more: a
-    /// search looks at so many rows at a time.
-    pub rows: Vec<T>,
-    /// Where the next part begins, unless this is the last: the filter's `behind`.
-    pub next: Option<Cursor>,
-}
-
 impl Deletion {
     /// Of any version, with all that it holds.
     pub const FORCED: Self = Self {
         version: None,
         force: true,
     };
-}
-
-impl<T> Part<T> {
-    /// A part of what a walk found: `rows`, one more than the page has when there are more, and
-    /// the `end` of the stretch that was looked at.
-    pub(crate) fn of(
-        mut rows: Vec<T>,
-        page: &Page,
-        place: impl Fn(&T) -> Cursor,
-        end: Option<Cursor>,
-    ) -> Self {
-        let more = rows.len() > page.limit as usize;
-        rows.truncate(page.limit as usize);
-        let next = match rows.last() {
-            Some(last) if more => Some(place(last)),
-            _ => end,
-        };
-        Self { rows, next }
-    }
 }
 
 /// How much there is.

@@ -17,6 +17,7 @@ mod file;
 mod listen;
 mod open;
 mod operation;
+mod page;
 mod postgres;
 mod rows;
 mod sqlite;
@@ -24,15 +25,16 @@ mod store;
 mod verify;
 mod writes;
 
-pub use cache::ResourceCatalog;
+pub use cache::{CacheSize, ResourceCatalog};
 pub use change::Change;
 pub use commands::{
     AssertionUse, AuditFilter, AuditOrder, Authorize, ClientExpiry, ClientFilter, ConsentBasis,
-    Counts, Cursor, Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState,
-    Heartbeat, IssuanceFilter, Issue, Issued, NewConsent, Page, Part, ProofUse, PurgeTarget,
-    RedeemCode, Redeemed, Revoke, RevokeCount, RotateRefresh, Rotated, Updated, UserFilter,
+    Counts, Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, Heartbeat,
+    IssuanceFilter, Issue, Issued, NewConsent, ProofUse, PurgeTarget, RedeemCode, Redeemed, Revoke,
+    RevokeCount, RotateRefresh, Rotated, Updated, UserFilter,
 };
 pub use error::{Result, StoreError};
 pub use open::{Location, Missing};
+pub use page::{Cursor, PART_BYTES, Page, Part, Rows};
 pub use store::{PoolState, Store};
 pub use verify::{BrokenLink, ChainReport};

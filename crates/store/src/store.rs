@@ -1,13 +1,13 @@
 //! The face of the store: one method per question and per state change.
 
-use crate::cache::Caches;
+use crate::cache::{CacheSize, Caches};
 use crate::dispatch::{Lend as _, read, spend, write};
 use crate::open::{self, Location, Missing};
 use crate::operation::{Access, Operation};
 use crate::writes::Writes;
 use crate::{
     AssertionUse, AuditFilter, Authorize, ChainReport, Change, ClientExpiry, ClientFilter, Counts,
-    Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, Heartbeat,
+    Cursor, Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, Heartbeat,
     IssuanceFilter, Issue, Issued, NewConsent, Page, Part, PurgeTarget, RedeemCode, Redeemed,
     ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, Updated,
     UserFilter, listen, postgres, sqlite,
@@ -511,8 +511,13 @@ impl Store {
     }
 
     /// What a user has agreed to, revoked or not, newest first.
-    pub async fn consents_of_user(&self, user: &str, page: &Page) -> Result<Vec<ConsentGrant>> {
-        read!(self, List, consents::of_user(user, page))
+    pub async fn consents_of_user(
+        &self,
+        user: &str,
+        behind: Option<&Cursor>,
+        page: &Page,
+    ) -> Result<Part<ConsentGrant>> {
+        read!(self, List, consents::of_user(user, behind, page))
     }
 
     /// Remembers a consent that a user gave outside of an authorization.
@@ -623,9 +628,26 @@ impl Store {
         write!(self, AuditWrite, key key, audit::record(events))
     }
 
-    /// Audit events in the order of the filter.
-    pub async fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Vec<AuditRecord>> {
+    /// Audit events in the order of the filter, and the place of the last if there are more.
+    pub async fn audit_part(&self, filter: &AuditFilter, page: &Page) -> Result<Part<AuditRecord>> {
         read!(self, AuditRead, audit::list(filter, page))
+    }
+
+    /// The same, for whom more do not matter.
+    pub async fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Vec<AuditRecord>> {
+        Ok(self.audit_part(filter, page).await?.rows)
+    }
+
+    /// The memory of cached rows of clients.
+    #[must_use]
+    pub fn cached_clients(&self) -> CacheSize {
+        self.0.caches.clients.size()
+    }
+
+    /// The memory of cached rows of users.
+    #[must_use]
+    pub fn cached_users(&self) -> CacheSize {
+        self.0.caches.users.size()
     }
 
     /// Reads the whole audit trail and checks that each writer's chain of hashes holds.

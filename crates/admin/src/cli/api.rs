@@ -105,15 +105,17 @@ impl Api {
         let (path, member) = list;
         let (mut rows, mut cursor) = (Vec::new(), None);
         let mut first = None;
-        let wanted = part.limit.saturating_add(part.offset) as usize;
+        let (mut over, wanted) = (part.offset as usize, part.limit as usize);
         while rows.len() < wanted {
-            let next = (wanted - rows.len()).min(PART);
+            let next = (over + wanted - rows.len()).min(PART);
             let mut pairs = filter.to_vec();
             pairs.push(("limit", Some(next.to_string())));
             pairs.push(("cursor", cursor.take()));
             let mut found = self.get(&query(path, &pairs)).await?;
-            if let Value::Array(found) = found[member].take() {
-                rows.extend(found);
+            if let Value::Array(mut found) = found[member].take() {
+                let passed = found.len().min(over);
+                over -= passed;
+                rows.extend(found.drain(passed..));
             }
             let next = found["next_cursor"].take();
             first.get_or_insert(found);
@@ -122,7 +124,6 @@ impl Api {
                 _ => break,
             }
         }
-        rows.drain(..rows.len().min(part.offset as usize));
         Ok((rows, first.unwrap_or_default()))
     }
 

@@ -1,28 +1,16 @@
 //! `authserver admin grant …`
 
-use super::api::{Api, path, query};
-use super::{Result, print_done, table, text};
-use clap::Subcommand;
-use serde_json::Value;
+use super::api::{Api, path};
+use super::{Part, Result, print_done, table, text};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 use std::io::Write;
 
 /// Commands on what users have agreed to.
 #[derive(Debug, Subcommand)]
 pub enum GrantCommand {
     /// List what a user has agreed to, newest first
-    ListUserGrants {
-        /// The user's id or address
-        user: String,
-        /// At most so many
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-        /// Pass over so many
-        #[arg(long, default_value_t = 0)]
-        offset: u32,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    ListUserGrants(List),
     /// Take a consent back, and end every token that rests on it
     RevokeConsent {
         /// The id of the consent
@@ -33,26 +21,30 @@ pub enum GrantCommand {
     },
 }
 
+#[derive(Debug, Args)]
+pub struct List {
+    /// The user's id or address
+    user: String,
+    #[command(flatten)]
+    part: Part,
+}
+
 pub(super) async fn run(command: GrantCommand, api: &Api, out: &mut impl Write) -> Result {
     match command {
-        GrantCommand::ListUserGrants {
-            user,
-            limit,
-            offset,
-            json,
-        } => {
-            let part = [
-                ("limit", Some(limit.to_string())),
-                ("offset", Some(offset.to_string())),
-            ];
-            let grants = query(&path(&["users", &user, "grants"]), &part);
-            let found = api.get(&grants).await?;
-            if json {
-                writeln!(out, "{found:#}")?;
+        GrantCommand::ListUserGrants(List { user, part }) => {
+            let grants = path(&["users", &user, "grants"]);
+            let consents = (grants.as_str(), "consent_grants");
+            let (found, first) = api.list_within(consents, &[], &part).await?;
+            if part.json {
+                let whole = json!({
+                    "consent_grants": found,
+                    "broker_grants": first["broker_grants"],
+                });
+                writeln!(out, "{whole:#}")?;
                 return Ok(());
             }
             let mut rows = Vec::new();
-            for consent in found["consent_grants"].as_array().into_iter().flatten() {
+            for consent in &found {
                 rows.push(row(consent, api).await);
             }
             Ok(table::print(

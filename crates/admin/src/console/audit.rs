@@ -179,7 +179,7 @@ pub(super) async fn export(
         _ => Format::Ndjson,
     };
     let filter = filter(&console, &asked)?;
-    let written = write_export(console.app.engine, filter, format, None, 0).await;
+    let written = write_export(console.app, filter, format, None, 0).await;
     written.map_err(|refused| Trouble(refused.into_error()))
 }
 

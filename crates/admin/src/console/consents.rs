@@ -6,12 +6,13 @@ use super::issuances::state;
 use super::page::{Frame, Section, Shown, link, plain, segment, show};
 use super::session::Visit;
 use super::{Console, ROWS};
+use crate::rest::list::{read_cursor, write_cursor};
 use askama::Template;
 use axum::extract::State;
 use domain::{ConsentGrant, TokenFamily, UnixMillis};
 use engine::Engine;
 use engine::admin::{FamilyQuery, IssuanceQuery};
-use store::{Page, RevokeCount};
+use store::{Cursor, Page, RevokeCount};
 
 /// A consent, as a row.
 pub(super) struct Row {
@@ -24,13 +25,20 @@ pub(super) struct Row {
     pub revoked_at: Option<UnixMillis>,
 }
 
-/// The consents of a user, newest first, with the names of clients and resources.
-pub(super) async fn rows(engine: &Engine, user: &str, page: &Page) -> engine::Result<Vec<Row>> {
+/// The consents of a user, newest first, with the names of clients and resources, and the place
+/// where they go on.
+pub(super) async fn rows(
+    engine: &Engine,
+    user: &str,
+    behind: Option<&Cursor>,
+    page: &Page,
+) -> engine::Result<(Vec<Row>, Option<Cursor>)> {
+    let found = engine.consents(user, behind, page).await?;
     let mut rows = Vec::new();
-    for grant in engine.consents(user, page).await? {
+    for grant in found.rows {
         rows.push(row(engine, &grant).await);
     }
-    Ok(rows)
+    Ok((rows, found.next))
 }
 
 async fn row(engine: &Engine, grant: &ConsentGrant) -> Row {
@@ -65,28 +73,26 @@ pub(super) async fn list(
     Asked(asked): Asked,
 ) -> Shown {
     let user = asked.get("user").to_owned();
-    let offset: u32 = asked.get("offset").parse().unwrap_or(0);
-    // One more than is shown tells whether there are more.
+    let behind = read_cursor(asked.given("cursor")).map_err(|refused| refused.into_error())?;
     let page = Page {
-        limit: ROWS + 1,
-        offset,
+        limit: ROWS,
+        offset: 0,
     };
     let found = match user.as_str() {
-        "" => Ok(Vec::new()),
-        user => rows(&console.app.engine, user, &page).await,
+        "" => Ok((Vec::new(), None)),
+        user => rows(&console.app.engine, user, behind.as_ref(), &page).await,
     };
-    let (mut rows, problem) = match found {
-        Ok(rows) => (rows, None),
+    let ((rows, next), problem) = match found {
+        Ok(found) => (found, None),
         Err(error) if error.code.status() < 500 => {
-            (Vec::new(), Some(error.description.to_string()))
+            ((Vec::new(), None), Some(error.description.to_string()))
         }
         Err(error) => return Err(error.into()),
     };
-    let older = (rows.len() > ROWS as usize).then(|| {
-        let next = (offset + ROWS).to_string();
-        link("/admin/ui/grants", &[("user", &user), ("offset", &next)])
+    let older = next.map(|place| {
+        let cursor = write_cursor(&place);
+        link("/admin/ui/grants", &[("user", &user), ("cursor", &cursor)])
     });
-    rows.truncate(ROWS as usize);
     show(&GrantsPage {
         frame: visit.frame(Section::Grants),
         user,

@@ -27,6 +27,7 @@ mod tokens;
 mod users;
 
 use crate::rest::App;
+use crate::rest::room::take_turns;
 use axum::Router;
 use axum::routing::{get, post};
 use history::History;
@@ -57,7 +58,9 @@ pub(crate) fn router(app: App, stop: watch::Receiver<bool>) -> Router {
         app,
     };
     let guard = axum::middleware::from_fn_with_state(console.clone(), session::guard);
+    let turns = axum::middleware::from_fn_with_state(console.app.turns.clone(), take_turns);
     pages()
+        .route_layer(turns)
         .route_layer(guard)
         .route("/admin/ui", get(sign_in::to_the_door))
         .route(

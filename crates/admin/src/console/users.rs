@@ -137,11 +137,12 @@ pub(super) async fn one(State(console): State<Console>, visit: Visit, At(id): At
         ..FamilyQuery::default()
     };
     let families = engine.live_families(&query, &page).await?;
+    let (consents, _) = consents::rows(engine, user.id.as_str(), None, &page).await?;
     show(&UserPage {
         frame: visit.frame(Section::Users),
         row: Row::from(&user),
         updated_at: user.updated_at,
-        consents: consents::rows(engine, user.id.as_str(), &page).await?,
+        consents,
         families: families.rows.iter().map(tokens::Row::from).collect(),
     })
 }

@@ -5,6 +5,7 @@ mod tail;
 
 use super::App;
 use super::input::Query;
+use super::list::{near, page};
 use super::refusal::{Answer, Refused};
 use crate::views::{AuditEventView, AuditListView};
 use axum::extract::State;
@@ -14,12 +15,9 @@ pub(crate) use export::{Format, export};
 use http::HeaderMap;
 use http::header::ACCEPT;
 use serde::Deserialize;
-use store::{AuditFilter, Page};
+use store::AuditFilter;
 pub(crate) use tail::{__path_stream, Tails, follow, stream};
 use utoipa::IntoParams;
-
-/// The longest list that is given at once.
-const LONGEST: u32 = 1000;
 
 /// Which events, and which part of them.
 #[derive(Deserialize, IntoParams)]
@@ -38,7 +36,7 @@ pub(crate) struct Filter {
     q: Option<String>,
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
-    #[param(value_type = Option<u64>, maximum = 4294967295_u64)]
+    #[param(maximum = 10000)]
     offset: Option<u32>,
     cursor: Option<String>,
 }
@@ -112,15 +110,13 @@ pub(crate) async fn list(
     Query(asked): Query<Filter>,
 ) -> Answer<Response> {
     let (limit, offset) = (asked.limit, asked.offset.unwrap_or(0));
+    near(offset)?;
     let filter = asked.read(&app)?;
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     if let Some(format) = accept.and_then(Format::asked_for) {
-        return export(app.engine, filter, format, limit, offset).await;
+        return export(app, filter, format, limit, offset).await;
     }
-    let page = Page::of(limit, Some(offset));
-    if !(1..=LONGEST).contains(&page.limit) {
-        return Err(wrong("limit", format!("give 1 to {LONGEST}")));
-    }
+    let page = page(limit, Some(offset))?;
     let found = app.engine.audit_page(&filter, &page).await?;
     let view = AuditListView {
         events: found.events.into_iter().map(AuditEventView::from).collect(),

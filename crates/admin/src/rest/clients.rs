@@ -151,8 +151,9 @@ pub(crate) async fn list(
         behind: read_cursor(asked.cursor)?,
     };
     let found = app.engine.clients(&filter, &page).await?;
+    let rows = found.rows.into_iter();
     Ok(Json(ClientList {
-        clients: found.rows.iter().map(ClientView::from).collect(),
+        clients: rows.map(|own| ClientView::from(&own)).collect(),
         next_cursor: found.next.as_ref().map(write_cursor),
     }))
 }

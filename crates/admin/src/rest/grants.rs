@@ -2,7 +2,7 @@
 
 use super::App;
 use super::input::{Path, Query};
-use super::list::page;
+use super::list::{page, read_cursor};
 use super::refusal::Answer;
 use crate::views::UserGrantsView;
 use axum::extract::State;
@@ -20,6 +20,7 @@ pub(crate) struct Part {
     limit: Option<u32>,
     #[param(maximum = 10000)]
     offset: Option<u32>,
+    cursor: Option<String>,
 }
 
 /// What a user has agreed to, newest first.
@@ -42,8 +43,9 @@ pub(crate) async fn of_user(
     Query(part): Query<Part>,
 ) -> Answer<Json<UserGrantsView>> {
     let page = page(part.limit, part.offset)?;
-    let consents = app.engine.consents(&user, &page).await?;
-    Ok(Json(UserGrantsView::new(&consents)))
+    let behind = read_cursor(part.cursor)?;
+    let consents = app.engine.consents(&user, behind.as_ref(), &page).await?;
+    Ok(Json(UserGrantsView::from(consents)))
 }
 
 /// Takes a consent back, and ends every token that rests on it.

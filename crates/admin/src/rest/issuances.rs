@@ -58,7 +58,7 @@ pub(crate) async fn list(
     };
     let page = Page::of(filter.limit, filter.offset);
     let list = app.engine.issuances(&query, &page).await?;
-    Ok(Json(IssuanceListView::from(&list)))
+    Ok(Json(IssuanceListView::from(list)))
 }
 
 /// The record of one access token.

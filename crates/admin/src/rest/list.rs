@@ -17,12 +17,18 @@ pub(crate) fn page(limit: Option<u32>, offset: Option<u32>) -> Result<Page, Refu
     if !(1..=LONGEST).contains(&page.limit) {
         return Err(Refused::unreadable(format!("limit: give 1 to {LONGEST}")));
     }
-    if page.offset > FARTHEST {
-        return Err(Refused::unreadable(format!(
-            "offset: give at most {FARTHEST}, and go on by cursor"
-        )));
-    }
+    near(page.offset)?;
     Ok(page)
+}
+
+/// Refuses an offset that is too far.
+pub(crate) fn near(offset: u32) -> Result<(), Refused> {
+    match offset > FARTHEST {
+        true => Err(Refused::unreadable(format!(
+            "offset: give at most {FARTHEST}, and go on by cursor"
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// A place in a list, as callers get it: opaque, and fit for a query.

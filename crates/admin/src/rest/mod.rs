@@ -15,6 +15,7 @@ mod openapi;
 mod penalty;
 mod refusal;
 mod resources;
+pub(crate) mod room;
 mod settings;
 mod system;
 mod tokens;
@@ -41,6 +42,7 @@ pub(crate) struct App {
     pub engine: Engine,
     pub key: AdminKeys,
     pub tails: audit::Tails,
+    pub turns: room::Turns,
     pub config: Arc<str>,
     pub started_at: UnixMillis,
 }
@@ -61,6 +63,7 @@ impl App {
             config: setup.config.as_str().into(),
             started_at: engine.now(),
             tails: audit::Tails::until(setup.stop.clone()),
+            turns: room::Turns::default(),
             key: setup.keys.clone(),
             engine,
         }
@@ -74,6 +77,10 @@ pub fn router(engine: Engine, setup: Setup) -> Router {
     let api = api
         .route("/admin/openapi.json", get(openapi::serve))
         .route_layer(axum::middleware::from_fn(refusal::tell))
+        .route_layer(axum::middleware::from_fn_with_state(
+            app.turns.clone(),
+            room::take_turns,
+        ))
         .route_layer(axum::middleware::from_fn_with_state(
             app.clone(),
             require_key,

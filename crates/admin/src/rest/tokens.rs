@@ -66,8 +66,9 @@ pub(crate) async fn list(
         behind: read_cursor(asked.cursor)?,
     };
     let found = app.engine.live_families(&query, &page).await?;
+    let rows = found.rows.into_iter();
     Ok(Json(TokenList {
-        tokens: found.rows.iter().map(TokenFamilyView::from).collect(),
+        tokens: rows.map(|own| TokenFamilyView::from(&own)).collect(),
         next_cursor: found.next.as_ref().map(write_cursor),
     }))
 }

@@ -92,8 +92,9 @@ pub(crate) async fn list(
         behind: read_cursor(asked.cursor)?,
     };
     let found = app.engine.users(&filter, &page).await?;
+    let rows = found.rows.into_iter();
     Ok(Json(UserList {
-        users: found.rows.iter().map(UserView::from).collect(),
+        users: rows.map(|own| UserView::from(&own)).collect(),
         next_cursor: found.next.as_ref().map(write_cursor),
     }))
 }

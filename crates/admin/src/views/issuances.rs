@@ -4,6 +4,7 @@ use crate::rest::list::write_cursor;
 use domain::{BackendKind, ConsentGrant, Issuance, UnixMillis};
 use engine::admin::IssuanceList;
 use serde::Serialize;
+use store::Part;
 use utoipa::ToSchema;
 
 /// The record of one issued token.
@@ -80,12 +81,14 @@ pub struct IssuanceListView {
     pub next_cursor: Option<String>,
 }
 
-impl From<&IssuanceList> for IssuanceListView {
-    fn from(list: &IssuanceList) -> Self {
+impl From<IssuanceList> for IssuanceListView {
+    fn from(list: IssuanceList) -> Self {
+        let count = list.issuances.len();
+        let rows = list.issuances.into_iter();
         Self {
-            issuances: list.issuances.iter().map(IssuanceView::from).collect(),
+            issuances: rows.map(|own| IssuanceView::from(&own)).collect(),
             since: list.since,
-            count: list.issuances.len(),
+            count,
             next_cursor: list.next.as_ref().map(write_cursor),
         }
     }
@@ -127,7 +130,7 @@ impl From<&ConsentGrant> for ConsentGrantView {
     }
 }
 
-/// All grants of a user.
+/// Grants of a user.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserGrantsView {
     /// What the user has agreed to, newest first.
@@ -135,15 +138,17 @@ pub struct UserGrantsView {
     /// The user's accounts with upstream providers: none, as there are no providers.
     #[schema(value_type = Vec<Object>, max_items = 0)]
     pub broker_grants: [(); 0],
+    /// The `cursor` of the next part; null on the last.
+    pub next_cursor: Option<String>,
 }
 
-impl UserGrantsView {
-    /// Shows the consents of a user.
-    #[must_use]
-    pub fn new(consents: &[ConsentGrant]) -> Self {
+impl From<Part<ConsentGrant>> for UserGrantsView {
+    fn from(consents: Part<ConsentGrant>) -> Self {
+        let rows = consents.rows.into_iter();
         Self {
-            consent_grants: consents.iter().map(ConsentGrantView::from).collect(),
+            consent_grants: rows.map(|own| ConsentGrantView::from(&own)).collect(),
             broker_grants: [],
+            next_cursor: consents.next.as_ref().map(write_cursor),
         }
     }
 }

@@ -35,6 +35,7 @@ mod host;
 mod issuer_path;
 mod logs;
 mod long_lists;
+mod memory;
 mod newcomer;
 mod odd_bytes;
 mod operator;

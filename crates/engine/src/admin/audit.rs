@@ -85,17 +85,10 @@ impl Engine {
     /// # Errors
     /// When the database cannot be asked.
     pub async fn audit_page(&self, filter: &AuditFilter, page: &Page) -> Result<AuditPage> {
-        let one_more = Page {
-            limit: page.limit.saturating_add(1),
-            offset: page.offset,
-        };
-        let mut events = self.store().audit(filter, &one_more).await?;
-        let more = events.len() > page.limit as usize;
-        events.truncate(page.limit as usize);
-        let last = events.last().filter(|_| more);
+        let found = self.store().audit_part(filter, page).await?;
         Ok(AuditPage {
-            next: last.map(|event| event.id.clone()),
-            events,
+            next: found.next.map(|place| place.id),
+            events: found.rows,
         })
     }
 
@@ -112,24 +105,23 @@ impl Engine {
     }
 
     /// The next events of a filter made by [`Engine::audit_tail`], which it moves behind them.
+    /// There is a next part only when more can be had at once.
     ///
     /// # Errors
     /// When the database cannot be asked; the filter stays where it was.
-    pub async fn audit_follow(
-        &self,
-        filter: &mut AuditFilter,
-        limit: u32,
-    ) -> Result<Vec<AuditRecord>> {
+    pub async fn audit_follow(&self, filter: &mut AuditFilter, limit: u32) -> Result<AuditPage> {
         let page = Page { limit, offset: 0 };
         let settled = self.now().minus(SETTLING);
-        let mut events = self.store().audit(filter, &page).await?;
+        let mut found = self.audit_page(filter, &page).await?;
         let ready = |event: &AuditRecord| unix_millis_of(&event.id).is_none_or(|own| own < settled);
-        let unsettled = events.iter().position(|event| !ready(event));
-        events.truncate(unsettled.unwrap_or(events.len()));
-        if let Some(last) = events.last() {
+        if let Some(unsettled) = found.events.iter().position(|event| !ready(event)) {
+            found.events.truncate(unsettled);
+            found.next = None;
+        }
+        if let Some(last) = found.events.last() {
             filter.behind = Some(last.id.clone());
         }
-        Ok(events)
+        Ok(found)
     }
 }
 

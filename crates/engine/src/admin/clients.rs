@@ -6,7 +6,8 @@ use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{
     ApplicationType, AuditAction, AuthMethod, Client, ClientId, ClientKeys, ClientSigningAlgorithm,
-    ClientSource, ClientStatus, GrantType, ScopeSet, UnixMillis, is_valid_client_id, is_valid_slug,
+    ClientSource, ClientStatus, GrantType, ScopeSet, UnixMillis, Weigh as _, is_valid_client_id,
+    is_valid_slug,
 };
 use oauth::ErrorCode;
 use oauth::redirect_uri::{RedirectUri, infer_application_type};
@@ -131,10 +132,20 @@ fn chosen_id(id: String) -> Result<ClientId> {
     Ok(ClientId::from(id))
 }
 
+/// The most bytes that are kept of one client.
+const MAX_CLIENT: usize = 64 * 1024;
+
 /// The rules that hold for every client, new or changed.
 fn check(client: &Client) -> Result<()> {
     if client.name.trim().is_empty() || client.name.chars().count() > 256 {
         return Err(metadata_error("name: give 1 to 256 characters"));
+    }
+    let bytes = client.heap_bytes();
+    if bytes > MAX_CLIENT {
+        return Err(metadata_error(format!(
+            "redirect_uris: with them the client takes {bytes} bytes; give fewer or shorter ones, so that it takes \
+             {MAX_CLIENT} at most"
+        )));
     }
     if client
         .agent_description

@@ -6,7 +6,7 @@ use crate::{Engine, Error, Result};
 use domain::{AuditAction, ConsentGrant, ConsentGrantId, Issuance, Jti, UnixMillis};
 use std::str::FromStr;
 use std::time::Duration;
-use store::{Cursor, IssuanceFilter, Page, Revoke, RevokeCount};
+use store::{Cursor, IssuanceFilter, Page, Part, Revoke, RevokeCount};
 use telemetry::metrics::labels::RevokeReason;
 
 /// How far back a list reaches that does not say so.
@@ -183,11 +183,16 @@ impl Engine {
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn consents(&self, who: &str, page: &Page) -> Result<Vec<ConsentGrant>> {
+    pub async fn consents(
+        &self,
+        who: &str,
+        behind: Option<&Cursor>,
+        page: &Page,
+    ) -> Result<Part<ConsentGrant>> {
         let user = self.user(who).await?;
-        Ok(self
-            .store()
-            .consents_of_user(user.id.as_str(), page)
+        let store = self.store();
+        Ok(store
+            .consents_of_user(user.id.as_str(), behind, page)
             .await?)
     }
 

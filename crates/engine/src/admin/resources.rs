@@ -12,7 +12,7 @@ use domain::{
 };
 use std::collections::HashSet;
 use std::sync::Arc;
-use store::{Deleted, Deletion, Page, Updated};
+use store::{Deleted, Deletion, Page, Rows, Updated};
 use telemetry::metrics::labels::ResourceOp;
 
 /// A resource to register.
@@ -298,15 +298,14 @@ impl Engine {
         page: &Page,
     ) -> Result<ResourcePart> {
         let catalog = self.store().resources().await?;
-        let mut found = catalog
+        let found = catalog
             .iter()
             .filter(|resource| filter.admits(resource))
             .skip(page.offset as usize);
-        let resources: Vec<_> = found.by_ref().take(page.limit as usize).cloned().collect();
-        let last = resources.last().map(|last| last.slug.clone());
+        let Rows { rows, more } = Rows::of(found.cloned(), page.limit);
         Ok(ResourcePart {
-            next: last.filter(|_| found.next().is_some()),
-            resources,
+            next: rows.last().filter(|_| more).map(|last| last.slug.clone()),
+            resources: rows,
         })
     }
 

@@ -46,6 +46,12 @@ impl CimdResolver {
         )))
     }
 
+    /// Bytes of memory that kept documents take, and may take.
+    #[must_use]
+    pub fn cached(&self) -> (u64, u64) {
+        self.0.cached()
+    }
+
     /// The metadata of the client named `client_id`, from the cache or from where it is published.
     /// `traceparent` is passed on to the client's server.
     ///

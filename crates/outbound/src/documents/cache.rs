@@ -233,6 +233,11 @@ impl<T: Published> DocumentCache<T> {
         &self.client
     }
 
+    /// Bytes of memory that kept documents take, and may take.
+    pub(crate) fn cached(&self) -> (u64, u64) {
+        (self.cache.weighted_size(), MAX_CACHE_BYTES)
+    }
+
     /// The document at `url`, from the cache, unless it is older than `max_age`, or from where it
     /// is published. Requests for one URL that come while it is being fetched share that fetch.
     /// When a document that is still fresh was to be renewed and cannot be, it stays.

@@ -54,13 +54,11 @@ pub(crate) async fn list(conn: &mut Conn, filter: &UserFilter, page: &Page) -> R
         text: filter.text.as_deref().map(|text| (text, SEARCHED)),
         behind: filter.behind.as_ref(),
     };
-    let (rows, end): (Vec<UserRow>, _) = walk.rows(conn, page).await?;
-    let rows: Result<_> = rows.into_iter().map(User::try_from).collect();
     let place = |user: &User| Cursor {
         at: user.created_at,
         id: user.id.to_string(),
     };
-    Ok(Part::of(rows?, page, place, end))
+    walk.part::<UserRow, _>(conn, page, place).await
 }
 
 pub(crate) async fn create(tx: &mut Tx, user: &User, audit: &[AuditEvent]) -> Result<()> {

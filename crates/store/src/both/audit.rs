@@ -2,11 +2,11 @@
 
 use super::ledger::Tx;
 use super::statement;
-use super::walk::containing;
+use super::walk::{containing, read};
 use super::{Conn, Db};
 use crate::rows::{AuditRow, LinkRow};
 use crate::verify::ChainCheck;
-use crate::{AuditFilter, AuditOrder, ChainReport, Page, Result};
+use crate::{AuditFilter, AuditOrder, ChainReport, Cursor, Page, Part, Result};
 use domain::{AuditAction, AuditEvent, AuditRecord, first_uuid_at};
 use futures_util::TryStreamExt as _;
 use sqlx::QueryBuilder;
@@ -25,9 +25,10 @@ pub(crate) async fn list(
     conn: &mut Conn,
     filter: &AuditFilter,
     page: &Page,
-) -> Result<Vec<AuditRecord>> {
+) -> Result<Part<AuditRecord>> {
     let mut query = QueryBuilder::<Db>::new("");
-    let reach = i64::from(page.limit) + i64::from(page.offset);
+    // One more tells whether there are more.
+    let reach = i64::from(page.limit) + i64::from(page.offset) + 1;
     match filter.actions.as_slice() {
         [] => push_rows(&mut query, filter, None, reach),
         [first, more @ ..] => {
@@ -45,12 +46,13 @@ pub(crate) async fn list(
             }
         }
     }
-    let mut rows: Vec<AuditRow> = statement::built(&mut query)
-        .build_query_as()
-        .fetch_all(conn)
-        .await?;
-    rows.drain(..rows.len().min(page.offset as usize));
-    rows.into_iter().map(AuditRecord::try_from).collect()
+    let found = statement::built(&mut query).build_query_as().fetch(conn);
+    let rows = read::<AuditRow, AuditRecord>(found, page.offset, page.limit).await?;
+    let place = |record: &AuditRecord| Cursor {
+        at: record.created_at,
+        id: record.id.clone(),
+    };
+    Ok(Part::of(rows, place, None))
 }
 
 fn push_rows(

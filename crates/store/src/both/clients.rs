@@ -51,13 +51,11 @@ pub(crate) async fn list(
         text: filter.text.as_deref().map(|text| (text, SEARCHED)),
         behind: filter.behind.as_ref(),
     };
-    let (rows, end): (Vec<ClientRow>, _) = walk.rows(conn, page).await?;
-    let rows: Result<_> = rows.into_iter().map(Client::try_from).collect();
     let place = |client: &Client| Cursor {
         at: client.issued_at,
         id: client.id.to_string(),
     };
-    Ok(Part::of(rows?, page, place, end))
+    walk.part::<ClientRow, _>(conn, page, place).await
 }
 
 pub(crate) async fn count_active(conn: &mut Conn) -> Result<i64> {

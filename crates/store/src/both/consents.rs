@@ -3,9 +3,10 @@
 use super::ledger::Tx;
 use super::revocations::{execute, execute_all, revoke_descendants};
 use super::statement;
+use super::walk::{Order, Walk};
 use super::{Conn, dialect};
 use crate::rows::ConsentGrantRow;
-use crate::{Change, NewConsent, Page, Result, RevokeCount};
+use crate::{Change, Cursor, NewConsent, Page, Part, Result, RevokeCount};
 use domain::{AuditEvent, ClientId, ConsentGrant, ScopeSet, UnixMillis, UserId};
 
 pub(crate) async fn find(
@@ -41,18 +42,25 @@ pub(crate) async fn find_by_id(conn: &mut Conn, id: &str) -> Result<Option<Conse
 pub(crate) async fn of_user(
     conn: &mut Conn,
     user_id: &str,
+    behind: Option<&Cursor>,
     page: &Page,
-) -> Result<Vec<ConsentGrant>> {
-    let rows: Vec<ConsentGrantRow> = statement::query_as(
-        "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
-         FROM consent_grants WHERE user_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3",
-    )
-    .bind(user_id)
-    .bind(i64::from(page.limit))
-    .bind(i64::from(page.offset))
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(Into::into).collect())
+) -> Result<Part<ConsentGrant>> {
+    let walk = Walk {
+        columns: "id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at",
+        table: "consent_grants",
+        order: Order::Id("id", "created_at"),
+        within: Some(("user_id", user_id)),
+        also: Vec::new(),
+        from: None,
+        alive_at: None,
+        text: None,
+        behind,
+    };
+    let place = |grant: &ConsentGrant| Cursor {
+        at: grant.created_at,
+        id: grant.id.to_string(),
+    };
+    walk.part::<ConsentGrantRow, _>(conn, page, place).await
 }
 
 /// Remembers a consent that belongs to no code.

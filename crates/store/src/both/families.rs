@@ -29,13 +29,11 @@ pub(crate) async fn list(
         text: None,
         behind: filter.behind.as_ref(),
     };
-    let (rows, end): (Vec<TokenFamilyRow>, _) = walk.rows(conn, page).await?;
-    let rows: Result<_> = rows.into_iter().map(TokenFamily::try_from).collect();
     let place = |family: &TokenFamily| Cursor {
         at: family.created_at,
         id: family.id.to_string(),
     };
-    Ok(Part::of(rows?, page, place, end))
+    walk.part::<TokenFamilyRow, _>(conn, page, place).await
 }
 
 pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<TokenFamily>> {

@@ -53,13 +53,11 @@ pub(crate) async fn list_issuances(
         text: None,
         behind: filter.behind.as_ref(),
     };
-    let (rows, end): (Vec<IssuanceRow>, _) = walk.rows(conn, page).await?;
-    let rows: Result<_> = rows.into_iter().map(Issuance::try_from).collect();
     let place = |issuance: &Issuance| Cursor {
         at: issuance.issued_at,
         id: issuance.jti.to_string(),
     };
-    Ok(Part::of(rows?, page, place, end))
+    walk.part::<IssuanceRow, _>(conn, page, place).await
 }
 
 pub(crate) async fn last_heartbeat(conn: &mut Conn) -> Result<Option<Heartbeat>> {

@@ -6,9 +6,12 @@
 
 use super::statement;
 use super::{Conn, Db};
-use crate::{Cursor, Page, Result};
-use domain::UnixMillis;
+use crate::page::{Filling, Rows};
+use crate::{Cursor, Page, Part, Result, StoreError};
+use domain::{UnixMillis, Weigh};
+use futures_util::{Stream, TryStreamExt as _};
 use sqlx::QueryBuilder;
+use std::pin::pin;
 
 /// A stretch has so many rows: more would take too long to look at, fewer would find too little.
 const STRETCH: i64 = 10_000;
@@ -59,11 +62,17 @@ impl Order {
 }
 
 impl Walk<'_> {
-    /// The rows of a page, and one more if there is one; and where the stretch ended that was
-    /// looked at, if there is anything behind it.
-    pub async fn rows<R>(&self, conn: &mut Conn, page: &Page) -> Result<(Vec<R>, Option<Cursor>)>
+    /// A page. It ends early when its rows are large, or where the stretch ended that was looked
+    /// at, if there is anything behind it.
+    pub async fn part<R, T>(
+        &self,
+        conn: &mut Conn,
+        page: &Page,
+        place: impl Fn(&T) -> Cursor,
+    ) -> Result<Part<T>>
     where
         R: for<'r> sqlx::FromRow<'r, <Db as sqlx::Database>::Row> + Send + Unpin,
+        T: TryFrom<R, Error: Into<StoreError>> + Weigh,
     {
         let end = match self.is_bounded() {
             true => self.end_of_stretch(conn).await?,
@@ -97,11 +106,10 @@ impl Walk<'_> {
         self.push_order(&mut query);
         query.push(" LIMIT ").push_bind(i64::from(page.limit) + 1);
         query.push(" OFFSET ").push_bind(i64::from(page.offset));
-        Ok((
-            statement::built(&mut query)
-                .build_query_as()
-                .fetch_all(conn)
-                .await?,
+        let found = statement::built(&mut query).build_query_as().fetch(conn);
+        Ok(Part::of(
+            read::<R, T>(found, 0, page.limit).await?,
+            place,
             end,
         ))
     }
@@ -169,6 +177,28 @@ impl Walk<'_> {
             Order::Id(id, _) => format!(" ORDER BY {id} DESC"),
         });
     }
+}
+
+/// The rows of a part behind the first `over` of those found, read one by one, so that no more of
+/// them are in memory than it has.
+pub(crate) async fn read<R, T>(
+    found: impl Stream<Item = sqlx::Result<R>>,
+    mut over: u32,
+    limit: u32,
+) -> Result<Rows<T>>
+where
+    T: TryFrom<R, Error: Into<StoreError>> + Weigh,
+{
+    let mut found = pin!(found);
+    let mut part = Filling::new(limit);
+    while let Some(row) = found.try_next().await? {
+        if over > 0 {
+            over -= 1;
+        } else if !part.take(T::try_from(row).map_err(Into::into)?) {
+            break;
+        }
+    }
+    Ok(part.rows)
 }
 
 /// A pattern for texts that contain this one.

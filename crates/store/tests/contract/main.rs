@@ -14,6 +14,7 @@ mod expiry;
 mod fronting;
 mod groups;
 mod log_marks;
+mod memory;
 mod opening;
 mod outage;
 mod proofs;

@@ -13,7 +13,7 @@ use super::instrument::{
     SparseHistogram,
 };
 use super::labels::{
-    AllowlistOp, ChallengeReason, ConnectionState, ConsentDecision, DbOp, DpopRejection,
+    AllowlistOp, Cached, ChallengeReason, ConnectionState, ConsentDecision, DbOp, DpopRejection,
     ExchangeKind, FetchOutcome, Listener, LoginOutcome, RegistrationSource, ResourceOp,
     RevocationHalf, RevocationPath, RevokeReason, Signal, StoreKind, SuppressReason, TokenActive,
     VerifierCheck,
@@ -306,6 +306,13 @@ catalog! {
         unit: "{connection}",
         help: "Open connections of callers.",
         worry: "public approaches server.max_connections, or what the file limit allows: idle connections are dropped for new ones.",
+    }
+    cache_bytes: ObservedGauge<Cached> {
+        name: "authserver_cache_bytes",
+        labels: ["cache"],
+        unit: "By",
+        help: "Memory that what is cached takes, about. Each cache has a fixed limit, which docs/concepts/storage.md names.",
+        worry: "A cache stays at its limit: its values are large, or there are more of them in use than it has room for, and the rest is read from the database every time.",
     }
     build_info: BuildInfo {
         name: "authserver_build_info",

@@ -294,6 +294,22 @@ label! {
 }
 
 label! {
+    /// What is cached.
+    Cached {
+        /// Rows of clients.
+        Clients = "clients",
+        /// Rows of users.
+        Users = "users",
+        /// Answers to introspection requests.
+        Introspections = "introspections",
+        /// Metadata documents of clients.
+        ClientMetadata = "client_metadata",
+        /// Keys that clients publish.
+        ClientKeys = "client_keys",
+    }
+}
+
+label! {
     /// What clients bring about on purpose, to learn how to go on.
     ChallengeReason {
         /// No credentials, or an empty secret, of a client that has to authenticate.

@@ -66,9 +66,9 @@ pub use instrument::{
 };
 pub use label::{Label, LabelSet};
 pub use labels::{
-    AllowlistOp, ConnectionState, ConsentDecision, DbOp, DpopRejection, ExchangeKind, FetchOutcome,
-    Listener, LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf, RevocationPath,
-    RevokeReason, Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
+    AllowlistOp, Cached, ConnectionState, ConsentDecision, DbOp, DpopRejection, ExchangeKind,
+    FetchOutcome, Listener, LoginOutcome, RegistrationSource, ResourceOp, RevocationHalf,
+    RevocationPath, RevokeReason, Signal, StoreKind, SuppressReason, TokenActive, VerifierCheck,
 };
 pub use reference::reference_markdown;
 pub use vitals::Vitals;
@@ -233,6 +233,15 @@ impl Metrics {
         self.connections.read_from(Box::new(move |emit| {
             for listener in Listener::ALL {
                 emit(*listener, open(*listener) as f64);
+            }
+        }));
+    }
+
+    /// Reads how many bytes a cache takes from `size` whenever metrics are collected.
+    pub fn observe_caches(&self, size: Arc<dyn Fn(Cached) -> u64 + Send + Sync>) {
+        self.cache_bytes.read_from(Box::new(move |emit| {
+            for cache in Cached::ALL {
+                emit(*cache, size(*cache) as f64);
             }
         }));
     }

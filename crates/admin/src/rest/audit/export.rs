@@ -1,5 +1,6 @@
 //! The whole of what was asked for, in one answer that is written while it is read.
 
+use super::super::App;
 use super::super::refusal::Answer;
 use crate::views::AuditEventView;
 use axum::body::{Body, Bytes};
@@ -10,6 +11,7 @@ use futures_util::stream;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use std::io;
 use store::{AuditFilter, Page};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Rows in memory at a time.
 const STEP: u32 = 500;
@@ -87,6 +89,7 @@ struct Progress {
     page: Option<AuditPage>,
     format: Format,
     begun: bool,
+    _seat: OwnedSemaphorePermit,
 }
 
 impl Progress {
@@ -122,14 +125,15 @@ impl Progress {
 
 /// Answers with up to `limit` events, or all.
 pub(crate) async fn export(
-    engine: Engine,
+    app: App,
     filter: AuditFilter,
     format: Format,
     limit: Option<u32>,
     offset: u32,
 ) -> Answer<Response> {
     let mut progress = Progress {
-        engine,
+        _seat: app.tails.seat()?,
+        engine: app.engine,
         filter,
         left: limit.unwrap_or(u32::MAX),
         page: None,

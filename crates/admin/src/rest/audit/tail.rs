@@ -19,7 +19,7 @@ use store::AuditFilter;
 use telemetry::metrics::DenyReason;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Tails at a time.
+/// Tails and exports at a time.
 const MOST: usize = 16;
 /// Time between two looks at the database.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -43,12 +43,13 @@ impl Tails {
         }
     }
 
-    fn seat(&self) -> Result<OwnedSemaphorePermit, Refused> {
+    /// A place among those whose answers are written bit by bit.
+    pub fn seat(&self) -> Result<OwnedSemaphorePermit, Refused> {
         Arc::clone(&self.seats).try_acquire_owned().map_err(|_| {
             let mut error = Error::new(
                 ErrorCode::TemporarilyUnavailable,
                 DenyReason::RateLimited,
-                format!("{MOST} streams are open, and there are no more"),
+                format!("{MOST} streams and exports are open, and there are no more"),
             );
             error.retry_after = Some(KEEP_ALIVE);
             Refused::from(error)
@@ -132,9 +133,10 @@ impl Tail {
             tokio::time::sleep(PAUSE).await;
         }
         let found = self.engine.audit_follow(&mut self.filter, STEP).await;
-        let found = found.unwrap_or_default();
-        self.resting = found.len() < STEP as usize;
-        Some((found, self))
+        let (events, next) =
+            found.map_or_else(|_| (Vec::new(), None), |own| (own.events, own.next));
+        self.resting = next.is_none();
+        Some((events, self))
     }
 }
 

@@ -189,9 +189,10 @@ async fn a_second_gateway_rests_on_the_consent_to_the_first(database: Database) 
     let refused = engine.create_fronting("deep", "notes", back, false).await;
     assert_eq!(refused.unwrap_err().code, oauth::ErrorCode::Conflict);
     let consents = engine
-        .consents(crate::harness::USER, &store::Page::default())
+        .consents(crate::harness::USER, None, &store::Page::default())
         .await
-        .unwrap();
+        .unwrap()
+        .rows;
     let [consent] = &consents[..] else {
         panic!("one consent: {consents:?}")
     };

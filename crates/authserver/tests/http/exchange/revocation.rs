@@ -26,8 +26,8 @@ on_both!(
 );
 
 async fn consents(server: &Server) -> Vec<ConsentGrant> {
-    let consents = server.engine.consents(USER, &Page::default()).await;
-    consents.expect("consents")
+    let consents = server.engine.consents(USER, None, &Page::default()).await;
+    consents.expect("consents").rows
 }
 
 /// Takes back what the user agreed to for this resource.

@@ -113,6 +113,17 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// What the kernel says of its memory, in bytes: `VmRSS` now, `VmHWM` at the most so far.
+    pub fn memory(&self, what: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a process");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
+        let kibibytes = line.expect("a line").trim().trim_end_matches(" kB");
+        kibibytes.parse::<u64>().expect("a number") << 10
+    }
+
     /// SIGHUP.
     pub fn hang_up(&self) {
         self.signal("-HUP");

@@ -61,6 +61,7 @@ fn the_page_and_the_endpoint_list_the_same_metrics() {
     metrics.set_key_last_rotation(0);
     metrics.observe_pool(Arc::new(PoolState::default));
     metrics.observe_connections(Arc::new(|_| 0));
+    metrics.observe_caches(Arc::new(|_| 0));
     let exposed: HashSet<_> = metrics
         .render(Format::Text)
         .lines()
