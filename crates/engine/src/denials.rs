@@ -8,8 +8,7 @@
 use crate::Engine;
 use crate::observe::SYSTEM;
 use domain::{AuditAction, AuditEvent, ClientNetwork};
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
