@@ -56,7 +56,8 @@ impl PublicKey {
     }
 
     /// RFC 7518 §6.2.1. That the point lies on the curve is checked by the cryptographic
-    /// library.
+    /// library. Widespread libraries leave leading zeros of a coordinate out, which happens to one
+    /// key in 128; the thumbprint is of what was sent, as it is at resource servers.
     fn ec(
         jwk: &Object<'_>,
         curve: &'static str,
@@ -68,11 +69,13 @@ impl PublicKey {
         }
         let (x, x_bytes) = member(jwk, "x")?;
         let (y, y_bytes) = member(jwk, "y")?;
-        if x_bytes.len() != size || y_bytes.len() != size {
-            return Err(JwkError("x and y are not as long as the curve's numbers"));
-        }
+        let missing = |bytes: &[u8]| {
+            let missing = size.checked_sub(bytes.len()).filter(|_| !bytes.is_empty());
+            missing.ok_or(JwkError("x and y are not as long as the curve's numbers"))
+        };
+        let (before_x, before_y) = (vec![0; missing(&x_bytes)?], vec![0; missing(&y_bytes)?]);
         // SEC 1 §2.3.3: the uncompressed form of a point.
-        let point = [&[0x04], &x_bytes[..], &y_bytes].concat();
+        let point = [&[0x04], &before_x[..], &x_bytes, &before_y, &y_bytes].concat();
         let key = ParsedPublicKey::new(algorithm, point)
             .map_err(|_| JwkError("x and y are not a point of the curve"))?;
         let thumbprint = thumbprint(&[

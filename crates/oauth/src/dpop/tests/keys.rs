@@ -79,6 +79,22 @@ fn weak_and_misspelt_keys_are_refused() {
 }
 
 #[test]
+fn a_coordinate_may_lack_its_leading_zeros() {
+    let short = |signer: &Signer| {
+        let decode = |name: &str| URL_SAFE_NO_PAD.decode(signer.jwk()[name].as_str().unwrap());
+        let found = ["x", "y"].map(|name| (name, decode(name).unwrap()));
+        found.into_iter().find(|(_, bytes)| bytes[0] == 0)
+    };
+    let signers = std::iter::repeat_with(|| Signer::new(ClientSigningAlgorithm::Es256));
+    let mut with_zero = signers.filter_map(|signer| short(&signer).map(|found| (signer, found)));
+    let (signer, (name, bytes)) = with_zero.next().unwrap();
+    let stripped = json!(URL_SAFE_NO_PAD.encode(&bytes[1..]));
+    let jwk = with(&signer.jwk(), name, stripped);
+    let proof = signer.sign(&with(&signer.header(), "jwk", jwk), &claims());
+    assert_eq!(verdict(&proof), None);
+}
+
+#[test]
 fn an_ed25519_point_of_small_order_proves_nothing_and_is_refused() {
     let p_minus_1 = [&[0xec][..], &[0xff; 30], &[0x7f]].concat();
     let order_8 = "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU";
