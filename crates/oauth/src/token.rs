@@ -69,17 +69,10 @@ impl TokenRequest {
         let name = params.required("grant_type")?;
         match GrantType::from_word(name) {
             Some(GrantType::AuthorizationCode) => {
-                let verifier = params.required("code_verifier")?;
                 Ok(Self::AuthorizationCode(AuthorizationCodeRequest {
                     code: SecretString::from(params.required("code")?),
                     redirect_uri: params.get("redirect_uri").map(str::to_owned),
-                    code_verifier: CodeVerifier::parse(verifier).map_err(|error| {
-                        Rejection::new(
-                            ErrorCode::InvalidRequest,
-                            Reason::PkceMalformed,
-                            error.to_string(),
-                        )
-                    })?,
+                    code_verifier: code_verifier(params)?,
                     resources: resources(params)?,
                 }))
             }
@@ -119,6 +112,25 @@ impl TokenRequest {
             Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
+}
+
+/// The verifier. A code without one is worth nothing (RFC 7636 §4.6), whoever brings it.
+fn code_verifier(params: &Params) -> Result<CodeVerifier, Rejection> {
+    let verifier = params.get("code_verifier").ok_or_else(|| {
+        Rejection::new(
+            ErrorCode::InvalidGrant,
+            Reason::PkceMissing,
+            "code_verifier is missing, and the code is of no use without it; send the one whose \
+             code_challenge the authorization request had",
+        )
+    })?;
+    CodeVerifier::parse(verifier).map_err(|error| {
+        Rejection::new(
+            ErrorCode::InvalidRequest,
+            Reason::PkceMalformed,
+            error.to_string(),
+        )
+    })
 }
 
 /// The grant that a request names, whether or not the rest of it can be read; for labels.

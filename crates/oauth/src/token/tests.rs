@@ -50,7 +50,12 @@ fn what_is_missing_or_unknown_has_its_error() {
             UnsupportedGrantType,
         ),
         ("grant_type=AUTHORIZATION_CODE", UnsupportedGrantType),
-        ("grant_type=authorization_code&code=c", InvalidRequest),
+        ("grant_type=authorization_code", InvalidRequest),
+        ("grant_type=authorization_code&code=c", InvalidGrant),
+        (
+            "grant_type=authorization_code&code=c&code_verifier=",
+            InvalidGrant,
+        ),
         (verifier.as_str(), InvalidRequest),
         (
             "grant_type=authorization_code&code=c&code_verifier=short",
