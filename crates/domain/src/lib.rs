@@ -14,6 +14,7 @@ mod fronting;
 mod grant;
 mod id;
 mod issuance;
+mod object;
 mod redirect_scheme;
 mod resource;
 pub mod resource_rules;
@@ -39,6 +40,7 @@ pub use id::{
     is_valid_client_id, looks_like_markup, looks_like_path, new_uuid, unix_millis_of,
 };
 pub use issuance::Issuance;
+pub use object::{Object, object, objects};
 pub use redirect_scheme::is_refused_scheme;
 pub use resource::{
     BackendKind, CatalogScope, ConnectPolicy, ExchangePolicy, Policy, Resource, RuntimePolicy,

@@ -57,10 +57,13 @@ pub struct CatalogScope {
 #[serde(default)]
 pub struct Policy {
     /// Token exchange.
+    #[serde(deserialize_with = "crate::object")]
     pub exchange: ExchangePolicy,
     /// The resource's own clients.
+    #[serde(deserialize_with = "crate::object")]
     pub runtime: RuntimePolicy,
     /// Upstream connections.
+    #[serde(deserialize_with = "crate::object")]
     pub connect: ConnectPolicy,
 }
 

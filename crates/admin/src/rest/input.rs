@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::body::HttpBody as _;
 use axum::extract::rejection::{JsonDataError, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use domain::{Object, objects};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -44,6 +45,15 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
+/// A list of objects that may be absent, and is not null when it is there.
+pub(crate) fn present_objects<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    objects(deserializer).map(Some)
+}
+
 /// A member that may be absent, or null for nothing.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
@@ -53,7 +63,7 @@ where
     Option::deserialize(deserializer).map(Some)
 }
 
-/// A JSON body, whatever media type it claims to have.
+/// A JSON object as the body, whatever media type it claims to have.
 pub(crate) struct Body<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
@@ -68,7 +78,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Err(Refused::unreadable(NUL));
         }
         match Json::from_bytes(&bytes) {
-            Ok(Json(value)) => Ok(Self(value)),
+            Ok(Json(Object(value))) => Ok(Self(value)),
             // It is JSON, but not of this shape.
             Err(JsonRejection::JsonDataError(fault)) => Err(Refused::misshapen(misfit(&fault))),
             Err(fault) => Err(Refused::unreadable(fault.body_text())),

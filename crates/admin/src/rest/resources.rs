@@ -1,14 +1,14 @@
 //! Resources.
 
 use super::App;
-use super::input::{Body, Path, Query, nullable, present};
+use super::input::{Body, Path, Query, nullable, present, present_objects};
 use super::list::{page, unknown_place};
 use super::refusal::{Answer, deleted};
 use super::version::{IfMatch, versioned};
 use crate::views::{KeptResourceView, ResourceFrontingView, ResourceView};
 use axum::extract::State;
 use axum::response::{Json, Response};
-use domain::{BackendKind, CatalogScope, Policy, TokenTyp, is_valid_slug};
+use domain::{BackendKind, CatalogScope, Policy, TokenTyp, is_valid_slug, object, objects};
 use engine::admin::{NewResource, PolicyChange, ResourceChange, ResourceFilter};
 use http::StatusCode;
 use oauth::ErrorBody;
@@ -47,11 +47,11 @@ pub(crate) struct ResourceRequest {
     #[serde(default)]
     backend_kind: NewBackend,
     display_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     scopes: Vec<CatalogScope>,
     #[serde(default)]
     token_typ: TokenTyp,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     policy: Policy,
 }
 
@@ -79,13 +79,13 @@ pub(crate) struct ResourcePatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     display_name: Option<String>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_objects")]
     #[schema(nullable = false)]
     scopes: Option<Vec<CatalogScope>>,
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     token_typ: Option<TokenTyp>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     policy: PolicyPatch,
 }
 
@@ -93,11 +93,11 @@ pub(crate) struct ResourcePatch {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PolicyPatch {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     exchange: ExchangePatch,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     runtime: RuntimePatch,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     connect: ConnectPatch,
 }
 

@@ -100,6 +100,7 @@ async fn what_cannot_be_read_or_done_is_told_as_a_problem_that_names_it() {
     unknown_member["dryrun"] = json!(true);
     let mut unknown_target = link(&good);
     unknown_target["target_slug"] = json!("nowhere");
+    let in_order = json!(["notes", "mail", good]);
     let clients = "resources/notes/policy/exchange/allowed-clients";
     for ((method, path, body), status, named) in [
         (("POST", "fronting", empty()), 400, "JSON"),
@@ -113,6 +114,28 @@ async fn what_cannot_be_read_or_done_is_told_as_a_problem_that_names_it() {
         (("GET", "issuances?client=%ff", empty()), 400, "UTF-8"),
         (("DELETE", "grants/consent/%00", empty()), 400, "NUL"),
         (("POST", "fronting", json!({})), 422, "source_slug"),
+        // No array of the values in place of the object that they belong in.
+        (("POST", "fronting", in_order), 422, "object"),
+        (("POST", clients, json!(["a"])), 422, "object"),
+        (("PATCH", "resources/notes", json!([])), 422, "object"),
+        (
+            (
+                "PATCH",
+                "resources/notes",
+                json!({ "scopes": [["notes/read"]] }),
+            ),
+            422,
+            "object",
+        ),
+        (
+            (
+                "PATCH",
+                "resources/notes",
+                json!({ "policy": { "exchange": [["a"]] } }),
+            ),
+            422,
+            "object",
+        ),
         (("POST", "fronting", unknown_member), 422, "dryrun"),
         (
             map(json!({ "notes/read": "mail/read" })),
