@@ -1,7 +1,7 @@
 //! The lists of a resource's policy, which are read and changed alike.
 
 use super::App;
-use super::input::{Body, Path};
+use super::input::{Body, Path, Query, Whole};
 use super::refusal::{Answer, deleted};
 use axum::extract::State;
 use axum::response::Json;
@@ -36,6 +36,7 @@ type Member = Path<(String, String)>;
 pub(crate) async fn exchange_clients(
     State(app): State<App>,
     Path(reference): Path<String>,
+    Query(Whole {}): Query<Whole>,
 ) -> Answer<Json<ExchangePolicy>> {
     let resource = app.engine.resource(&reference).await?;
     Ok(Json(resource.policy.exchange.clone()))
@@ -105,6 +106,7 @@ pub(crate) async fn remove_exchange_client(
 pub(crate) async fn runtime_clients(
     State(app): State<App>,
     Path(reference): Path<String>,
+    Query(Whole {}): Query<Whole>,
 ) -> Answer<Json<RuntimePolicy>> {
     let resource = app.engine.resource(&reference).await?;
     Ok(Json(resource.policy.runtime.clone()))
@@ -181,6 +183,7 @@ pub(crate) struct NewReturnUrl {
 pub(crate) async fn return_urls(
     State(app): State<App>,
     Path(reference): Path<String>,
+    Query(Whole {}): Query<Whole>,
 ) -> Answer<Json<ConnectPolicy>> {
     let resource = app.engine.resource(&reference).await?;
     Ok(Json(resource.policy.connect.clone()))

@@ -1,7 +1,7 @@
 //! Fronting links.
 
 use super::App;
-use super::input::{Body, Path};
+use super::input::{Body, Path, Query, Whole};
 use super::refusal::{Answer, deleted};
 use crate::views::{FrontingLinkView, TriedFrontingLinkView};
 use axum::extract::State;
@@ -41,7 +41,7 @@ pub(crate) struct FrontingLinkChange {
 /// Source and target.
 type Ends = Path<(String, String)>;
 
-/// All fronting links.
+/// All fronting links, as a whole list.
 #[utoipa::path(
     get,
     path = "/admin/fronting",
@@ -51,7 +51,10 @@ type Ends = Path<(String, String)>;
         (status = 200, description = "Links", body = FrontingLinks),
     ),
 )]
-pub(crate) async fn list(State(app): State<App>) -> Answer<Json<FrontingLinks>> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    Query(Whole {}): Query<Whole>,
+) -> Answer<Json<FrontingLinks>> {
     let links = app.engine.frontings().await?;
     let fronting_links = links.iter().map(FrontingLinkView::from).collect();
     Ok(Json(FrontingLinks { fronting_links }))

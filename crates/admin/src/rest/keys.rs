@@ -1,7 +1,7 @@
 //! Signing keys.
 
 use super::App;
-use super::input::{OptionalBody, Path};
+use super::input::{OptionalBody, Path, Query, Whole};
 use super::refusal::Answer;
 use crate::views::{KeyListView, KeyView, RotatedKeyView};
 use axum::extract::State;
@@ -28,8 +28,11 @@ fn listed(app: &App) -> Json<KeyListView> {
         (status = 200, description = "Keys", body = KeyListView),
     ),
 )]
-pub(crate) async fn list(State(app): State<App>) -> Json<KeyListView> {
-    listed(&app)
+pub(crate) async fn list(
+    State(app): State<App>,
+    Query(Whole {}): Query<Whole>,
+) -> Answer<Json<KeyListView>> {
+    Ok(listed(&app))
 }
 
 /// When a new signing key is to sign.

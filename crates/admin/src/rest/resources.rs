@@ -1,7 +1,7 @@
 //! Resources.
 
 use super::App;
-use super::input::{Body, Path, Query, nullable, present, present_objects};
+use super::input::{Body, Path, Query, Whole, nullable, present, present_objects};
 use super::list::{page, unknown_place};
 use super::refusal::{Answer, deleted};
 use super::version::{IfMatch, versioned};
@@ -315,6 +315,7 @@ pub(crate) async fn delete(
 pub(crate) async fn fronting(
     State(app): State<App>,
     Path(reference): Path<String>,
+    Query(Whole {}): Query<Whole>,
 ) -> Answer<Json<ResourceFrontingView>> {
     let resource = app.engine.resource(&reference).await?;
     let links = app.engine.frontings().await?;

@@ -102,6 +102,7 @@ async fn what_cannot_be_read_or_done_is_told_as_a_problem_that_names_it() {
     unknown_target["target_slug"] = json!("nowhere");
     let in_order = json!(["notes", "mail", good]);
     let clients = "resources/notes/policy/exchange/allowed-clients";
+    let allowed = format!("{clients}?limit=1");
     for ((method, path, body), status, named) in [
         (("POST", "fronting", empty()), 400, "JSON"),
         (
@@ -112,6 +113,16 @@ async fn what_cannot_be_read_or_done_is_told_as_a_problem_that_names_it() {
         (("GET", "issuances?jti=%00", empty()), 400, "NUL"),
         (("GET", "issuances/%00", empty()), 400, "NUL"),
         (("GET", "issuances?client=%ff", empty()), 400, "UTF-8"),
+        (("GET", "fronting?limit=1", empty()), 400, "limit"),
+        (("GET", "fronting?offset=1", empty()), 400, "offset"),
+        (("GET", "fronting?surprise=1", empty()), 400, "surprise"),
+        (
+            ("GET", "resources/notes/fronting?limit=1", empty()),
+            400,
+            "limit",
+        ),
+        (("GET", allowed.as_str(), empty()), 400, "limit"),
+        (("GET", "keys?limit=1", empty()), 400, "limit"),
         (("DELETE", "grants/consent/%00", empty()), 400, "NUL"),
         (("POST", "fronting", json!({})), 422, "source_slug"),
         // No array of the values in place of the object that they belong in.
