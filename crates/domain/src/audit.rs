@@ -156,7 +156,7 @@ impl AuditEvent {
     pub fn new(action: AuditAction, actor_id: impl Into<String>) -> Self {
         Self {
             action,
-            actor_id: actor_id.into(),
+            actor_id: storable(actor_id),
             user_id: None,
             client_id: None,
             resource: None,
@@ -170,21 +170,21 @@ impl AuditEvent {
     /// Names the user it concerns.
     #[must_use]
     pub fn user(mut self, id: impl Into<String>) -> Self {
-        self.user_id = Some(id.into());
+        self.user_id = Some(storable(id));
         self
     }
 
     /// Names the client in play.
     #[must_use]
     pub fn client(mut self, id: impl Into<String>) -> Self {
-        self.client_id = Some(id.into());
+        self.client_id = Some(storable(id));
         self
     }
 
     /// Names the resource in play.
     #[must_use]
     pub fn resource(mut self, name: impl Into<String>) -> Self {
-        self.resource = Some(name.into());
+        self.resource = Some(storable(name));
         self
     }
 
@@ -204,6 +204,16 @@ impl AuditEvent {
             self.detail.push_str(&format!("{value:?}"));
         }
         self
+    }
+}
+
+/// What both databases keep alike: whatever strangers may call themselves, NUL is told of as
+/// U+FFFD, since PostgreSQL has no such character.
+fn storable(text: impl Into<String>) -> String {
+    let text = text.into();
+    match text.contains('\0') {
+        true => text.replace('\0', "\u{fffd}"),
+        false => text,
     }
 }
 
@@ -228,5 +238,19 @@ mod tests {
             .with("reason", "invalid_grant")
             .with("note", "a b=\"c\"\nd");
         assert_eq!(event.detail, r#"reason=invalid_grant note="a b=\"c\"\nd""#);
+    }
+
+    #[test]
+    fn no_nul_reaches_a_record() {
+        let event = AuditEvent::new(AuditAction::TokenDenied, "a\0")
+            .user("b\0")
+            .client("c\0")
+            .resource("d\0")
+            .with("e", "f\0");
+        assert_eq!(event.actor_id, "a\u{fffd}");
+        assert_eq!(event.user_id.as_deref(), Some("b\u{fffd}"));
+        assert_eq!(event.client_id.as_deref(), Some("c\u{fffd}"));
+        assert_eq!(event.resource.as_deref(), Some("d\u{fffd}"));
+        assert!(!event.detail.contains('\0'));
     }
 }

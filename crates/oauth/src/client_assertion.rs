@@ -19,6 +19,8 @@ pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 pub const MAX_LENGTH: usize = 8 * 1024;
 /// The longest `jti`, in characters.
 pub const MAX_JTI: usize = 256;
+/// The longest `iss` and `sub`, in bytes: no `client_id` is longer.
+pub const MAX_CLIENT_ID: usize = 2048;
 /// How far ahead `exp` may lie: longer than that nobody needs for one request, and so long each
 /// `jti` has to be remembered.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(600);
@@ -98,6 +100,12 @@ impl ClientAssertion {
         if iss != sub || iss.is_empty() {
             return Err(AssertionError(
                 "iss and sub differ; both have to be the client_id",
+            ));
+        }
+        // It is looked up, and told of in the audit log, before anything is verified.
+        if iss.len() > MAX_CLIENT_ID || iss.chars().any(char::is_control) {
+            return Err(AssertionError(
+                "iss and sub are longer than 2048 bytes or have control characters, as no client_id",
             ));
         }
         Ok(Self {

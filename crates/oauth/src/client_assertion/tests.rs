@@ -149,8 +149,14 @@ fn every_claim_is_checked() {
         assert_eq!(judge(&signer, &header, &claims), Ok(()), "{name} {value}");
     }
     assert_eq!(judge(&signer, &header, &without(&claims(), "iat")), Ok(()));
-    let empty = with(&with(&claims(), "iss", json!("")), "sub", json!(""));
-    assert!(judge(&signer, &header, &empty).is_err());
+    let named = |id: &str| with(&with(&claims(), "iss", json!(id)), "sub", json!(id));
+    for id in ["", "a\0b", "a\nb", "a\u{85}b", &"x".repeat(2049)] {
+        let text = signer.sign(&header, &named(id));
+        assert!(ClientAssertion::parse(&text).is_err(), "{id:?}");
+    }
+    for id in ["https://app.example/?a=b", &"x".repeat(2048)] {
+        assert_eq!(judge(&signer, &header, &named(id)), Ok(()), "{id:?}");
+    }
 }
 
 #[test]
