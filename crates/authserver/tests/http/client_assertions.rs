@@ -19,6 +19,7 @@ on_both!(
     a_client_that_registers_keys_uses_them_and_nothing_less,
     a_secret_may_be_sent_either_way,
     another_method_ends_what_belonged_to_the_old_one,
+    keys_that_are_one_way_among_others_can_be_changed,
     a_probe_is_no_denial,
 );
 
@@ -426,6 +427,41 @@ async fn another_method_ends_what_belonged_to_the_old_one(database: Database) {
         .await;
     assert_eq!(unchanged.unwrap().secret, None);
     server.wait(Duration::from_secs(1));
+}
+
+async fn keys_that_are_one_way_among_others_can_be_changed(database: Database) {
+    let server = Server::start(&database).await;
+    let (old, new) = (Key::new(), Key::new());
+    let methods = json!(["none", "private_key_jwt"]);
+    let metadata = json!({
+        "redirect_uris": [REDIRECT],
+        "token_endpoint_auth_methods_supported": methods,
+        "jwks": old.jwks(),
+    });
+    let registration = Request::json("/oauth/register", &metadata);
+    let registered = server.send(&registration).await.expect(201).json();
+    let path = format!(
+        "/admin/clients/{}",
+        registered["client_id"].as_str().unwrap()
+    );
+    let patch = async |body: Value| {
+        let request = Request::new("PATCH", &path).body(body.to_string());
+        server.send_admin(&request.bearer(ADMIN_KEY)).await
+    };
+    let body = json!({"jwks": new.jwks(), "token_endpoint_auth_signing_alg": "ES256"});
+    let changed = patch(body).await.expect(200).json();
+    assert_eq!(changed["jwks"], new.jwks());
+    assert_eq!(changed["token_endpoint_auth_signing_alg"], "ES256");
+    let id = registered["client_id"].as_str().unwrap();
+    let kept = server.engine.client(id).await.unwrap();
+    let own: Vec<_> = kept.auth_methods().collect();
+    assert_eq!(own, [AuthMethod::None, AuthMethod::PrivateKeyJwt]);
+    // Not once the operator says that it has no such way.
+    let body = json!({"token_endpoint_auth_method": "none", "jwks": new.jwks()});
+    assert_eq!(patch(body).await.status, 422);
+    let body = json!({"token_endpoint_auth_method": "none"});
+    let changed = patch(body).await.expect(200).json();
+    assert_eq!(changed["jwks"], Value::Null);
 }
 
 async fn a_probe_is_no_denial(database: Database) {

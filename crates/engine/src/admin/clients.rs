@@ -137,7 +137,9 @@ const MAX_CLIENT: usize = 64 * 1024;
 
 /// The rules that hold for every client, new or changed.
 fn check(client: &Client) -> Result<()> {
-    if client.name.trim().is_empty() || client.name.chars().count() > 256 {
+    // Clients that registered themselves need no name (RFC 7591 §2).
+    let nameless = client.source == ClientSource::Admin && client.name.trim().is_empty();
+    if nameless || client.name.chars().count() > 256 {
         return Err(metadata_error("name: give 1 to 256 characters"));
     }
     let bytes = client.heap_bytes();
@@ -188,13 +190,14 @@ fn check(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Keys are for clients that authenticate by them.
+/// Keys are for clients that authenticate by them, among other methods or by nothing else.
 fn check_keys_fit(
+    signs: bool,
     method: AuthMethod,
     keys: Option<&ClientKeys>,
     signing_alg: Option<ClientSigningAlgorithm>,
 ) -> Result<()> {
-    if method != AuthMethod::PrivateKeyJwt && (keys.is_some() || signing_alg.is_some()) {
+    if !signs && (keys.is_some() || signing_alg.is_some()) {
         return Err(metadata_error(format!(
             "jwks, jwks_uri and token_endpoint_auth_signing_alg are for clients that authenticate by \
              private_key_jwt, and this one by {method}"
@@ -225,13 +228,14 @@ fn set_authentication(
             )),
         };
     }
-    check_keys_fit(method, keys, signing_alg)?;
     client.token_endpoint_auth_method = method;
     if change.token_endpoint_auth_method.is_some() {
         client.further_auth_methods.clear();
     }
-    match method {
-        AuthMethod::PrivateKeyJwt => {
+    let signs = client.may_authenticate_by(AuthMethod::PrivateKeyJwt);
+    check_keys_fit(signs, method, keys, signing_alg)?;
+    match signs {
+        true => {
             if let Some(keys) = keys {
                 client.keys = Some(keys.clone());
             }
@@ -239,7 +243,7 @@ fn set_authentication(
                 client.token_endpoint_auth_signing_alg = Some(alg);
             }
         }
-        _ => {
+        false => {
             client.keys = None;
             client.token_endpoint_auth_signing_alg = None;
         }
@@ -315,7 +319,8 @@ impl Engine {
             }
         };
         let keys = self.registered_keys(&new.keys)?;
-        check_keys_fit(method, keys.as_ref(), new.keys.signing_alg)?;
+        let signs = method == AuthMethod::PrivateKeyJwt;
+        check_keys_fit(signs, method, keys.as_ref(), new.keys.signing_alg)?;
         let response_types = response_types(&grant_types);
         if new.response_types.is_some_and(|own| own != response_types) {
             return Err(metadata_error(
