@@ -182,7 +182,8 @@ impl Engine {
         }
     }
 
-    /// Verifies with the keys at `uri`; fetched again when they do not have the one it takes.
+    /// Verifies with the keys at `uri`; fetched again when they do not have the one it takes, or
+    /// may not, as it does not say which.
     async fn verify_with_published(
         &self,
         uri: &str,
@@ -192,13 +193,13 @@ impl Engine {
         let traceparent = traceparent();
         let keys = resolver.resolve(uri, traceparent.as_deref()).await;
         let keys = keys.map_err(|error| keys_unavailable(&error))?;
-        match assertion.verify(&keys) {
-            Verdict::NoKey => {
+        match (assertion.verify(&keys), assertion.names_key()) {
+            (Verdict::NoKey, _) | (Verdict::Bad, false) => {
                 let keys = resolver.renew(uri, traceparent.as_deref()).await;
                 let keys = keys.map_err(|error| keys_unavailable(&error))?;
                 Ok(assertion.verify(&keys))
             }
-            verdict => Ok(verdict),
+            (verdict, _) => Ok(verdict),
         }
     }
 }

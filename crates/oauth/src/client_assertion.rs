@@ -139,6 +139,12 @@ impl ClientAssertion {
         self.alg
     }
 
+    /// Whether it says by which key it is signed.
+    #[must_use]
+    pub fn names_key(&self) -> bool {
+        self.kid.is_some()
+    }
+
     /// Checks that it was made for this server, or this very endpoint of it, and for this moment
     /// (RFC 7523 §3 items 3 to 6).
     ///
@@ -179,10 +185,14 @@ impl ClientAssertion {
     /// Verifies the signature with the keys of the client.
     #[must_use]
     pub fn verify(&self, keys: &KeySet) -> Verdict {
-        match keys.find(self.alg, self.kid.as_deref()) {
-            None => Verdict::NoKey,
-            Some(key) if key.verify(&self.input, &self.signature) => Verdict::Good,
-            Some(_) => Verdict::Bad,
+        let keys = keys.find(self.alg, self.kid.as_deref());
+        if keys.is_empty() {
+            return Verdict::NoKey;
+        }
+        let mut keys = keys.into_iter();
+        match keys.any(|key| key.verify(&self.input, &self.signature)) {
+            true => Verdict::Good,
+            false => Verdict::Bad,
         }
     }
 

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 pub const MAX_REGISTERED: usize = 16 * 1024;
 /// The most keys of one set.
 pub const MAX_KEYS: usize = 32;
+/// The most keys that one signature is tried with.
+const MAX_ALIKE: usize = 4;
 
 /// Why a key set cannot be used; fit for whoever registers or publishes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -80,25 +82,46 @@ impl KeySet {
                  an RSA key of 2048 to 8192 bits, or an Ed25519 key",
             ));
         }
-        Ok(Self(keys))
+        let set = Self(keys);
+        let too_alike = |key: &Key| {
+            let mut algorithms = key.by_algorithm.iter();
+            algorithms.any(|(alg, _)| set.named(*alg, key.kid.as_deref()).len() > MAX_ALIKE)
+        };
+        if set.0.iter().any(too_alike) {
+            return Err(JwksError::Unusable(
+                "more than 4 keys of one kind have the same kid, or none; give each its own",
+            ));
+        }
+        Ok(set)
     }
 
-    /// The key named `kid` that fits `alg`; among keys without a name, the only one that fits.
-    pub(crate) fn find(&self, alg: Algorithm, kid: Option<&str>) -> Option<&PublicKey> {
-        let fitting = |wanted: &dyn Fn(&Key) -> bool| {
-            let mut found = self
-                .0
-                .iter()
-                .filter(|key| wanted(key))
-                .filter_map(|key| key.for_algorithm(alg));
-            let first = found.next();
-            first.filter(|_| found.next().is_none())
+    /// Whether it holds a key for `alg`.
+    pub(crate) fn fits(&self, alg: Algorithm) -> bool {
+        self.0.iter().any(|key| key.for_algorithm(alg).is_some())
+    }
+
+    /// The keys that a signature by `alg` may be by: those named `kid`, else those without a
+    /// name; all, when the signature names none, unless they are too many to try.
+    pub(crate) fn find(&self, alg: Algorithm, kid: Option<&str>) -> Vec<&PublicKey> {
+        let Some(kid) = kid else {
+            let all = self.0.iter().filter_map(|key| key.for_algorithm(alg));
+            let all: Vec<_> = all.take(MAX_ALIKE + 1).collect();
+            return match all.len() > MAX_ALIKE {
+                true => Vec::new(),
+                false => all,
+            };
         };
-        match kid {
-            None => fitting(&|_| true),
-            Some(kid) => fitting(&|key| key.kid.as_deref() == Some(kid))
-                .or_else(|| fitting(&|key| key.kid.is_none())),
+        let named = self.named(alg, Some(kid));
+        match named.is_empty() {
+            true => self.named(alg, None),
+            false => named,
         }
+    }
+
+    /// The keys for `alg` whose name is `kid`, or that have none.
+    fn named(&self, alg: Algorithm, kid: Option<&str>) -> Vec<&PublicKey> {
+        let named = self.0.iter().filter(|key| key.kid.as_deref() == kid);
+        named.filter_map(|key| key.for_algorithm(alg)).collect()
     }
 }
 
@@ -146,7 +169,7 @@ fn key(jwk: &Object<'_>) -> Option<Key> {
 pub(crate) fn nobodys(alg: Algorithm) -> Option<&'static PublicKey> {
     static NOBODYS: LazyLock<Option<KeySet>> =
         LazyLock::new(|| KeySet::parse(include_bytes!("jwks/nobodys.json")).ok());
-    NOBODYS.as_ref()?.find(alg, None)
+    NOBODYS.as_ref()?.find(alg, None).into_iter().next()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 mod authentication;
 mod jwks;
 
-pub use jwks::{check_jwks, check_jwks_uri};
+pub use jwks::{check_jwks, check_jwks_uri, check_signing_alg};
 
 use crate::error::{ErrorCode, Reason, Rejection, quote};
 use crate::json::Object;

@@ -393,6 +393,10 @@ async fn another_method_ends_what_belonged_to_the_old_one(database: Database) {
             "symmetric",
         ),
         (
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": key.jwks(), "token_endpoint_auth_signing_alg": "RS256"}),
+            "no key in jwks is for RS256",
+        ),
+        (
             json!({"token_endpoint_auth_method": "tls_client_auth"}),
             "is not one of none",
         ),

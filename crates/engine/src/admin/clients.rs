@@ -11,7 +11,7 @@ use domain::{
 };
 use oauth::ErrorCode;
 use oauth::redirect_uri::{RedirectUri, infer_application_type};
-use oauth::registration::{MAX_AGENT_DESCRIPTION, check_jwks, check_jwks_uri};
+use oauth::registration::{MAX_AGENT_DESCRIPTION, check_jwks, check_jwks_uri, check_signing_alg};
 use store::{ClientFilter, Deleted, Deletion, Page, Part, RevokeCount, Updated};
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::RegistrationSource;
@@ -242,6 +242,7 @@ fn set_authentication(
             if let Some(alg) = signing_alg {
                 client.token_endpoint_auth_signing_alg = Some(alg);
             }
+            check_signing_alg(client.keys.as_ref(), client.token_endpoint_auth_signing_alg)?;
         }
         false => {
             client.keys = None;
@@ -321,6 +322,7 @@ impl Engine {
         let keys = self.registered_keys(&new.keys)?;
         let signs = method == AuthMethod::PrivateKeyJwt;
         check_keys_fit(signs, method, keys.as_ref(), new.keys.signing_alg)?;
+        check_signing_alg(keys.as_ref(), new.keys.signing_alg)?;
         let response_types = response_types(&grant_types);
         if new.response_types.is_some_and(|own| own != response_types) {
             return Err(metadata_error(

@@ -51,12 +51,12 @@ fn a_good_assertion_of_every_algorithm_passes() {
         assert_eq!(assertion.verify(&keys(&[signer.jwk()])), Verdict::Good);
         let other = Signer::new(*alg);
         assert_eq!(assertion.verify(&keys(&[other.jwk()])), Verdict::Bad);
-        // The name of the key decides, and a key without a name will do when only it fits.
+        // The name of the key decides where there is one.
         let named = with(&signer.jwk(), "kid", json!("k"));
         let named_other = with(&other.jwk(), "kid", json!("o"));
         assert_eq!(
             assertion.verify(&keys(&[named.clone(), named_other])),
-            Verdict::NoKey
+            Verdict::Good
         );
         let header = with(&header(&signer), "kid", json!("k"));
         let text = signer.sign(&header, &claims());
@@ -74,6 +74,42 @@ fn a_good_assertion_of_every_algorithm_passes() {
         let forged = ClientAssertion::parse(&format!("{head}.{body}.{signature}")).unwrap();
         assert_eq!(forged.verify(&keys(&[signer.jwk()])), Verdict::Bad);
         forged.verify_in_vain();
+    }
+}
+
+#[test]
+fn every_key_that_it_could_be_by_is_tried() {
+    let signers: Vec<_> = (0..4)
+        .map(|_| Signer::new(ClientSigningAlgorithm::Es256))
+        .collect();
+    let same_name = |signer: &Signer| with(&signer.jwk(), "kid", json!("k"));
+    let unnamed = |signer: &Signer| without(&signer.jwk(), "kid");
+    let own_name =
+        |(at, signer): (usize, &Signer)| with(&signer.jwk(), "kid", json!(at.to_string()));
+    let alike = keys(&signers.iter().map(same_name).collect::<Vec<_>>());
+    let nameless = keys(&signers.iter().map(unnamed).collect::<Vec<_>>());
+    let named = keys(&signers.iter().enumerate().map(own_name).collect::<Vec<_>>());
+    for signer in &signers {
+        let bare = without(&header(signer), "kid");
+        let with_kid = with(&bare, "kid", json!("k"));
+        for (header, set) in [
+            (&with_kid, &alike),
+            (&with_kid, &nameless),
+            (&bare, &alike),
+            (&bare, &nameless),
+            (&bare, &named),
+        ] {
+            let assertion = ClientAssertion::parse(&signer.sign(header, &claims())).unwrap();
+            assert_eq!(assertion.verify(set), Verdict::Good, "{header}");
+        }
+        let assertion = ClientAssertion::parse(&signer.sign(&with_kid, &claims())).unwrap();
+        assert_eq!(assertion.verify(&named), Verdict::NoKey);
+    }
+    let stranger = Signer::new(ClientSigningAlgorithm::Es256);
+    let text = stranger.sign(&without(&header(&stranger), "kid"), &claims());
+    let assertion = ClientAssertion::parse(&text).unwrap();
+    for set in [&alike, &nameless, &named] {
+        assert_eq!(assertion.verify(set), Verdict::Bad);
     }
 }
 

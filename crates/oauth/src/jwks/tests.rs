@@ -23,8 +23,9 @@ fn keys_of_unknown_kinds_are_passed_over() {
     ]});
     let set = parse(&set).unwrap();
     assert_eq!(set.0.len(), 1);
-    assert!(set.find(Algorithm::Es384, Some("any")).is_some());
-    assert!(set.find(Algorithm::Es256, None).is_none());
+    assert_eq!(set.find(Algorithm::Es384, Some("any")).len(), 1);
+    assert!(set.find(Algorithm::Es256, None).is_empty());
+    assert!(set.fits(Algorithm::Es384) && !set.fits(Algorithm::Es256));
 }
 
 #[test]
@@ -50,6 +51,11 @@ fn what_is_no_usable_set_of_public_keys_is_refused() {
         let set = json!({"keys": [key, secret]});
         assert!(matches!(parse(&set), Err(JwksError::Secret)), "{set}");
     }
+    let alike = vec![key.clone(); MAX_ALIKE + 1];
+    assert!(matches!(
+        parse(&json!({"keys": alike})),
+        Err(JwksError::Unusable(_))
+    ));
     let twice = r#"{"keys": [], "keys": []}"#;
     assert!(KeySet::parse(twice.as_bytes()).is_err());
 }

@@ -50,14 +50,17 @@ impl Authentication {
                  that holds the client's public keys",
             ));
         }
+        let keys = keys.filter(|_| signs);
+        let signing_alg = match signs {
+            true => word(members, "token_endpoint_auth_signing_alg")?,
+            false => None,
+        };
+        jwks::check_signing_alg(keys.as_ref(), signing_alg)?;
         Ok(Self {
             method,
             further,
-            signing_alg: match signs {
-                true => word(members, "token_endpoint_auth_signing_alg")?,
-                false => None,
-            },
-            keys: keys.filter(|_| signs),
+            signing_alg,
+            keys,
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::{refuse, text, web_url};
 use crate::error::Rejection;
 use crate::jwks::{JwksError, KeySet, MAX_REGISTERED};
-use domain::ClientKeys;
+use domain::{ClientKeys, ClientSigningAlgorithm};
 use serde_json::{Map, Value};
 
 /// The keys that metadata names. `needed` says whether the client authenticates by them; if it
@@ -36,6 +36,27 @@ pub(super) fn keys(
 /// could verify a signature.
 pub fn check_jwks(jwks: &Value) -> Result<String, Rejection> {
     read(jwks).map_err(|error| refuse(format!("jwks is not acceptable: {error}")))
+}
+
+/// Whether assertions that are signed by `alg`, if the client is bound to one, can ever be
+/// verified. Keys at a URL are judged when they are fetched.
+///
+/// # Errors
+/// `invalid_client_metadata` when no key in the registered set is for `alg`.
+pub fn check_signing_alg(
+    keys: Option<&ClientKeys>,
+    alg: Option<ClientSigningAlgorithm>,
+) -> Result<(), Rejection> {
+    let (Some(ClientKeys::Jwks(jwks)), Some(alg)) = (keys, alg) else {
+        return Ok(());
+    };
+    match KeySet::parse(jwks.as_bytes()).is_ok_and(|keys| keys.fits(alg)) {
+        true => Ok(()),
+        false => Err(refuse(format!(
+            "token_endpoint_auth_signing_alg: no key in jwks is for {alg}; add one, or name the algorithm of \
+             one that is there"
+        ))),
+    }
 }
 
 fn read(jwks: &Value) -> Result<String, JwksError> {

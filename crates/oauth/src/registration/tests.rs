@@ -364,6 +364,10 @@ fn keys_that_cannot_be_registered_are_named() {
             json!({"jwks": {"keys": [public]}, "token_endpoint_auth_signing_alg": "HS256"}),
             "token_endpoint_auth_signing_alg 'HS256'",
         ),
+        (
+            json!({"jwks": {"keys": [public]}, "token_endpoint_auth_signing_alg": "RS256"}),
+            "no key in jwks is for RS256",
+        ),
     ] {
         let error = keys(members.clone()).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidClientMetadata);
