@@ -68,8 +68,8 @@ pub struct RefreshToken {
     pub expires_at: UnixMillis,
     /// When it was exchanged for the next.
     pub spent_at: Option<UnixMillis>,
-    /// The scope that the request which made it had asked for, if any: whoever retries that
-    /// request gets no more. The next request may ask for everything again.
+    /// The scope that the request which made it was given, if less than its family's: whoever
+    /// retries that request gets no more. The next request may ask for everything again.
     pub narrowed_to: Option<ScopeSet>,
 }
 

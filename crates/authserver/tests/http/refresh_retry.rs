@@ -2,7 +2,8 @@
 //! of it share the token. For half a minute that is no theft.
 
 use crate::harness::{
-    A_SECOND, App, Browser, Database, Instance, Process, Reply, Server, Tokens, on_both, within,
+    A_SECOND, App, Browser, Database, Instance, Jwt, Process, ProofKey, RESOURCE, Reply, SECOND,
+    Server, Tokens, on_both, within,
 };
 use crate::races::furnish;
 use domain::{AuditAction, Digest};
@@ -15,6 +16,8 @@ on_both!(
     reuse_after_the_use_of_the_successor_ends_the_family_whatever_it_asks,
     two_who_hold_one_token_are_found_out_at_the_next_step,
     a_retry_gets_no_more_than_was_asked_for_the_first_time,
+    a_retry_gets_no_more_than_the_resource_of_the_first_time_allowed,
+    of_two_at_once_the_one_that_asks_for_nothing_gets_what_the_other_got,
     a_retry_is_bound_by_the_ceiling_of_the_client_as_it_is_now,
     a_retry_by_another_client_is_refused_and_ends_nothing,
     a_retry_after_the_end_of_the_family_is_refused_and_is_no_reuse,
@@ -153,6 +156,70 @@ async fn a_retry_gets_no_more_than_was_asked_for_the_first_time(database: Databa
         (again.scope.as_str(), again.refresh),
         ("notes/write", next.refresh)
     );
+}
+
+async fn a_retry_gets_no_more_than_the_resource_of_the_first_time_allowed(database: Database) {
+    let (server, app, mut browser) = stage(&database, &[]).await;
+    let first = app
+        .tokens_for(&mut browser, |request| {
+            request
+                .with("scope", "notes/read mail/read")
+                .and("resource", SECOND)
+        })
+        .await;
+    let refresh = async |token: &str, resource: Option<&str>| {
+        let mut pairs = vec![("grant_type", "refresh_token"), ("refresh_token", token)];
+        pairs.extend(resource.map(|own| ("resource", own)));
+        server.send(&app.call("/oauth/token", &pairs)).await
+    };
+    let narrowed = Tokens::of(&refresh(&first.refresh, Some(RESOURCE)).await);
+    assert_eq!(narrowed.scope, "notes/read");
+    let again = Tokens::of(&refresh(&first.refresh, None).await);
+    assert_eq!(
+        (again.scope.as_str(), &again.refresh),
+        ("notes/read", &narrowed.refresh)
+    );
+    let other = refresh(&first.refresh, Some(SECOND)).await;
+    other.refused(400, "invalid_scope");
+    let next = Tokens::of(&refresh(&narrowed.refresh, None).await);
+    assert_eq!(next.scope, first.scope, "and nothing that follows");
+}
+
+/// Several processes of one client, one of which asks for less than the others.
+async fn of_two_at_once_the_one_that_asks_for_nothing_gets_what_the_other_got(database: Database) {
+    let server = Server::start(&database).await;
+    let app = server.public_app().await;
+    let mut browser = Browser::signed_in(&server).await;
+    let key = ProofKey::fresh();
+    let both = "notes/read notes/write";
+    let refresh = async |token: &str, scope: &[(&str, &str)]| {
+        let pairs = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        let request = app.call("/oauth/token", &[&pairs, scope].concat());
+        server
+            .send(&request.header("dpop", key.proof(&server)))
+            .await
+    };
+    for round in 0..20 {
+        let first = app
+            .tokens_for(&mut browser, |request| request.with("scope", both))
+            .await;
+        let narrow = refresh(&first.refresh, &[("scope", "notes/read")]);
+        let any = || refresh(&first.refresh, &[]);
+        let (narrow, one, two, three) = tokio::join!(narrow, any(), any(), any());
+        let all = [one, two, three];
+        let answers: Vec<_> = all.iter().map(Tokens::of).collect();
+        if narrow.status == 200 {
+            assert_eq!(Tokens::of(&narrow).scope, "notes/read", "{round}");
+        }
+        let refresh = &answers[0].refresh;
+        assert!(answers.iter().all(|own| own.refresh == *refresh), "{round}");
+        assert!(
+            answers
+                .iter()
+                .all(|own| Jwt::read(&own.access).claims["cnf"]["jkt"] == key.jkt())
+        );
+    }
+    assert_eq!(server.metric(REUSE).await, 0.0);
 }
 
 async fn a_retry_is_bound_by_the_ceiling_of_the_client_as_it_is_now(database: Database) {

@@ -23,7 +23,7 @@ use oauth::ErrorCode;
 use oauth::dpop::DpopError;
 use oauth::token::RefreshTokenRequest;
 use secrecy::ExposeSecret as _;
-use store::{RotateRefresh, Rotated};
+use store::{ProofUse, RotateRefresh, Rotated};
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::{RevocationPath, RevokeReason};
 
@@ -33,6 +33,25 @@ impl Engine {
         requester: Requester<'_>,
         request: RefreshTokenRequest,
     ) -> Result<Issued> {
+        let mut issued = self
+            .refresh(&requester, &request, requester.proof())
+            .await?;
+        if issued.is_none() && request.scope.is_none() {
+            // Another process of the client was faster, with a request for less. Whoever asks for
+            // nothing in particular gets as much, now that it can be seen. The proof is spent.
+            issued = self.refresh(&requester, &request, None).await?;
+        }
+        issued.ok_or_else(used_for_less)
+    }
+
+    /// One attempt; `None` when the token was used for less while this one was under way. `proof`
+    /// is what to remember of the proof, unless an earlier attempt has.
+    async fn refresh(
+        &self,
+        requester: &Requester<'_>,
+        request: &RefreshTokenRequest,
+        proof: Option<ProofUse>,
+    ) -> Result<Option<Issued>> {
         let client = requester.client;
         check_grant_registered(client, GrantType::RefreshToken)?;
         let digest = Digest::of(request.refresh_token.expose_secret().as_bytes());
@@ -64,8 +83,10 @@ impl Engine {
         let limit = retried.and_then(|successor| successor.narrowed_to);
         let agreed = limit.as_ref().unwrap_or(&family.scope);
         let admitted = still_admitted(client, &granted, agreed)?;
-        let narrowed_to = request.scope.clone();
-        let scope = narrowed_scope(&asked_scope(admitted, request.scope)?, &resources);
+        let scope = narrowed_scope(&asked_scope(admitted, request.scope.as_ref())?, &resources);
+        if limit.is_some() && scope.is_empty() {
+            return Err(used_for_less());
+        }
 
         let grant = Grant {
             grant_type: GrantType::RefreshToken,
@@ -93,7 +114,7 @@ impl Engine {
                 created_at: now,
                 expires_at: now.plus(self.config().dcr.default_refresh_expiry),
                 spent_at: None,
-                narrowed_to,
+                narrowed_to: (scope != family.scope).then(|| scope.clone()),
             },
             issuance: minted.issuance.clone(),
             audit: event(AuditAction::TokenRefreshed, client.id.as_str())
@@ -102,7 +123,7 @@ impl Engine {
                 .resource(minted.issuance.audience.join(" "))
                 .with("scope", scope.to_string())
                 .with("jti", minted.issuance.jti.as_str()),
-            proof: requester.proof(),
+            proof,
             retry_window: self.config().oauth.refresh_retry_window,
             now,
         };
@@ -113,16 +134,12 @@ impl Engine {
                 self.proof_used(requester.possession.as_ref());
                 let issued = Issued::new(minted, &grant, Some(next.expose().to_owned()));
                 if rotated == Rotated::Yes {
-                    return Ok(issued);
+                    return Ok(Some(issued));
                 }
                 self.metrics().refresh_token_retries.inc();
-                Ok(issued.again())
+                Ok(Some(issued.again()))
             }
-            Rotated::RetriedBeyondScope => Err(Error::new(
-                ErrorCode::InvalidScope,
-                DenyReason::InvalidScope,
-                "the refresh token was used a moment ago for less than this",
-            )),
+            Rotated::RetriedBeyondScope => Ok(None),
             Rotated::AlreadySpent => Err(self.refresh_reused(&family, client).await),
             Rotated::Gone => Err(Error::invalid_grant(DenyReason::RefreshRevoked)),
             Rotated::ProofReplayed => Err(self.proof_rejected(DpopError::Replay)),
@@ -165,6 +182,15 @@ impl Engine {
     }
 }
 
+/// Whoever retries a request gets no more than it did the first time.
+fn used_for_less() -> Error {
+    Error::new(
+        ErrorCode::InvalidScope,
+        DenyReason::InvalidScope,
+        "the refresh token was used a moment ago for less than this",
+    )
+}
+
 fn check_alive(token: &RefreshToken, family: &TokenFamily, now: UnixMillis) -> Result<()> {
     if family.revoked_at.is_some() {
         return Err(Error::invalid_grant(DenyReason::RefreshRevoked));
@@ -177,12 +203,12 @@ fn check_alive(token: &RefreshToken, family: &TokenFamily, now: UnixMillis) -> R
 
 /// The request may narrow what was agreed to (RFC 6749 §6); what was agreed to but is no
 /// longer admitted cannot be had.
-fn asked_scope(admitted: ScopeSet, asked: Option<ScopeSet>) -> Result<ScopeSet> {
+fn asked_scope(admitted: ScopeSet, asked: Option<&ScopeSet>) -> Result<ScopeSet> {
     let Some(asked) = asked else {
         return Ok(admitted);
     };
     match asked.first_outside(|scope| admitted.contains(scope)) {
-        None => Ok(asked),
+        None => Ok(asked.clone()),
         Some(outside) => Err(Error::new(
             ErrorCode::InvalidScope,
             DenyReason::InvalidScope,
