@@ -7,7 +7,7 @@ use oauth::client_assertion::{ClientAssertion, Verdict};
 use oauth::client_auth::{Credentials, PresentedClient};
 use oauth::jwks::KeySet;
 use oauth::{Endpoint, ErrorCode};
-use outbound::documents::DocumentError;
+use outbound::documents::{DocumentError, FAILURE_LIFETIME};
 use secrecy::SecretString;
 use std::sync::Arc;
 use store::AssertionUse;
@@ -36,7 +36,7 @@ impl Engine {
     /// Authenticates the client of a request to `endpoint` and spends its assertion.
     ///
     /// # Errors
-    /// `invalid_client`.
+    /// `invalid_client`; `temporarily_unavailable` when its keys cannot be fetched at the moment.
     pub(crate) async fn authenticate(
         &self,
         presented: &PresentedClient,
@@ -52,7 +52,7 @@ impl Engine {
     /// assertion is not spent yet: a client that is sent back for a nonce sends it again.
     ///
     /// # Errors
-    /// `invalid_client`.
+    /// As [`Engine::authenticate`].
     pub(crate) async fn identify(
         &self,
         presented: &PresentedClient,
@@ -208,7 +208,18 @@ fn traceparent() -> Option<String> {
     RequestContext::with_current(|context| context.traceparent().to_string())
 }
 
-/// The caller is told no more than for a wrong signature; the log has the cause.
+/// The caller is told to come back when nothing is known of the keys, and otherwise no more than
+/// for a wrong signature; the log has the cause.
 fn keys_unavailable(error: &DocumentError) -> Error {
-    Error::invalid_client(DenyReason::ClientKeysUnavailable).with_cause(error)
+    let reason = DenyReason::ClientKeysUnavailable;
+    let refusal = match error.is_passing() {
+        true => Error::new(
+            ErrorCode::TemporarilyUnavailable,
+            reason,
+            "the client's keys cannot be fetched at the moment; try again shortly",
+        )
+        .retry_after(FAILURE_LIFETIME),
+        false => Error::invalid_client(reason),
+    };
+    refusal.with_cause(error)
 }

@@ -111,7 +111,10 @@ impl Error {
         matches!(
             self.code,
             ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable
-        ) && self.reason != DenyReason::TooManyClients
+        ) && !matches!(
+            self.reason,
+            DenyReason::TooManyClients | DenyReason::ClientKeysUnavailable
+        )
     }
 
     pub(crate) fn with_cause(mut self, cause: impl std::fmt::Display) -> Self {

@@ -16,6 +16,7 @@ on_both!(
     a_changed_document_changes_the_client_once_its_time_is_over,
     a_changed_document_is_asked_about_again,
     a_document_with_keys_authenticates_by_them_in_both_shapes,
+    a_host_that_is_down_is_no_fault_of_the_client,
     a_suspended_client_stays_suspended_whatever_its_document_says,
 );
 
@@ -220,6 +221,54 @@ async fn a_changed_document_is_asked_about_again(database: Database) {
     server.wait(Duration::from_secs(3601));
     let asked = silently(&mut browser, elsewhere).await;
     assert_eq!(asked["error"], "consent_required");
+}
+
+async fn a_host_that_is_down_is_no_fault_of_the_client(database: Database) {
+    let server = Server::with(&database, &LOCAL).await;
+    let mut browser = Browser::signed_in(&server).await;
+    let (site, keys, key) = (Site::open().await, Site::open().await, Key::new());
+    keys.publish(&key.jwks());
+    let mut document = site.document();
+    document["token_endpoint_auth_method"] = json!("private_key_jwt");
+    document["jwks_uri"] = json!(keys.url);
+    site.publish(&document);
+    let app = site.app();
+    let code = app.code(&mut browser, &app.authorize(&Pkce::fresh())).await;
+    let pairs = [("grant_type", "authorization_code"), ("code", &code)];
+    let ask = async |path| {
+        let assertion = key.assertion(&server, &site.url, |_, _| {});
+        server.send(&signed(path, &pairs, &assertion)).await
+    };
+    let json = "content-type: application/json";
+    // Nothing is kept any more; the second time, the failure is.
+    for host in [&keys, &site] {
+        let good = host.answer.lock().unwrap().clone();
+        for (answer, status) in [("503 Busy", 503), ("404 Not Found", 401), ("200 OK", 401)] {
+            host.say(answer, json, "{}");
+            server.wait(Duration::from_secs(3601));
+            for path in ["/oauth/token", "/oauth/token", "/oauth/revoke"] {
+                let reply = ask(path).await;
+                let error = match status {
+                    503 => "temporarily_unavailable",
+                    _ => "invalid_client",
+                };
+                let reply = reply.refused(status, error);
+                let waits = reply.header("retry-after").is_some();
+                assert_eq!(waits, status == 503, "{answer}: {reply:?}");
+            }
+        }
+        // No answer at all.
+        host.answer.lock().unwrap().clear();
+        server.wait(Duration::from_secs(3601));
+        let reply = ask("/oauth/introspect").await;
+        reply.refused(503, "temporarily_unavailable");
+        host.answer.lock().unwrap().clone_from(&good);
+        server.wait(Duration::from_secs(11));
+        // The client is known again; what its request lacks is told.
+        ask("/oauth/token").await.refused(400, "invalid_grant");
+    }
+    let denied = r#"authserver_auth_denied_total{reason="client_keys_unavailable"}"#;
+    assert_eq!(server.metric(denied).await, 20.0);
 }
 
 async fn a_suspended_client_stays_suspended_whatever_its_document_says(database: Database) {

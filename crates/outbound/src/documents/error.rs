@@ -43,6 +43,26 @@ impl DocumentError {
         }
     }
 
+    /// Whether nothing is known of the document but that it cannot be had at the moment: its host
+    /// did not answer, or says that it cannot, or there was no turn for a fetch. An address that
+    /// may not be connected to counts as well, or strangers could tell which names lead into the
+    /// network that the server stands in.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self.cause() {
+            Self::Capacity => true,
+            Self::Fetch(error) => match error {
+                FetchError::Timeout
+                | FetchError::Connect(_)
+                | FetchError::Dns { .. }
+                | FetchError::BlockedAddress { .. } => true,
+                FetchError::Status(status) => matches!(status, 408 | 429 | 500..),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// The failure itself, whether it happened now or a moment ago.
     #[must_use]
     pub fn cause(&self) -> &Self {
@@ -59,6 +79,46 @@ impl From<FetchError> for DocumentError {
             FetchError::UrlInvalid(problem) => Self::UrlInvalid(problem),
             FetchError::Scheme(_) => Self::Scheme,
             other => Self::Fetch(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_has_to_be_mended() {
+        let name = || String::from("a.example");
+        for error in [
+            FetchError::Timeout,
+            FetchError::Connect(name()),
+            FetchError::Dns {
+                host: name(),
+                detail: name(),
+            },
+            FetchError::BlockedAddress {
+                host: name(),
+                address: [10, 0, 0, 1].into(),
+            },
+            FetchError::Status(429),
+            FetchError::Status(503),
+        ] {
+            let error = DocumentError::from(error);
+            assert!(error.is_passing(), "{error}");
+            assert!(DocumentError::NegativeCache(Arc::new(error)).is_passing());
+        }
+        assert!(DocumentError::Capacity.is_passing());
+        for error in [
+            FetchError::Status(404).into(),
+            FetchError::Redirect(302).into(),
+            FetchError::TooLarge { limit: 1 }.into(),
+            FetchError::Scheme(name()).into(),
+            FetchError::UrlInvalid("x").into(),
+            DocumentError::Document(name()),
+        ] {
+            assert!(!error.is_passing(), "{error}");
+            assert!(!DocumentError::NegativeCache(Arc::new(error)).is_passing());
         }
     }
 }
