@@ -2,12 +2,12 @@
 
 use crate::clients::check_status;
 use crate::{Engine, Error, Result};
-use domain::{AuthMethod, Client, ClientKeys, ClientSource};
+use domain::{AuthMethod, Client, ClientKeys, ClientNetwork, ClientSource};
 use oauth::client_assertion::{ClientAssertion, Verdict};
 use oauth::client_auth::{Credentials, PresentedClient};
 use oauth::jwks::KeySet;
 use oauth::{Endpoint, ErrorCode};
-use outbound::documents::{DocumentError, FAILURE_LIFETIME};
+use outbound::documents::{Asker, DocumentError, FAILURE_LIFETIME};
 use secrecy::SecretString;
 use std::sync::Arc;
 use store::AssertionUse;
@@ -174,7 +174,7 @@ impl Engine {
         match resolver.filter(|_| client.source == ClientSource::Cimd) {
             Some(resolver) => {
                 let id = client.id.as_str();
-                let document = resolver.resolve(id, traceparent().as_deref()).await;
+                let document = resolver.resolve(id, asker(traceparent().as_deref())).await;
                 let document = document.map_err(|error| keys_unavailable(&error))?;
                 Ok(document.keys.clone())
             }
@@ -191,11 +191,12 @@ impl Engine {
     ) -> Result<Verdict> {
         let resolver = &self.inner().parts.jwks;
         let traceparent = traceparent();
-        let keys = resolver.resolve(uri, traceparent.as_deref()).await;
+        let asker = asker(traceparent.as_deref());
+        let keys = resolver.resolve(uri, asker).await;
         let keys = keys.map_err(|error| keys_unavailable(&error))?;
         match (assertion.verify(&keys), assertion.names_key()) {
             (Verdict::NoKey, _) | (Verdict::Bad, false) => {
-                let keys = resolver.renew(uri, traceparent.as_deref()).await;
+                let keys = resolver.renew(uri, asker).await;
                 let keys = keys.map_err(|error| keys_unavailable(&error))?;
                 Ok(assertion.verify(&keys))
             }
@@ -204,8 +205,18 @@ impl Engine {
     }
 }
 
-fn traceparent() -> Option<String> {
+/// The request at hand, as those know it that it leads to.
+pub(crate) fn traceparent() -> Option<String> {
     RequestContext::with_current(|context| context.traceparent().to_string())
+}
+
+/// On whose behalf documents are fetched: of whoever sent the request at hand.
+pub(crate) fn asker(traceparent: Option<&str>) -> Asker<'_> {
+    let address = RequestContext::with_current(|context| context.client_ip).flatten();
+    Asker {
+        traceparent,
+        network: address.map(ClientNetwork::from),
+    }
 }
 
 /// The caller is told to come back when nothing is known of the keys, and otherwise no more than

@@ -1,5 +1,6 @@
 //! Who the client is.
 
+use crate::client_authentication::{asker, traceparent};
 use crate::observe::event;
 use crate::{Engine, Error, Result};
 use domain::{AuditAction, Client, ClientId, ClientKeys, ClientSource, ClientStatus, ScopeSet};
@@ -11,7 +12,6 @@ use outbound::documents::DocumentError;
 use std::borrow::Cow;
 use std::sync::Arc;
 use store::StoreError;
-use telemetry::RequestContext;
 use telemetry::metrics::DenyReason;
 use telemetry::metrics::labels::RegistrationSource;
 
@@ -33,10 +33,9 @@ impl Engine {
             // An operator's word about an id outranks what is published under it.
             (_, Some(client)) if client.source != ClientSource::Cimd => client,
             (Some(resolver), stored) => {
-                let traceparent =
-                    RequestContext::with_current(|context| context.traceparent().to_string());
+                let traceparent = traceparent();
                 let document = resolver
-                    .resolve(id.as_str(), traceparent.as_deref())
+                    .resolve(id.as_str(), asker(traceparent.as_deref()))
                     .await
                     .map_err(|error| cimd_refusal(&error))?;
                 if let Some(ClientKeys::JwksUri(uri)) = &document.keys {

@@ -8,7 +8,7 @@ use oauth::jwks::KeySet;
 use url::Url;
 
 use crate::documents::{
-    DocumentCache, DocumentError, DocumentObserver, DocumentOptions, Published,
+    Asker, DocumentCache, DocumentError, DocumentObserver, DocumentOptions, Published,
 };
 use crate::{Document, GuardedClient};
 
@@ -52,17 +52,12 @@ impl JwksResolver {
         self.0.cached()
     }
 
-    /// The key set at `uri`, from the cache or from where it is published. `traceparent` is passed
-    /// on to the client's server.
+    /// The key set at `uri`, from the cache or from where it is published.
     ///
     /// # Errors
     /// See [`DocumentError`].
-    pub async fn resolve(
-        &self,
-        uri: &str,
-        traceparent: Option<&str>,
-    ) -> Result<Arc<KeySet>, DocumentError> {
-        self.0.get(&parse(uri)?, None, traceparent).await
+    pub async fn resolve(&self, uri: &str, asker: Asker<'_>) -> Result<Arc<KeySet>, DocumentError> {
+        self.0.get(&parse(uri)?, None, asker).await
     }
 
     /// The same for a key that the kept set does not have: fetched again, unless that was done
@@ -70,13 +65,9 @@ impl JwksResolver {
     ///
     /// # Errors
     /// See [`DocumentError`].
-    pub async fn renew(
-        &self,
-        uri: &str,
-        traceparent: Option<&str>,
-    ) -> Result<Arc<KeySet>, DocumentError> {
+    pub async fn renew(&self, uri: &str, asker: Asker<'_>) -> Result<Arc<KeySet>, DocumentError> {
         self.0
-            .get(&parse(uri)?, Some(MIN_AGE_TO_RENEW), traceparent)
+            .get(&parse(uri)?, Some(MIN_AGE_TO_RENEW), asker)
             .await
     }
 }

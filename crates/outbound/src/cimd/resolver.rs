@@ -7,7 +7,7 @@ use oauth::registration::ClientRegistration;
 
 use super::ClientIdUrl;
 use crate::documents::{
-    DocumentCache, DocumentError, DocumentObserver, DocumentOptions, Published,
+    Asker, DocumentCache, DocumentError, DocumentObserver, DocumentOptions, Published,
 };
 use crate::{Document, GuardedClient};
 
@@ -53,16 +53,15 @@ impl CimdResolver {
     }
 
     /// The metadata of the client named `client_id`, from the cache or from where it is published.
-    /// `traceparent` is passed on to the client's server.
     ///
     /// # Errors
     /// See [`DocumentError`].
     pub async fn resolve(
         &self,
         client_id: &str,
-        traceparent: Option<&str>,
+        asker: Asker<'_>,
     ) -> Result<Arc<ClientRegistration>, DocumentError> {
         let url = ClientIdUrl::parse(client_id, !self.0.client().policy().require_https)?;
-        self.0.get(url.as_url(), None, traceparent).await
+        self.0.get(url.as_url(), None, asker).await
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Clock, UnixMillis};
+use domain::{ClientNetwork, Clock, UnixMillis};
 use moka::future::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::DocumentError;
+use super::shares::{Place, Shares};
 use crate::freshness::lifetime;
 use crate::{Document, FetchError, GetOptions, GuardedClient};
 
@@ -123,6 +124,13 @@ pub struct DocumentOptions {
     pub cache_ttl: Duration,
     /// How many fetches run at once.
     pub max_fetches: usize,
+    /// How many of them may be from one host: one that is slow must leave turns for others.
+    pub max_fetches_per_host: usize,
+    /// How many of them may be on behalf of one network, whatever the hosts: whoever has a domain
+    /// has as many names of hosts as they like.
+    pub max_fetches_per_network: usize,
+    /// How many more may wait for one host, or on behalf of one network.
+    pub max_waiting_alike: usize,
     /// How many more may wait for their turn.
     pub max_waiting: usize,
     /// How long one may wait for its turn.
@@ -134,10 +142,22 @@ impl Default for DocumentOptions {
         Self {
             cache_ttl: Duration::from_secs(3600),
             max_fetches: 32,
+            max_fetches_per_host: 4,
+            max_fetches_per_network: 8,
+            max_waiting_alike: 32,
             max_waiting: 256,
             max_wait: Duration::from_secs(3),
         }
     }
+}
+
+/// On whose behalf a document is fetched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asker<'a> {
+    /// Passed on to the host of the document.
+    pub traceparent: Option<&'a str>,
+    /// Where the request came from that needs the document.
+    pub network: Option<ClientNetwork>,
 }
 
 /// What a document is read as.
@@ -162,9 +182,11 @@ pub(crate) struct DocumentCache<T> {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn DocumentObserver>,
     cache: Cache<String, Entry<T>>,
+    hosts: Shares<String>,
+    networks: Shares<Option<ClientNetwork>>,
     /// Fetches under way.
     running: Semaphore,
-    /// Fetches under way or waiting.
+    /// Fetches under way or waiting, those left out that wait for others alike.
     admitted: Semaphore,
 }
 
@@ -218,6 +240,8 @@ impl<T: Published> DocumentCache<T> {
             .time_to_live(options.cache_ttl.max(Duration::from_secs(60)))
             .build();
         Self {
+            hosts: Shares::new(options.max_fetches_per_host, options.max_waiting_alike),
+            networks: Shares::new(options.max_fetches_per_network, options.max_waiting_alike),
             running: Semaphore::new(options.max_fetches),
             admitted: Semaphore::new(options.max_fetches.saturating_add(options.max_waiting)),
             client,
@@ -245,7 +269,7 @@ impl<T: Published> DocumentCache<T> {
         &self,
         url: &Url,
         max_age: Option<Duration>,
-        traceparent: Option<&str>,
+        asker: Asker<'_>,
     ) -> Result<Arc<T>, DocumentError> {
         let key = url.as_str();
         let kept = self.cache.get(key).await;
@@ -261,7 +285,7 @@ impl<T: Published> DocumentCache<T> {
         let mut fetched_here = false;
         let fetch = async {
             fetched_here = true;
-            let entry = self.fetch(url, traceparent).await;
+            let entry = self.fetch(url, asker).await;
             match kept {
                 Some(kept) if entry.result.is_err() && kept.result.is_ok() => Entry {
                     fetched_at: self.clock.now(),
@@ -282,15 +306,17 @@ impl<T: Published> DocumentCache<T> {
         entry.result
     }
 
-    async fn fetch(&self, url: &Url, traceparent: Option<&str>) -> Entry<T> {
-        // Room in the queue first, then a turn within the time allowed.
-        let admitted = self.admitted.try_acquire().ok();
-        let turn = match &admitted {
-            Some(_) => tokio::time::timeout(self.options.max_wait, self.running.acquire())
-                .await
-                .ok()
-                .and_then(Result::ok),
-            None => None,
+    async fn fetch(&self, url: &Url, asker: Asker<'_>) -> Entry<T> {
+        // Room in the queues first, then a turn within the time allowed.
+        let host = self.hosts.enter(url.host_str().unwrap_or_default().into());
+        let network = self.networks.enter(asker.network);
+        let turn = match (&host, &network) {
+            (Some(host), Some(network)) => {
+                let turn = self.turn(network, host);
+                let turn = tokio::time::timeout(self.options.max_wait, turn).await;
+                turn.ok().flatten()
+            }
+            _ => None,
         };
         if turn.is_none() {
             self.observer.suppressed(Suppression::Capacity);
@@ -300,7 +326,7 @@ impl<T: Published> DocumentCache<T> {
         let started = Instant::now();
         let options = GetOptions {
             accept: Some(T::ACCEPT),
-            traceparent,
+            traceparent: asker.traceparent,
         };
         let (result, lifetime, size) = match self.client.get(url, options).await {
             Ok(answer) => {
@@ -333,6 +359,21 @@ impl<T: Published> DocumentCache<T> {
             ),
         }
         self.entry(url, result, lifetime, size)
+    }
+
+    /// A turn among those of the network, those of the host, and all. In this order, whoever waits
+    /// takes turns from its like alone.
+    async fn turn<'t>(
+        &'t self,
+        network: &'t Place<'_, Option<ClientNetwork>>,
+        host: &'t Place<'_, String>,
+    ) -> Option<[SemaphorePermit<'t>; 4]> {
+        Some([
+            network.turn().await?,
+            host.turn().await?,
+            self.admitted.try_acquire().ok()?,
+            self.running.acquire().await.ok()?,
+        ])
     }
 
     fn entry(

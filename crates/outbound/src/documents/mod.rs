@@ -7,12 +7,16 @@
 //!   not be a means of hammering somebody else's. The bounds are left to the server.
 //! - A failure stays for [`FAILURE_LIFETIME`] ([`TIMEOUT_LIFETIME`] for a timeout).
 //! - A stale document is never served.
+//!
+//! One host, and one network of callers, has a part of the fetches at once and its own queue for
+//! them, so that the slow documents of one do not keep those of others waiting.
 
 mod cache;
 mod error;
+mod shares;
 
 pub use cache::{
-    DEFAULT_LIFETIME, DocumentObserver, DocumentOptions, FAILURE_LIFETIME, FetchOutcome,
+    Asker, DEFAULT_LIFETIME, DocumentObserver, DocumentOptions, FAILURE_LIFETIME, FetchOutcome,
     MIN_LIFETIME, Suppression, TIMEOUT_LIFETIME, Unobserved,
 };
 pub(crate) use cache::{DocumentCache, Published};

@@ -9,7 +9,7 @@ use domain::{ManualClock, UnixMillis};
 use oauth::registration::ClientRegistration;
 use outbound::cimd::CimdResolver;
 use outbound::documents::{
-    DEFAULT_LIFETIME, DocumentError, DocumentObserver, DocumentOptions, FAILURE_LIFETIME,
+    Asker, DEFAULT_LIFETIME, DocumentError, DocumentObserver, DocumentOptions, FAILURE_LIFETIME,
     FetchOutcome, MIN_LIFETIME, Suppression, TIMEOUT_LIFETIME,
 };
 use outbound::{GuardPolicy, GuardedClient};
@@ -78,7 +78,7 @@ impl Fixture {
     }
 
     async fn resolve(&self) -> Result<Arc<ClientRegistration>, DocumentError> {
-        self.resolver.resolve(&self.id, None).await
+        self.resolver.resolve(&self.id, Asker::default()).await
     }
 
     async fn reason(&self) -> &'static str {
@@ -94,11 +94,11 @@ impl Fixture {
 async fn a_document_is_fetched_once_and_asked_for_as_json() {
     let fixture = Fixture::serving(&["Cache-Control: max-age=60"]).await;
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let document = fixture
-        .resolver
-        .resolve(&fixture.id, Some(traceparent))
-        .await
-        .unwrap();
+    let asker = Asker {
+        traceparent: Some(traceparent),
+        network: None,
+    };
+    let document = fixture.resolver.resolve(&fixture.id, asker).await.unwrap();
     assert_eq!(document.redirect_uris.len(), 1);
     assert_eq!(document.client_name.as_deref(), Some("App"));
     fixture.resolve().await.unwrap();
@@ -269,7 +269,7 @@ async fn the_strict_policy_refuses_plain_http_and_private_addresses() {
         ("https://localhost/c", "blocked_address"),
         ("https://[::ffff:7f00:1]/c", "blocked_address"),
     ] {
-        let error = resolver.resolve(id, None).await.unwrap_err();
+        let error = resolver.resolve(id, Asker::default()).await.unwrap_err();
         assert_eq!(error.reason(), reason, "{id}: {error}");
     }
     assert_eq!(*seen.fetches.lock().unwrap(), [FetchOutcome::Blocked; 3]);
@@ -316,7 +316,7 @@ async fn a_caller_that_leaves_does_not_fail_those_who_wait_with_it() {
         .server
         .answer_with(Answer::Later(Duration::from_millis(200), answer));
     let (resolver, id) = (fixture.resolver.clone(), fixture.id.clone());
-    let first = tokio::spawn(async move { resolver.resolve(&id, None).await });
+    let first = tokio::spawn(async move { resolver.resolve(&id, Asker::default()).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     let (waiting, ()) = tokio::join!(fixture.resolve(), async {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -324,6 +324,67 @@ async fn a_caller_that_leaves_does_not_fail_those_who_wait_with_it() {
     });
     waiting.unwrap();
     assert_eq!(fixture.server.hits(), 2);
+}
+
+/// Whether a client of `other`, asked about from `network`, is served while slow fetches for
+/// `askers` of documents at the fixture's own host are under way.
+async fn is_served_beside(
+    slow: impl IntoIterator<Item = (String, Asker<'static>)>,
+    fixture: &Fixture,
+    from: Asker<'static>,
+) -> bool {
+    let other = Fixture::serving(&[]).await;
+    // Another name of this machine, so another host.
+    let id = other.id.replace("127.0.0.1", "localhost");
+    let document = other.document().replace("127.0.0.1:", "localhost:");
+    let answer = http("200 OK", &["Content-Type: application/json"], &document);
+    other.server.answer_with(Answer::Bytes(answer));
+    let slow = slow.into_iter().map(|(id, asker)| {
+        let resolver = fixture.resolver.clone();
+        tokio::spawn(async move { resolver.resolve(&id, asker).await })
+    });
+    let slow: Vec<_> = slow.collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let served = fixture.resolver.resolve(&id, from).await;
+    assert!(slow.iter().any(|own| !own.is_finished()), "still slow");
+    served.is_ok()
+}
+
+fn from(network: [u8; 4]) -> Asker<'static> {
+    Asker {
+        traceparent: None,
+        network: Some(std::net::IpAddr::from(network).into()),
+    }
+}
+
+#[tokio::test]
+async fn a_slow_host_keeps_nobody_waiting_for_another() {
+    let fixture = Fixture::new(DocumentOptions::default()).await;
+    // From everywhere, more than run at once and may wait in all.
+    let slow = (0..=255).flat_map(|low| [(0, low), (1, low)]);
+    let slow = slow.map(|(high, low)| {
+        let id = fixture.server.url(&format!("/{high}/{low}"));
+        (id, from([192, 0, high, low]))
+    });
+    let slow: Vec<_> = slow.collect();
+    assert!(is_served_beside(slow, &fixture, from([198, 51, 100, 1])).await);
+    assert!(fixture.server.hits() <= 8, "{}", fixture.server.hits());
+}
+
+#[tokio::test]
+async fn a_caller_with_many_slow_hosts_keeps_nobody_else_waiting() {
+    let fixture = Fixture::new(DocumentOptions::default()).await;
+    // Takes connections to all addresses of this machine, and says nothing.
+    let silent = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let caller = from([192, 0, 2, 1]);
+    // More than run at once and may wait in all.
+    let slow = (1..=400).map(|host| {
+        let host = std::net::Ipv4Addr::from_bits(0x7f00_0100 + host);
+        (format!("http://{host}:{port}/c"), caller)
+    });
+    let slow: Vec<_> = slow.collect();
+    assert!(is_served_beside(slow, &fixture, from([198, 51, 100, 1])).await);
 }
 
 #[tokio::test]
@@ -339,7 +400,9 @@ async fn fetches_beyond_the_capacity_are_refused_and_not_held_against_the_client
     let ids: Vec<_> = (0..8)
         .map(|n| fixture.server.url(&format!("/{n}")))
         .collect();
-    let all = ids.iter().map(|id| fixture.resolver.resolve(id, None));
+    let all = ids
+        .iter()
+        .map(|id| fixture.resolver.resolve(id, Asker::default()));
     let mut reasons: Vec<_> = futures_util::future::join_all(all)
         .await
         .into_iter()
@@ -358,7 +421,11 @@ async fn fetches_beyond_the_capacity_are_refused_and_not_held_against_the_client
         .answer_with(Answer::Bytes(http("404 Not Found", &[], "")));
     let mut fetched = 0;
     for id in &ids {
-        let error = fixture.resolver.resolve(id, None).await.unwrap_err();
+        let error = fixture
+            .resolver
+            .resolve(id, Asker::default())
+            .await
+            .unwrap_err();
         fetched += usize::from(error.reason() == "status");
     }
     assert_eq!(fetched, 6);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::server::{Answer, Server, http};
 use domain::{ManualClock, UnixMillis};
-use outbound::documents::{DocumentOptions, Unobserved};
+use outbound::documents::{Asker, DocumentOptions, Unobserved};
 use outbound::jwks::{JwksResolver, MIN_AGE_TO_RENEW};
 use outbound::{GuardPolicy, GuardedClient};
 
@@ -47,17 +47,17 @@ impl Fixture {
 async fn keys_are_renewed_for_one_that_is_missing_but_not_at_every_request() {
     let fixture = Fixture::serving(KEYS).await;
     let (resolver, uri) = (&fixture.resolver, fixture.uri.as_str());
-    resolver.resolve(uri, None).await.unwrap();
+    resolver.resolve(uri, Asker::default()).await.unwrap();
     for _ in 0..5 {
-        resolver.renew(uri, None).await.unwrap();
+        resolver.renew(uri, Asker::default()).await.unwrap();
     }
     assert_eq!(fixture.server.hits(), 1);
     fixture.clock.advance(MIN_AGE_TO_RENEW);
-    let all = (0..20).map(|_| resolver.renew(uri, None));
+    let all = (0..20).map(|_| resolver.renew(uri, Asker::default()));
     let all = futures_util::future::join_all(all).await;
     assert!(all.iter().all(Result::is_ok));
     assert_eq!(fixture.server.hits(), 2);
-    resolver.resolve(uri, None).await.unwrap();
+    resolver.resolve(uri, Asker::default()).await.unwrap();
     assert_eq!(fixture.server.hits(), 2);
 }
 
@@ -65,18 +65,21 @@ async fn keys_are_renewed_for_one_that_is_missing_but_not_at_every_request() {
 async fn keys_that_cannot_be_renewed_stay_as_long_as_they_are_fresh() {
     let fixture = Fixture::serving(KEYS).await;
     let (resolver, uri) = (&fixture.resolver, fixture.uri.as_str());
-    resolver.resolve(uri, None).await.unwrap();
+    resolver.resolve(uri, Asker::default()).await.unwrap();
     fixture
         .server
         .answer_with(Answer::Bytes(http("500 Oops", &[], "")));
     fixture.clock.advance(MIN_AGE_TO_RENEW);
     for _ in 0..5 {
-        resolver.renew(uri, None).await.unwrap();
+        resolver.renew(uri, Asker::default()).await.unwrap();
     }
     assert_eq!(fixture.server.hits(), 2, "the failure is not repeated");
-    resolver.resolve(uri, None).await.unwrap();
+    resolver.resolve(uri, Asker::default()).await.unwrap();
     fixture.clock.advance(Duration::from_secs(600));
-    assert!(resolver.resolve(uri, None).await.is_err(), "never stale");
+    assert!(
+        resolver.resolve(uri, Asker::default()).await.is_err(),
+        "never stale"
+    );
 }
 
 #[tokio::test]
@@ -84,7 +87,10 @@ async fn what_is_no_set_of_public_keys_is_refused() {
     let private = KEYS.replace(r#""kid""#, r#""d": "AQAB", "kid""#);
     for body in ["<html>", "{}", r#"{"keys": []}"#, &private] {
         let fixture = Fixture::serving(body).await;
-        let refused = fixture.resolver.resolve(&fixture.uri, None).await;
+        let refused = fixture
+            .resolver
+            .resolve(&fixture.uri, Asker::default())
+            .await;
         assert_eq!(refused.unwrap_err().reason(), "document_invalid", "{body}");
     }
 }
