@@ -54,7 +54,7 @@ fn authorization(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
         (status = 401, description = "The client did not authenticate", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 429, description = "Too many requests", body = ErrorBody),
-        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+        (status = 503, description = "The database, or the host of the client's keys, does not answer, or took too long", body = ErrorBody),
     ),
     security(("client_secret" = []), ()),
 )]
@@ -101,7 +101,7 @@ pub(crate) async fn token(
         (status = 401, description = "The client did not authenticate", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 429, description = "Too many requests", body = ErrorBody),
-        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+        (status = 503, description = "The database, or the host of the client's keys, does not answer, or took too long", body = ErrorBody),
     ),
     security(("client_secret" = []), ()),
 )]
@@ -133,7 +133,7 @@ pub(crate) async fn revoke(
         (status = 401, description = "The client did not authenticate", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 429, description = "Too many requests", body = ErrorBody),
-        (status = 503, description = "The database does not answer, or took too long", body = ErrorBody),
+        (status = 503, description = "The database, or the host of the client's keys, does not answer, or took too long", body = ErrorBody),
     ),
     security(("client_secret" = []), ()),
 )]
