@@ -9,6 +9,10 @@
 //! of page 1, the one that is in the file; with it goes the number of the schema (`schema_version`),
 //! which is another in copies that SQLite made.
 
+mod links;
+
+pub(crate) use links::resolve;
+
 use crate::{Result, StoreError};
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
@@ -74,6 +78,9 @@ impl Version {
 
 /// A database file that is in use.
 pub(crate) struct DatabaseFile {
+    /// As it was given, perhaps over links.
+    given: PathBuf,
+    /// Where it lies, with the log beside it.
     path: PathBuf,
     /// Never closed while the process runs: that would take the locks away which SQLite has on
     /// the same file (sqlite.org/howtocorrupt.html §2.2).
@@ -107,12 +114,12 @@ impl State {
 }
 
 impl DatabaseFile {
-    /// Opens the file, and makes sure that the log beside it is its own. `None` when it is not
-    /// there and `make` does not ask for it to be made.
+    /// Opens the file that `given` leads to, which is at `path`, and makes sure that the log
+    /// beside it is its own. `None` when it is not there and `make` does not ask for it to be made.
     ///
     /// # Errors
     /// When it cannot be opened or made, and when the log is another file's.
-    pub fn open(path: &Path, wal: bool, make: bool) -> Result<Option<Self>> {
+    pub fn open((given, path): (&Path, &Path), wal: bool, make: bool) -> Result<Option<Self>> {
         let failed = |error: io::Error| StoreError::Open(format!("{}: {error}", path.display()));
         let file = match File::open(path) {
             Ok(file) => file,
@@ -129,6 +136,7 @@ impl DatabaseFile {
         };
         let version = Version::of(&file.metadata().map_err(failed)?);
         let own = Self {
+            given: given.to_owned(),
             path: path.to_owned(),
             file: ManuallyDrop::new(file),
             wal,
@@ -231,7 +239,7 @@ impl DatabaseFile {
     /// Looks whether it is still there. What has changed is logged, once.
     pub fn look(&self) {
         let mut seen = self.seen_mut();
-        let now = std::fs::metadata(&self.path).map(|metadata| Version::of(&metadata));
+        let now = std::fs::metadata(&self.given).map(|metadata| Version::of(&metadata));
         let state = match (now, seen.state) {
             // What SQLite has read of it may be of the one file or the other.
             (_, State::Overwritten) => return,

@@ -138,7 +138,8 @@ pub(crate) struct OpenFile {
 
 /// Opens a SQLite file.
 pub(crate) async fn sqlite(path: &Path, wal: bool, missing: Missing) -> Result<OpenFile> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let given = path;
+    let path = file::resolve(given);
     let absent = || StoreError::Missing(format!("at {}", path.display()));
     if missing == Missing::Refuse && !path.exists() && !beside(&path, "-wal").exists() {
         return Err(absent());
@@ -169,7 +170,7 @@ pub(crate) async fn sqlite(path: &Path, wal: bool, missing: Missing) -> Result<O
     // Processes that start at once take turns; SQLite itself has no lock for this.
     let turn = Turn::take(&path, missing).await?;
     let make = missing == Missing::Make;
-    let file = DatabaseFile::open(&path, wal, make)?.ok_or_else(absent)?;
+    let file = DatabaseFile::open((given, &path), wal, make)?.ok_or_else(absent)?;
     let migrating = SqlitePoolOptions::new()
         .max_connections(1)
         .connect_with(options.clone())

@@ -281,3 +281,81 @@ async fn the_files_of_a_new_database_are_for_their_owner_alone() {
         assert!(names.iter().any(|own| own == name), "{name}: {names:?}");
     }
 }
+
+/// Opens a database at `given`, which lies at `there`.
+async fn links_are_followed(given: &std::path::Path, there: &std::path::Path) {
+    let store = open_at(&sqlite_at(given), Arc::new(SystemClock))
+        .await
+        .unwrap();
+    for _ in 0..300 {
+        let audit = vec![event(AuditAction::ClientRegistered)];
+        store.create_client(client(), audit).await.unwrap();
+    }
+    let beside = |suffix: &str| std::path::PathBuf::from(format!("{}{suffix}", there.display()));
+    assert!(beside("-wal").metadata().unwrap().len() > 0);
+    // What is left to do after the writes.
+    tokio::time::sleep(ONE_SECOND).await;
+    let first = std::fs::read(there).unwrap();
+    tokio::time::sleep(ONE_SECOND).await;
+    let second = std::fs::read(there).unwrap();
+    assert!(first == second, "written though there is nothing to write");
+
+    // Another database's log is told from its own.
+    let copy = std::fs::read(beside("-wal")).unwrap();
+    store.close().await;
+    let store = open_at(&sqlite_at(given), Arc::new(SystemClock))
+        .await
+        .unwrap();
+    store.close().await;
+    std::fs::write(beside("-wal"), copy).unwrap();
+    let error = open_at(&sqlite_at(given), Arc::new(SystemClock)).await;
+    let error = error.err().unwrap().to_string();
+    assert!(error.contains("do not belong together"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_to_a_file_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("link.db"), folder.path().join("disk"));
+    std::fs::create_dir(&target).unwrap();
+    let target = target.join("real.db");
+    let store = open_at(&sqlite_at(&target), Arc::new(SystemClock)).await;
+    store.unwrap().close().await;
+    std::os::unix::fs::symlink("disk/real.db", &link).unwrap();
+    links_are_followed(&link, &target).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_to_a_file_that_is_still_to_be_made_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (
+        folder.path().join("link.db"),
+        folder.path().join("disk/real.db"),
+    );
+    std::os::unix::fs::symlink("hop.db", &link).unwrap();
+    std::os::unix::fs::symlink(&target, folder.path().join("hop.db")).unwrap();
+    links_are_followed(&link, &target).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_to_a_folder_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("link"), folder.path().join("disk"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    links_are_followed(&link.join("a.db"), &target.join("a.db")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_is_turned_elsewhere_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("link.db"), folder.path().join("real.db"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let store = open_at(&sqlite_at(&link), Arc::new(SystemClock))
+        .await
+        .unwrap();
+    let other = folder.path().join("other.db");
+    std::fs::write(&other, []).unwrap();
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(&other, &link).unwrap();
+    within(ONE_SECOND, "noticed", async || store.ping().await.is_err()).await;
+}
