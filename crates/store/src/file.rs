@@ -6,57 +6,35 @@
 //! a random number in the header field that SQLite leaves to applications (`user_version`). A new
 //! mark is made each time the log is written back into the file, and is repeated as the first
 //! thing in the log that follows. A log that belongs to the file therefore has, among its versions
-//! of page 1, the one that is in the file; with it goes the number of the schema (`schema_version`),
-//! which is another in copies that SQLite made.
+//! of page 1, the one that is in the file; with it go the number of the schema (`schema_version`)
+//! and the change counter, which are others in copies that SQLite made.
+//!
+//! Another program may write the log back and begin a new one without repeating anything. Whoever
+//! saw the old log and the file together can tell that from a file that was written over: the log
+//! has begun anew, and its first page 1 is what follows on the one in the file. A mark is then
+//! made at once. A process that starts has seen nothing, and does not guess.
 
 mod links;
+mod log;
+mod words;
 
 pub(crate) use links::resolve;
+pub(crate) use log::beside;
 
 use crate::{Result, StoreError};
+use log::{HEADER, Log, LogName, Mark, change_counter, journal_page_one, read_at};
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Bytes of the header of a database (sqlite.org/fileformat.html §1.3).
-const HEADER: usize = 100;
-/// Bytes of the header of a write-ahead log, and of each frame in it (§4.1).
-const LOG_HEADER: usize = 32;
-const FRAME_HEADER: usize = 24;
-/// What a rollback journal begins with (§3).
-const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
-const JOURNAL_HEADER: usize = 28;
-
 /// How often file and log are looked at before they count as strangers.
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// What tells one state of page 1 from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    mark: u32,
-    schema: u32,
-}
-
-impl Mark {
-    fn of(page: &[u8; HEADER]) -> Self {
-        Self {
-            mark: number(page, 60),
-            schema: number(page, 40),
-        }
-    }
-}
-
-fn number(bytes: &[u8], at: usize) -> u32 {
-    let mut number = [0; 4];
-    number.copy_from_slice(&bytes[at..at + 4]);
-    u32::from_be_bytes(number)
-}
 
 /// Which file it is, and when it was last written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +72,28 @@ pub(crate) struct DatabaseFile {
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     version: Version,
+    /// What the two were when last they belonged together; `None` before the first look.
+    pair: Option<Pair>,
+    /// Whether that log cannot be told from others at the next start.
+    unmarked: bool,
     state: State,
+}
+
+/// A file and the log that is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pair {
+    mark: u32,
+    log: LogName,
+}
+
+/// Whether the log is the one of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Belongs {
+    /// As anyone can see.
+    Marked,
+    /// There is nothing in it that says otherwise.
+    Unmarked,
+    Not,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +123,8 @@ impl DatabaseFile {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                if log_marks(path).map_err(failed)?.is_some() {
-                    return Err(StoreError::Open(missing_words(path)));
+                if Log::of(path).map_err(failed)?.is_some() {
+                    return Err(StoreError::Open(words::missing(path)));
                 }
                 if !make {
                     return Ok(None);
@@ -142,27 +141,27 @@ impl DatabaseFile {
             wal,
             seen: Mutex::new(Seen {
                 version,
+                pair: None,
+                unmarked: false,
                 state: State::Present,
             }),
             away: AtomicBool::new(false),
         };
         for _ in 0..LOOKS {
-            if own.log_is_own().map_err(failed)? && own.journal_is_own().map_err(failed)? {
+            let belongs = own.log_belongs(None).map_err(failed)?;
+            if belongs != Belongs::Not && own.journal_is_own().map_err(failed)? {
                 return Ok(Some(own));
             }
             // Another process may have written the log into the file between the two looks.
             std::thread::sleep(BETWEEN_LOOKS);
         }
-        Err(StoreError::Open(foreign_words(path)))
+        Err(StoreError::Open(words::foreign(path)))
     }
 
     /// Whether the log beside it begins with a mark, so that it can be told from others.
     pub fn log_is_marked(&self) -> bool {
-        let first = log_marks(&self.path)
-            .ok()
-            .flatten()
-            .and_then(|marks| marks.first().copied());
-        first.is_some_and(|first| first.mark != 0)
+        let log = Log::of(&self.path).ok().flatten();
+        log.is_some_and(|log| log.marks.first().is_some_and(|first| first.mark != 0))
     }
 
     /// Whether there is a write-ahead log beside it.
@@ -180,19 +179,39 @@ impl DatabaseFile {
         Ok(read_at(&self.file, &mut header, 0)?.then_some(header))
     }
 
-    fn log_is_own(&self) -> io::Result<bool> {
-        let Some(marks) = log_marks(&self.path)? else {
-            return Ok(true);
+    /// Whether the log is the one of the file, to one who has seen `before`.
+    fn log_belongs(&self, before: Option<Pair>) -> io::Result<Belongs> {
+        let Some(log) = Log::of(&self.path)? else {
+            return Ok(Belongs::Unmarked);
         };
         let Some(header) = self.header()? else {
-            return Ok(false);
+            return Ok(Belongs::Not);
         };
         let file = Mark::of(&header);
-        // Before there were marks, and in what little another program may have written without.
-        let unmarked = marks
-            .first()
-            .is_none_or(|first| first.mark == 0 && file.mark == 0);
-        Ok(unmarked || marks.contains(&file))
+        // Whoever knows of marks makes another before beginning a log.
+        let begun_by_others =
+            before.is_some_and(|pair| pair.log != log.name && pair.mark == file.mark);
+        Ok(match log.marks.first() {
+            // Before there were marks, and in what little another program may have written without.
+            None => Belongs::Unmarked,
+            Some(first) if first.mark == 0 && file.mark == 0 => Belongs::Unmarked,
+            Some(first) if first.repeats(&file) || log.marks.iter().any(|mark| mark.is(&file)) => {
+                match begun_by_others {
+                    true => Belongs::Unmarked,
+                    false => Belongs::Marked,
+                }
+            }
+            Some(first) if begun_by_others && first.alters(&file) => Belongs::Unmarked,
+            Some(_) => Belongs::Not,
+        })
+    }
+
+    fn pair(&self) -> io::Result<Pair> {
+        let header = self.header()?;
+        Ok(Pair {
+            mark: header.map_or(0, |header| Mark::of(&header).mark),
+            log: Log::name_of(&self.path)?,
+        })
     }
 
     /// Without a write-ahead log, a crash leaves the pages as they were before. Each transaction
@@ -204,7 +223,7 @@ impl DatabaseFile {
         let Some(now) = self.header()? else {
             return Ok(false);
         };
-        let [now, before] = [now, before].map(|header| number(&header, 24));
+        let [now, before] = [now, before].map(|header| change_counter(&header));
         Ok(now.wrapping_sub(before) <= 1)
     }
 
@@ -229,34 +248,61 @@ impl DatabaseFile {
         matches!(self.seen().state, State::Doubtful | State::Overwritten)
     }
 
-    /// Remembers that this process has written to it.
-    pub fn wrote(&self) {
+    /// Whether the log must get a mark, to be told from others at the next start.
+    pub fn needs_mark(&self) -> bool {
+        self.seen().unmarked
+    }
+
+    /// Remembers that this process has written to it, and whether the log has its mark.
+    pub fn wrote(&self, marked: bool) {
+        let mut seen = self.seen_mut();
+        seen.unmarked &= !marked;
         if let Ok(metadata) = self.file.metadata() {
-            self.seen_mut().version = Version::of(&metadata);
+            seen.version = Version::of(&metadata);
         }
+        if let Ok(pair) = self.pair() {
+            seen.pair = Some(pair);
+        }
+    }
+
+    /// Whether a file that was written over and its log belong together again.
+    pub fn belongs_again(&self) -> bool {
+        let seen = self.seen();
+        seen.state == State::Overwritten
+            && self
+                .version()
+                .is_ok_and(|now| now.place == seen.version.place)
+            && matches!(
+                self.log_belongs(seen.pair),
+                Ok(Belongs::Marked | Belongs::Unmarked)
+            )
+    }
+
+    /// Takes a file that was written over for the one that was opened. Nothing that was read of
+    /// it meanwhile is in memory any more.
+    pub fn take_back(&self) {
+        let mut seen = self.seen_mut();
+        if seen.state == State::Overwritten {
+            seen.state = State::Doubtful;
+        }
+        drop(seen);
+        self.look();
+    }
+
+    fn version(&self) -> io::Result<Version> {
+        std::fs::metadata(&self.given).map(|metadata| Version::of(&metadata))
     }
 
     /// Looks whether it is still there. What has changed is logged, once.
     pub fn look(&self) {
         let mut seen = self.seen_mut();
-        let now = std::fs::metadata(&self.given).map(|metadata| Version::of(&metadata));
-        let state = match (now, seen.state) {
+        let state = match (self.version(), seen.state) {
             // What SQLite has read of it may be of the one file or the other.
             (_, State::Overwritten) => return,
             (Err(error), before) if error.kind() != ErrorKind::NotFound => before,
             (Err(_), _) => State::Removed,
             (Ok(now), _) if now.place != seen.version.place => State::Replaced,
-            (Ok(now), before) if self.wal && (now != seen.version || before == State::Doubtful) => {
-                match (self.log_is_own(), before) {
-                    (Ok(false), State::Doubtful) => State::Overwritten,
-                    (Ok(false), _) => State::Doubtful,
-                    (Ok(true), _) => {
-                        seen.version = now;
-                        State::Present
-                    }
-                    (Err(_), _) => before,
-                }
-            }
+            (Ok(now), before) if self.wal => self.look_at_log(&mut seen, now, before),
             (Ok(_), _) => State::Present,
         };
         let before = std::mem::replace(&mut seen.state, state);
@@ -271,18 +317,31 @@ impl DatabaseFile {
         }
     }
 
+    fn look_at_log(&self, seen: &mut Seen, now: Version, before: State) -> State {
+        let Ok(pair) = self.pair() else {
+            return before;
+        };
+        if now == seen.version && seen.pair == Some(pair) && before != State::Doubtful {
+            return State::Present;
+        }
+        match self.log_belongs(seen.pair) {
+            Ok(Belongs::Not) if before == State::Doubtful => State::Overwritten,
+            Ok(Belongs::Not) => State::Doubtful,
+            Ok(belongs) => {
+                seen.version = now;
+                seen.pair = Some(pair);
+                seen.unmarked = belongs == Belongs::Unmarked;
+                State::Present
+            }
+            Err(_) => before,
+        }
+    }
+
     fn words(&self, state: State) -> String {
-        let path = self.path.display();
         match state {
-            State::Replaced => format!(
-                "the database file {path} was replaced by another while it was in use: put the old one back, or restart the server to use the new one"
-            ),
-            State::Overwritten => format!(
-                "the database file {path} was written over while it was in use: stop the server, put a whole copy in place, move {path}-wal and {path}-shm away, and start it again"
-            ),
-            State::Present | State::Doubtful | State::Removed => format!(
-                "the database file {path} was removed while it was in use: put it back, or restart the server to begin with a new one"
-            ),
+            State::Replaced => words::replaced(&self.given),
+            State::Overwritten => words::overwritten(&self.path),
+            State::Present | State::Doubtful | State::Removed => words::removed(&self.given),
         }
     }
 
@@ -316,96 +375,4 @@ fn create(path: &Path) -> io::Result<File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     options.mode(0o600).open(path)
-}
-
-/// The path of a file that SQLite keeps beside `path`.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-fn foreign_words(path: &Path) -> String {
-    let name = path.display();
-    format!(
-        "{name} and the log beside it, {name}-wal, do not belong together, and SQLite would damage the one with the other. \
-         If a backup was put in place, move {name}-wal and {name}-shm (or {name}-journal) away and start again: the log holds what was written after the backup to the file that was there before. \
-         If that file is still somewhere, put it back instead"
-    )
-}
-
-fn missing_words(path: &Path) -> String {
-    let name = path.display();
-    format!(
-        "{name} is missing, but the log of it, {name}-wal, is there and holds what was written last. \
-         Put the file back; or, to begin with a new one, move {name}-wal and {name}-shm away"
-    )
-}
-
-/// The versions of page 1 in the log of `database`, oldest first. `None` when there is no log, or
-/// nothing in it that SQLite would replay.
-fn log_marks(database: &Path) -> io::Result<Option<Vec<Mark>>> {
-    let Some(log) = open_if_there(&beside(database, "-wal"))? else {
-        return Ok(None);
-    };
-    let mut header = [0; LOG_HEADER];
-    if !read_at(&log, &mut header, 0)? {
-        return Ok(None);
-    }
-    let page = match number(&header, 8) {
-        1 => 65536,
-        bytes => u64::from(bytes),
-    };
-    let mut at = LOG_HEADER as u64;
-    let (mut marks, mut committed) = (Vec::new(), false);
-    let mut frame = [0; FRAME_HEADER];
-    // What follows with another salt is left from before.
-    while read_at(&log, &mut frame, at)? && frame[8..16] == header[16..24] {
-        committed |= number(&frame, 4) != 0;
-        let mut content = [0; HEADER];
-        if number(&frame, 0) == 1 && read_at(&log, &mut content, at + FRAME_HEADER as u64)? {
-            marks.push(Mark::of(&content));
-        }
-        at += FRAME_HEADER as u64 + page;
-    }
-    Ok(committed.then_some(marks))
-}
-
-/// Page 1 as it was before the transaction whose rollback journal this is. `None` when there is
-/// nothing to roll back on that page.
-fn journal_page_one(journal: &Path) -> io::Result<Option<[u8; HEADER]>> {
-    let Some(journal) = open_if_there(journal)? else {
-        return Ok(None);
-    };
-    let mut header = [0; JOURNAL_HEADER];
-    if !read_at(&journal, &mut header, 0)? || header[..8] != JOURNAL_MAGIC {
-        return Ok(None);
-    }
-    let [sector, page] = [20, 24].map(|at| u64::from(number(&header, at)));
-    let (mut at, mut name) = (sector, [0; 4]);
-    while page != 0 && read_at(&journal, &mut name, at)? {
-        let mut content = [0; HEADER];
-        if u32::from_be_bytes(name) == 1 && read_at(&journal, &mut content, at + 4)? {
-            return Ok(Some(content));
-        }
-        at += 4 + page + 4;
-    }
-    Ok(None)
-}
-
-fn open_if_there(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Fills `bytes`; `false` when the file ends before.
-fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<bool> {
-    match file.read_exact_at(bytes, at) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
-    }
 }

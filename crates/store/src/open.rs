@@ -184,7 +184,7 @@ pub(crate) async fn sqlite(path: &Path, wal: bool, missing: Missing) -> Result<O
         if wal && !file.log_is_marked() {
             dialect::repeat_mark(&mut conn).await?;
             dialect::checkpoint(&mut conn).await?;
-            file.wrote();
+            file.wrote(true);
         }
     }
     migrator()

@@ -342,8 +342,11 @@ impl Worker {
     }
 
     async fn look_around(&mut self) {
-        if let Some(file) = &self.file {
+        if let Some(file) = self.file.clone() {
             file.look();
+            if file.belongs_again() && self.forget_pages().await.is_ok() {
+                file.take_back();
+            }
             if file.present().is_err() {
                 return self.caches.set_blind(true);
             }
@@ -354,30 +357,42 @@ impl Worker {
         }
     }
 
+    /// Writes on a connection of its own, which makes all others forget what they have read.
+    async fn forget_pages(&mut self) -> Result<()> {
+        if let Some(tx) = self.tx.take() {
+            drop(tx.conn.close().await);
+        }
+        let mut tx = self.connection().await?;
+        dialect::checkpoint(&mut tx.conn).await?;
+        self.tx = Some(tx);
+        Ok(())
+    }
+
     async fn checkpoint_when_due(&mut self, file: &DatabaseFile) {
         if !file.has_log() || file.is_overwritten() || Instant::now() < self.log.wait_until {
             return;
         }
         let length = file.log_length();
-        // An empty log was left by another process, and has no mark.
+        // A log that another process has emptied or begun has no mark.
         let due = self.log.jobs >= JOBS_IN_LOG
             || length > self.log.length.max(BYTES_IN_LOG)
-            || length == 0;
+            || length == 0
+            || file.needs_mark();
         if !due {
             return;
         }
         let Ok(mut tx) = self.connection().await else {
             return;
         };
-        match dialect::checkpoint(&mut tx.conn).await {
-            Ok(true) => {
-                self.log.jobs = 0;
-                self.log.length = length;
-            }
+        let done = matches!(dialect::checkpoint(&mut tx.conn).await, Ok(true));
+        if done {
+            self.log.jobs = 0;
+            self.log.length = length;
+        } else {
             // Readers are in the way, or another process, or the disk.
-            Ok(false) | Err(_) => self.log.wait_until = Instant::now() + CHECKPOINT_AGAIN,
+            self.log.wait_until = Instant::now() + CHECKPOINT_AGAIN;
         }
-        file.wrote();
+        file.wrote(done);
         self.tx = Some(tx);
     }
 

@@ -196,3 +196,106 @@ async fn the_rollback_journal_of_another_state_of_the_file_is_refused() {
     assert_eq!(store.count_active_clients().await.unwrap(), 10);
     store.close().await;
 }
+
+/// What an operator may run on a database in use, and what a server goes on after.
+async fn upkeep_is_welcome(statements: &[&'static str]) {
+    let db = Database::sqlite();
+    let store = db.open().await;
+    write(&store, 20).await;
+    let mut tool = db.file().await;
+    for sql in statements {
+        sqlx::query(*sql).execute(&mut tool).await.unwrap();
+    }
+    sqlx::Connection::close(tool).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    let killed = || async {
+        snapshot(&db.path(), &copy);
+        open(&copy).await.ok()
+    };
+    let opens = || async { killed().await.is_some() };
+    within(
+        Duration::from_secs(5),
+        "file and log belong together",
+        opens,
+    )
+    .await;
+    write(&store, 20).await;
+    let killed = killed().await.unwrap();
+    assert_eq!(killed.count_active_clients().await.unwrap(), 40);
+    killed.close().await;
+    store.close().await;
+}
+
+macro_rules! upkeep {
+    ($($rule:ident: [$($sql:literal),+];)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $rule() {
+            upkeep_is_welcome(&[$($sql),+]).await;
+        }
+    )+};
+}
+
+upkeep! {
+    a_database_in_use_can_be_vacuumed_and_analysed:
+        // The tool's default is a thousand pages, more than this database has.
+        ["PRAGMA wal_autocheckpoint = 10", "VACUUM", "PRAGMA wal_autocheckpoint = 0", "ANALYZE"];
+    a_database_in_use_can_be_vacuumed_after_its_log_was_emptied:
+        ["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM"];
+    a_database_in_use_can_be_analysed_after_its_log_was_written_back:
+        ["PRAGMA wal_checkpoint(RESTART)", "ANALYZE"];
+    a_database_in_use_can_get_an_index_after_its_log_was_written_back:
+        ["PRAGMA wal_checkpoint(PASSIVE)", "CREATE INDEX own ON clients (name)", "DROP INDEX own"];
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_written_over_is_taken_back_with_its_own_log() {
+    let db = Database::sqlite();
+    let store = db.open().await;
+    write(&store, 300).await;
+    let file = std::fs::read(db.path()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.db");
+    let into = format!("VACUUM INTO '{}'", other.display());
+    db.execute(&into).await;
+    let refused = || async { store.ping().await.is_err() };
+    let accepted = || async { store.ping().await.is_ok() };
+    std::fs::copy(&other, db.path()).unwrap();
+    within(Duration::from_secs(5), "refused", refused).await;
+    std::fs::write(db.path(), &file).unwrap();
+    within(Duration::from_secs(5), "accepted", accepted).await;
+    write(&store, 10).await;
+    assert_eq!(store.count_active_clients().await.unwrap(), 310);
+    let sound = db.texts("PRAGMA integrity_check").await;
+    assert_eq!(sound, ["ok"]);
+    store.close().await;
+}
+
+/// Copies that SQLite made, of whatever age, beside the log that another program has begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_is_refused_beside_the_log_that_another_program_has_begun() {
+    let db = Database::sqlite();
+    let store = db.open().await;
+    write(&store, 300).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let mut tool = db.file().await;
+    let into = format!("VACUUM INTO '{}'", file("vacuumed").display());
+    std::fs::copy(db.path(), file("copied")).unwrap();
+    for sql in [&into, "PRAGMA wal_checkpoint(TRUNCATE)"] {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        sqlx::query(sql).execute(&mut tool).await.unwrap();
+    }
+    // Before the server can look.
+    sqlx::query("ANALYZE").execute(&mut tool).await.unwrap();
+    let killed = file("killed.db");
+    snapshot(&db.path(), &killed);
+    for copy in ["vacuumed", "copied"] {
+        let place = file("place.db");
+        snapshot(&killed, &place);
+        std::fs::copy(file(copy), &place).unwrap();
+        let error = open(&place).await.err().unwrap().to_string();
+        assert!(error.contains("do not belong together"), "{error}");
+    }
+    store.close().await;
+}
