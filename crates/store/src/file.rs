@@ -20,6 +20,7 @@ mod words;
 
 pub(crate) use links::resolve;
 pub(crate) use log::beside;
+pub(crate) use words::{damaged, unopened};
 
 use crate::{Result, StoreError};
 use log::{HEADER, Log, LogName, Mark, change_counter, journal_page_one, read_at};

@@ -175,7 +175,7 @@ pub(crate) async fn sqlite(path: &Path, wal: bool, missing: Missing) -> Result<O
         .max_connections(1)
         .connect_with(options.clone())
         .await
-        .map_err(|error| damaged(&path, &error))?;
+        .map_err(|error| file::unopened(&path, &error))?;
     {
         let mut conn = migrating.acquire().await.map_err(open_error)?;
         if make {
@@ -220,13 +220,6 @@ pub(crate) async fn sqlite(path: &Path, wal: bool, missing: Missing) -> Result<O
     })
 }
 
-fn damaged(path: &Path, error: &impl std::fmt::Display) -> StoreError {
-    StoreError::Open(format!(
-        "{} is damaged ({error}); stop whatever uses it, and put a backup in place",
-        path.display()
-    ))
-}
-
 /// Reads the whole file, for as long as that does not keep a start waiting.
 async fn look_for_damage(conn: &mut SqliteConnection, path: &Path) -> Result<()> {
     let end = Instant::now() + LOOK_FOR_DAMAGE;
@@ -248,8 +241,8 @@ async fn look_for_damage(conn: &mut SqliteConnection, path: &Path) -> Result<()>
             );
             Ok(())
         }
-        Ok(word) => Err(damaged(path, &word.replace('\n', ": "))),
-        Err(error) => Err(damaged(path, &error)),
+        Ok(word) => Err(open_error(file::damaged(path, word.replace('\n', ": ")))),
+        Err(error) => Err(file::unopened(path, &error)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is said of a database file that cannot be used, and what to do about it.
 
+use crate::StoreError;
 use std::path::Path;
 
 pub(super) fn foreign(path: &Path) -> String {
@@ -47,4 +48,70 @@ pub(super) fn overwritten(path: &Path) -> String {
 /// How to make one of a file and the log that belongs to it, though it does not say so.
 fn joining(path: impl std::fmt::Display) -> String {
     format!("sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)' joins the two")
+}
+
+/// Why SQLite could not open or read the file.
+pub(crate) fn unopened(path: &Path, error: &sqlx::Error) -> StoreError {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse().ok());
+    StoreError::Open(unopened_words(path, code, error))
+}
+
+/// A file in which SQLite has found this.
+pub(crate) fn damaged(path: &Path, found: impl std::fmt::Display) -> String {
+    format!(
+        "{} is damaged ({found}); stop whatever uses it, and put a backup in place",
+        path.display()
+    )
+}
+
+fn unopened_words(path: &Path, code: Option<u32>, error: impl std::fmt::Display) -> String {
+    let name = path.display();
+    // What is above the first byte says more of the same (sqlite.org/rescode.html).
+    match code.map(|code| code & 0xff) {
+        Some(SQLITE_CORRUPT | SQLITE_NOTADB) => damaged(path, error),
+        Some(SQLITE_BUSY | SQLITE_LOCKED) => format!(
+            "{name} is locked by another program ({error}); end that, or wait until it is done, and start again"
+        ),
+        Some(SQLITE_READONLY | SQLITE_IOERR | SQLITE_FULL | SQLITE_CANTOPEN) => format!(
+            "{name}, or what lies beside it, cannot be read or written ({error}); look at the disk, the room on it, \
+             and the modes of the files and their folder"
+        ),
+        _ => format!("{name}: {error}"),
+    }
+}
+
+const SQLITE_BUSY: u32 = 5;
+const SQLITE_LOCKED: u32 = 6;
+const SQLITE_READONLY: u32 = 8;
+const SQLITE_IOERR: u32 = 10;
+const SQLITE_CORRUPT: u32 = 11;
+const SQLITE_FULL: u32 = 13;
+const SQLITE_CANTOPEN: u32 = 14;
+const SQLITE_NOTADB: u32 = 26;
+
+#[cfg(test)]
+mod tests {
+    use super::unopened_words;
+    use std::path::Path;
+
+    #[test]
+    fn only_a_damaged_file_is_called_so() {
+        let said = |code| unopened_words(Path::new("/data/a.db"), code, "why");
+        for (code, word) in [
+            (Some(11), "is damaged"),
+            (Some(267), "is damaged"),
+            (Some(26), "is damaged"),
+            (Some(5), "is locked"),
+            (Some(517), "is locked"),
+            (Some(522), "cannot be read or written"),
+            (Some(14), "cannot be read or written"),
+            (Some(1), "/data/a.db: why"),
+            (None, "/data/a.db: why"),
+        ] {
+            let said = said(code);
+            assert!(said.contains(word) && said.contains("why"), "{said}");
+            assert_eq!(said.contains("backup"), word == "is damaged", "{said}");
+        }
+    }
 }
