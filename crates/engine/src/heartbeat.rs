@@ -20,6 +20,12 @@ const ADVICE: &str = "Tokens issued meanwhile stay valid until they expire but a
      meanwhile are gone. If this is not meant, stop the server and restore the right database; \
      if it is, see \"Restore\" in docs/start/production.md";
 
+/// What to do about keys that the database does not know.
+const KEYS_ADVICE: &str = "Access tokens that the old keys signed are refused. Sessions, and the secrets of clients, ended too, unless the \
+     configuration gives session.secret and client_secret_pepper. Refresh tokens stay valid. \
+     If this is not meant, stop the server and put the old keys back at signing.key_path; \
+     if it is, see \"The signing keys are new\" in docs/operate/runbook.md";
+
 impl Engine {
     /// Compares the database with what the keys remember of it, and logs what does not fit.
     pub async fn recognise_database(&self) {
@@ -43,6 +49,11 @@ impl Engine {
                      that is the one to restore or to point to"
                 );
             }
+            (None, Ok(Some(last))) if self.keys().is_new() => tracing::error!(
+                last_seen = %last.at.rfc3339(),
+                "the signing keys are new, but the database was in use until {} with others. {KEYS_ADVICE}",
+                last.at.rfc3339()
+            ),
             (None, Ok(_)) => {}
             (_, Err(error)) => {
                 tracing::warn!(%error, "whether the database is the one of these keys could not be found out");

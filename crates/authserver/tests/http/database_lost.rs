@@ -3,14 +3,19 @@
 use crate::harness::{Database, Process, on_both};
 use crate::races::furnish;
 
-on_both!(a_database_that_is_new_or_behind_its_keys_is_said_to_be_so);
+on_both!(
+    a_database_that_is_new_or_behind_its_keys_is_said_to_be_so,
+    a_database_whose_keys_are_lost_is_said_to_be_so,
+);
 
 /// What a server says of its database at start. It ends at once, having said all.
 async fn said(database: &Database) -> Vec<String> {
     let mut server = Process::start(database, &[]).await;
     server.stop("-TERM").await;
     let log = server.log();
-    let lines = log.lines().filter(|line| line.contains("the database is"));
+    let words = ["the database is", "the signing keys are new"];
+    let lines = log.lines();
+    let lines = lines.filter(|line| words.iter().any(|word| line.contains(word)));
     lines.map(str::to_owned).collect()
 }
 
@@ -39,6 +44,20 @@ async fn a_database_that_is_new_or_behind_its_keys_is_said_to_be_so(database: Da
         );
         assert_eq!(said(&database).await, Vec::<String>::new(), "{change}");
     }
+}
+
+async fn a_database_whose_keys_are_lost_is_said_to_be_so(database: Database) {
+    furnish(&database);
+    assert_eq!(said(&database).await, Vec::<String>::new());
+    std::fs::remove_dir_all(database.folder().path().join("keys")).unwrap();
+    let lines = said(&database).await;
+    assert!(
+        matches!(&lines[..], [line] if line.contains("ERROR")
+            && line.contains("the signing keys are new, but the database was in use until 2")
+            && line.contains("client_secret_pepper")),
+        "{lines:?}"
+    );
+    assert_eq!(said(&database).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
