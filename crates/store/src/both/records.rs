@@ -68,7 +68,8 @@ pub(crate) async fn last_heartbeat(conn: &mut Conn) -> Result<Option<Heartbeat>>
     Ok(row.map(heartbeat))
 }
 
-/// Writes a sign of life; the name of the database and the latest time stay.
+/// Writes a sign of life; the name of the database stays. The time is later than that of the last
+/// one, also when the clock ran ahead once: a copy of the database from before is behind.
 pub(crate) async fn beat(tx: &mut Tx, beat: &Heartbeat, padded: bool) -> Result<Heartbeat> {
     let padding = if padded {
         "-".repeat(PADDING)
@@ -78,7 +79,7 @@ pub(crate) async fn beat(tx: &mut Tx, beat: &Heartbeat, padded: bool) -> Result<
     let row: (String, i64) = statement::query_as(
         "INSERT INTO heartbeat (id, database_id, beaten_at, padding) VALUES (1, $1, $2, $3) \
          ON CONFLICT (id) DO UPDATE SET padding = excluded.padding, beaten_at = \
-         CASE WHEN excluded.beaten_at > heartbeat.beaten_at THEN excluded.beaten_at ELSE heartbeat.beaten_at END \
+         CASE WHEN excluded.beaten_at > heartbeat.beaten_at THEN excluded.beaten_at ELSE heartbeat.beaten_at + 1 END \
          RETURNING database_id, beaten_at",
     )
     .bind(&beat.database_id)

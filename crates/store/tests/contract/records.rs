@@ -1,9 +1,9 @@
 //! Audit events and settings.
 
-use crate::database::Database;
+use crate::database::{Database, NOW};
 use crate::on_both;
 use crate::samples::{ODD, event, rich_event};
-use domain::{AuditAction, AuditEvent};
+use domain::{AuditAction, AuditEvent, Clock as _};
 use std::time::Duration;
 use store::{AuditFilter, Page};
 
@@ -12,6 +12,7 @@ on_both!(
     events_are_found_by_action_user_and_client,
     every_action_reads_back,
     settings_are_made_and_made_again,
+    each_sign_of_life_is_later_than_the_last,
     an_open_database_answers_and_counts_its_connections,
 );
 
@@ -131,4 +132,25 @@ async fn an_open_database_answers_and_counts_its_connections(db: Database) {
     }
     assert!(most > 0);
     assert_eq!(store.pool_state().waiting, 0);
+}
+
+async fn each_sign_of_life_is_later_than_the_last(db: Database) {
+    let store = db.open().await;
+    assert_eq!(store.last_heartbeat().await.unwrap(), None);
+    let first = store.beat().await.unwrap();
+    assert_eq!(first.at, NOW);
+    db.clock.advance(Duration::from_secs(3600));
+    let ahead = store.beat().await.unwrap();
+    db.clock.set_back(Duration::from_secs(3600));
+    let mut last = ahead;
+    for _ in 0..3 {
+        let next = store.beat().await.unwrap();
+        assert!(next.at > last.at, "{next:?} {last:?}");
+        assert_eq!(next.database_id, first.database_id);
+        assert_eq!(store.last_heartbeat().await.unwrap(), Some(next.clone()));
+        last = next;
+    }
+    db.clock.advance(Duration::from_secs(7200));
+    let caught_up = store.beat().await.unwrap();
+    assert_eq!(caught_up.at, db.clock.now());
 }
