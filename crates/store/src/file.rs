@@ -37,10 +37,20 @@ use std::time::Duration;
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
+/// What SQLite keeps beside a file that is in use.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// Which file it is, whatever its name: device and inode.
+type Place = (u64, u64);
+
+fn place(metadata: &Metadata) -> Place {
+    (metadata.dev(), metadata.ino())
+}
+
 /// Which file it is, and when it was last written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Version {
-    place: (u64, u64),
+    place: Place,
     length: u64,
     written: (i64, i64),
 }
@@ -48,7 +58,7 @@ struct Version {
 impl Version {
     fn of(metadata: &Metadata) -> Self {
         Self {
-            place: (metadata.dev(), metadata.ino()),
+            place: place(metadata),
             length: metadata.len(),
             written: (metadata.mtime(), metadata.mtime_nsec()),
         }
@@ -75,6 +85,9 @@ struct Seen {
     version: Version,
     /// What the two were when last they belonged together; `None` before the first look.
     pair: Option<Pair>,
+    /// The log and its index. SQLite makes them when it opens the file, and they stay the same
+    /// ones until the last process has closed it.
+    beside: [Option<Place>; BESIDE.len()],
     /// Whether that log cannot be told from others at the next start.
     unmarked: bool,
     state: State,
@@ -105,6 +118,9 @@ enum State {
     /// Written by somebody who does not know the log: looked at once more before it is believed.
     Doubtful,
     Overwritten,
+    /// The log, or the index of it, is not there.
+    LogRemoved,
+    LogReplaced,
 }
 
 impl State {
@@ -143,6 +159,7 @@ impl DatabaseFile {
             seen: Mutex::new(Seen {
                 version,
                 pair: None,
+                beside: [None; BESIDE.len()],
                 unmarked: false,
                 state: State::Present,
             }),
@@ -231,22 +248,28 @@ impl DatabaseFile {
     /// Whether the file that was opened is the one at its path.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it was removed, replaced or overwritten.
+    /// [`StoreError::Unavailable`] when it or its log was removed or replaced, or it was overwritten.
     pub fn present(&self) -> Result<()> {
         if !self.away.load(Ordering::SeqCst) {
             return Ok(());
         }
         let what = match self.seen().state {
-            State::Replaced => "replaced",
-            State::Overwritten => "written over",
-            State::Present | State::Doubtful | State::Removed => "removed",
+            State::Replaced => "file was replaced",
+            State::Overwritten => "file was written over",
+            State::LogRemoved => "log was removed",
+            State::LogReplaced => "log was replaced",
+            State::Present | State::Doubtful | State::Removed => "file was removed",
         };
-        Err(StoreError::Unavailable(format!("its file was {what}")))
+        Err(StoreError::Unavailable(format!("its {what}")))
     }
 
-    /// Whether somebody wrote over it. Then the log must not be written into it.
+    /// Whether somebody wrote over it, or began another log for it. Then the log that this process
+    /// has must not be written into it.
     pub fn is_overwritten(&self) -> bool {
-        matches!(self.seen().state, State::Doubtful | State::Overwritten)
+        matches!(
+            self.seen().state,
+            State::Doubtful | State::Overwritten | State::LogReplaced
+        )
     }
 
     /// Whether the log must get a mark, to be told from others at the next start.
@@ -319,6 +342,9 @@ impl DatabaseFile {
     }
 
     fn look_at_log(&self, seen: &mut Seen, now: Version, before: State) -> State {
+        if let Some(away) = self.look_beside(seen) {
+            return away;
+        }
         let Ok(pair) = self.pair() else {
             return before;
         };
@@ -338,10 +364,27 @@ impl DatabaseFile {
         }
     }
 
+    /// Whether the log and its index are those that SQLite uses.
+    fn look_beside(&self, seen: &mut Seen) -> Option<State> {
+        let mut removed = false;
+        for (suffix, used) in BESIDE.iter().zip(&mut seen.beside) {
+            let there = std::fs::metadata(beside(&self.path, suffix));
+            match (*used, there.map(|there| place(&there))) {
+                (None, Ok(there)) => *used = Some(there),
+                (Some(used), Ok(there)) if used != there => return Some(State::LogReplaced),
+                (Some(_), Err(error)) if error.kind() == ErrorKind::NotFound => removed = true,
+                _ => {}
+            }
+        }
+        removed.then_some(State::LogRemoved)
+    }
+
     fn words(&self, state: State) -> String {
         match state {
             State::Replaced => words::replaced(&self.given),
             State::Overwritten => words::overwritten(&self.path),
+            State::LogRemoved => words::log_removed(&self.path),
+            State::LogReplaced => words::log_replaced(&self.path),
             State::Present | State::Doubtful | State::Removed => words::removed(&self.given),
         }
     }

@@ -45,6 +45,22 @@ pub(super) fn overwritten(path: &Path) -> String {
     )
 }
 
+pub(super) fn log_removed(path: &Path) -> String {
+    let path = path.display();
+    format!(
+        "the log of the database, {path}-wal, or its index, {path}-shm, was removed while it was in use: put both back, \
+         or restart the server with SIGTERM, which writes the log into the database before it stops"
+    )
+}
+
+pub(super) fn log_replaced(path: &Path) -> String {
+    let path = path.display();
+    format!(
+        "the log of the database, {path}-wal, or its index, {path}-shm, was replaced by another while it was in use: put the old ones back, \
+         or restart the server to go on with the new ones, without what was last written to the old log"
+    )
+}
+
 /// How to make one of a file and the log that belongs to it, though it does not say so.
 fn joining(path: impl std::fmt::Display) -> String {
     format!("sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)' joins the two")

@@ -1,6 +1,6 @@
 //! The log of a SQLite file: bounded, and told from the log of another file.
 
-use crate::database::{Database, open_at, sqlite_at, within};
+use crate::database::{Database, ONE_SECOND, open_at, sqlite_at, within};
 use crate::samples::{client, event};
 use domain::{AuditAction, SystemClock};
 use std::path::{Path, PathBuf};
@@ -298,4 +298,61 @@ async fn a_copy_is_refused_beside_the_log_that_another_program_has_begun() {
         assert!(error.contains("do not belong together"), "{error}");
     }
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_taken_away_in_use_is_noticed_and_written_back_at_the_end() {
+    for away in [&["-wal", "-shm"][..], &["-wal"], &["-shm"]] {
+        let db = Database::sqlite();
+        let store = db.open().await;
+        write(&store, 20).await;
+        let kept = |suffix: &str| beside(&db.path(), &format!("{suffix}.kept"));
+        for suffix in away {
+            std::fs::rename(beside(&db.path(), suffix), kept(suffix)).unwrap();
+        }
+        let noticed = || async { store.ping().await.is_err() };
+        within(ONE_SECOND, "noticed", noticed).await;
+        let error = store.record(vec![event(AuditAction::UserLogin)]).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("its log was removed"), "{error}");
+
+        for suffix in away {
+            std::fs::rename(kept(suffix), beside(&db.path(), suffix)).unwrap();
+        }
+        let back = || async { store.ping().await.is_ok() };
+        within(ONE_SECOND, "back", back).await;
+        write(&store, 5).await;
+
+        for suffix in away {
+            std::fs::remove_file(beside(&db.path(), suffix)).unwrap();
+        }
+        within(ONE_SECOND, "noticed", noticed).await;
+        store.close().await;
+        let store = db.open().await;
+        assert_eq!(store.count_active_clients().await.unwrap(), 25, "{away:?}");
+        assert_eq!(db.texts("PRAGMA integrity_check").await, ["ok"]);
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_another_process_has_begun_in_place_of_the_one_in_use_is_left_to_it() {
+    let db = Database::sqlite();
+    let store = db.open().await;
+    write(&store, 20).await;
+    for suffix in ["-wal", "-shm"] {
+        std::fs::remove_file(beside(&db.path(), suffix)).unwrap();
+    }
+    // As another process does, which sees the file without what was in the log.
+    for suffix in ["-wal", "-shm"] {
+        std::fs::write(beside(&db.path(), suffix), []).unwrap();
+    }
+    let replaced = || async {
+        let outcome = store.ping().await;
+        outcome.is_err_and(|error| error.to_string().contains("its log was replaced"))
+    };
+    within(ONE_SECOND, "replaced", replaced).await;
+    let file = std::fs::read(db.path()).unwrap();
+    store.close().await;
+    assert!(file == std::fs::read(db.path()).unwrap());
 }
