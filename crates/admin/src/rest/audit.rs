@@ -6,6 +6,7 @@ mod tail;
 use super::App;
 use super::input::Query;
 use super::list::{near, page};
+use super::query;
 use super::refusal::{Answer, Refused};
 use crate::views::{AuditEventView, AuditListView};
 use axum::extract::State;
@@ -35,8 +36,10 @@ pub(crate) struct Filter {
     trace_id: Option<String>,
     q: Option<String>,
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "query::limit")]
     limit: Option<u32>,
     #[param(maximum = 10000)]
+    #[serde(default, deserialize_with = "query::offset")]
     offset: Option<u32>,
     cursor: Option<String>,
 }

@@ -3,6 +3,7 @@
 use super::App;
 use super::input::{Body, Path, Query, nullable, present};
 use super::list::{page, read_cursor, write_cursor};
+use super::query;
 use super::refusal::{Answer, deleted};
 use super::version::{IfMatch, versioned};
 use crate::views::{ChangedClientView, ClientView, CreatedClientView};
@@ -29,8 +30,10 @@ pub(crate) struct Filter {
     source: Option<ClientSource>,
     q: Option<String>,
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "query::limit")]
     limit: Option<u32>,
     #[param(maximum = 10000)]
+    #[serde(default, deserialize_with = "query::offset")]
     offset: Option<u32>,
     cursor: Option<String>,
 }

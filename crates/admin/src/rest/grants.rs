@@ -3,6 +3,7 @@
 use super::App;
 use super::input::{Path, Query};
 use super::list::{page, read_cursor};
+use super::query;
 use super::refusal::Answer;
 use crate::views::UserGrantsView;
 use axum::extract::State;
@@ -17,8 +18,10 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Part {
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "query::limit")]
     limit: Option<u32>,
     #[param(maximum = 10000)]
+    #[serde(default, deserialize_with = "query::offset")]
     offset: Option<u32>,
     cursor: Option<String>,
 }

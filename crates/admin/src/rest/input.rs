@@ -1,5 +1,6 @@
 //! What handlers take: path, query and body, whose faults are told like all others.
 
+use super::query;
 use super::refusal::Refused;
 use axum::Json;
 use axum::body::Bytes;
@@ -139,8 +140,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
         check_encoding(parts.uri.query().unwrap_or_default())?;
-        let query = axum::extract::Query::try_from_uri(&parts.uri);
-        let query = query.map_err(|fault| Refused::unreadable(fault.body_text()))?;
-        Ok(Self(query.0))
+        let query = query::read(parts.uri.query().unwrap_or_default());
+        Ok(Self(
+            query.map_err(|fault| Refused::unreadable(fault.to_string()))?,
+        ))
     }
 }

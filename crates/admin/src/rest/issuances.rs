@@ -7,9 +7,10 @@ use super::refusal::{Answer, Refused};
 use crate::views::{IssuanceListView, IssuanceView};
 use axum::extract::State;
 use axum::response::Json;
-use engine::admin::IssuanceQuery;
+use engine::admin::{IssuanceQuery, MOST_ISSUANCES};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use store::Page;
 use utoipa::IntoParams;
 
@@ -24,10 +25,19 @@ pub(crate) struct Filter {
     jti: Option<String>,
     since: Option<String>,
     #[param(minimum = 1, maximum = 5000)]
+    #[serde(default, deserialize_with = "limit")]
     limit: Option<u32>,
     #[param(value_type = Option<u64>, maximum = 4294967295_u64)]
     offset: Option<u32>,
     cursor: Option<String>,
+}
+
+fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    let text = String::deserialize(from)?;
+    let limit = text.parse();
+    limit
+        .map(Some)
+        .map_err(|_| D::Error::custom(format_args!("give 1 to {MOST_ISSUANCES}")))
 }
 
 /// Records of issued access tokens, newest first; name a user, a client, a resource or a token.

@@ -13,6 +13,7 @@ pub(crate) mod list;
 mod metrics;
 mod openapi;
 mod penalty;
+mod query;
 mod refusal;
 mod resources;
 pub(crate) mod room;

@@ -3,6 +3,7 @@
 use super::App;
 use super::input::{Body, Path, Query, Whole, nullable, present, present_objects};
 use super::list::{page, unknown_place};
+use super::query;
 use super::refusal::{Answer, deleted};
 use super::version::{IfMatch, versioned};
 use crate::views::{KeptResourceView, ResourceFrontingView, ResourceView};
@@ -25,8 +26,10 @@ pub(crate) struct Filter {
     broker_provider: Option<String>,
     q: Option<String>,
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "query::limit")]
     limit: Option<u32>,
     #[param(maximum = 10000)]
+    #[serde(default, deserialize_with = "query::offset")]
     offset: Option<u32>,
     cursor: Option<String>,
 }

@@ -3,6 +3,7 @@
 use super::App;
 use super::input::{Path, Query};
 use super::list::{page, read_cursor, write_cursor};
+use super::query;
 use super::refusal::Answer;
 use crate::views::{IssuanceView, RevokedView, TokenFamilyView};
 use axum::extract::State;
@@ -19,8 +20,10 @@ pub(crate) struct Filter {
     user: Option<String>,
     client: Option<String>,
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "query::limit")]
     limit: Option<u32>,
     #[param(maximum = 10000)]
+    #[serde(default, deserialize_with = "query::offset")]
     offset: Option<u32>,
     cursor: Option<String>,
 }

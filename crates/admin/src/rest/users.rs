@@ -4,6 +4,7 @@ use super::App;
 use super::clients::HowToDelete;
 use super::input::{Body, Path, Query, present};
 use super::list::{page, read_cursor, write_cursor};
+use super::query;
 use super::refusal::{Answer, deleted};
 use super::version::{IfMatch, versioned};
 use crate::views::{RevokedView, UserView};
@@ -26,8 +27,10 @@ pub(crate) struct Filter {
     status: Option<UserStatus>,
     q: Option<String>,
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "query::limit")]
     limit: Option<u32>,
     #[param(maximum = 10000)]
+    #[serde(default, deserialize_with = "query::offset")]
     offset: Option<u32>,
     cursor: Option<String>,
 }

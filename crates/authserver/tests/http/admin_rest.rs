@@ -9,6 +9,7 @@ on_both!(
     a_user_is_created_read_changed_and_deleted,
     a_resource_is_created_read_changed_and_deleted,
     lists_go_on_from_cursor_to_cursor_and_filter,
+    a_query_that_does_not_fit_is_told_what_each_parameter_takes,
     what_holds_something_alive_is_deleted_by_force_alone,
     tokens_of_a_user_are_listed_and_end_one_by_one_or_all_at_once,
     of_two_who_read_the_same_only_one_changes_it,
@@ -318,6 +319,74 @@ async fn lists_go_on_from_cursor_to_cursor_and_filter(database: Database) {
     ] {
         let reply = send(&server, "GET", wrong, Value::Null).await;
         reply.refused(400, "invalid_request");
+    }
+}
+
+async fn a_query_that_does_not_fit_is_told_what_each_parameter_takes(database: Database) {
+    let server = Server::start(&database).await;
+    let lists = [
+        "/admin/clients",
+        "/admin/users",
+        "/admin/resources",
+        "/admin/tokens",
+        "/admin/audit",
+        "/admin/users/user/grants",
+    ];
+    for list in lists {
+        for (given, detail) in [
+            ("limit=0", "limit: give 1 to 1000"),
+            ("limit=-1", "limit: give 1 to 1000"),
+            ("limit=abc", "limit: give 1 to 1000"),
+            ("limit=", "limit: give 1 to 1000"),
+            (
+                "offset=-1",
+                "offset: give at most 10000, and go on by cursor",
+            ),
+            (
+                "offset=abc",
+                "offset: give at most 10000, and go on by cursor",
+            ),
+            ("limit=1&limit=2", "limit: given more than once"),
+        ] {
+            let path = format!("{list}?{given}");
+            let reply = send(&server, "GET", &path, Value::Null).await;
+            let problem = reply.refused(400, "invalid_request").json();
+            assert_eq!(problem["detail"], detail, "{path}");
+        }
+    }
+    for (method, path, detail) in [
+        ("GET", "/admin/clients?status=lost", "status: "),
+        (
+            "GET",
+            "/admin/clients?colour=red",
+            "colour: there is no such parameter, but ",
+        ),
+        (
+            "GET",
+            "/admin/issuances?client=x&limit=-1",
+            "limit: give 1 to 5000",
+        ),
+        (
+            "GET",
+            "/admin/issuances?client=x&offset=-1",
+            "offset: give 0 to 4294967295",
+        ),
+        (
+            "DELETE",
+            "/admin/clients/x?force=maybe",
+            "force: give true or false",
+        ),
+        (
+            "DELETE",
+            "/admin/resources/x?cascade=1",
+            "cascade: give true or false",
+        ),
+    ] {
+        let reply = send(&server, method, path, Value::Null).await;
+        let problem = reply.refused(400, "invalid_request").json();
+        let told = problem["detail"].as_str().unwrap_or_default();
+        assert!(told.starts_with(detail), "{path}: {told}");
+        assert!(!told.contains("deserialize"), "{told}");
     }
 }
 

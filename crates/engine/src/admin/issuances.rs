@@ -12,8 +12,8 @@ use telemetry::metrics::labels::RevokeReason;
 /// How far back a list reaches that does not say so.
 const LOOKBACK: Duration = Duration::from_secs(24 * 3600);
 
-/// The longest list that is given at once.
-const LONGEST: u32 = 5000;
+/// The longest list of issuances that is given at once.
+pub const MOST_ISSUANCES: u32 = 5000;
 
 /// How far back a list reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,9 +89,9 @@ impl Engine {
     /// `invalid_request` without any filter, or for more than 5000; `not_found` for a user or
     /// resource that is unknown.
     pub async fn issuances(&self, query: &IssuanceQuery, page: &Page) -> Result<IssuanceList> {
-        if !(1..=LONGEST).contains(&page.limit) {
+        if !(1..=MOST_ISSUANCES).contains(&page.limit) {
             return Err(Error::invalid_request(format!(
-                "limit: give 1 to {LONGEST}"
+                "limit: give 1 to {MOST_ISSUANCES}"
             )));
         }
         if query.user.is_none()

@@ -17,7 +17,7 @@ pub use audit::{AuditPage, AuditQuery, SETTLING, parse_audit_actions};
 pub use clients::{ClientChange, ClientWithSecret, NewClient, NewKeys};
 pub use fronting::{Fronting, ScopeMap};
 pub use inspect::{Inspection, TokenState};
-pub use issuances::{IssuanceList, IssuanceQuery, Since};
+pub use issuances::{IssuanceList, IssuanceQuery, MOST_ISSUANCES, Since};
 pub use resources::{
     KeptResource, NewResource, PolicyChange, ResourceChange, ResourceFilter, ResourcePart,
 };
