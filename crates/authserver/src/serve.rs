@@ -12,8 +12,10 @@ use std::sync::Arc;
 use store::Missing;
 use telemetry::metrics::labels;
 use telemetry::trace::Tracer;
+use telemetry::{Metrics, Shipping};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use web::serve::{Listener, OpenConnections, ServeOptions, TlsFiles};
 use web::shell::ShellState;
 
@@ -91,12 +93,15 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
     hangup.abort();
     // The log is flushed when the task that owns it is gone.
     drop(hangup.await);
-    let metrics = console.metrics;
-    drop(tokio::task::spawn_blocking(move || metrics.shutdown()).await);
-    for shipping in console.shipping {
-        shipping.finish().await;
-    }
+    say_farewell(console.metrics, console.shipping).await;
     Ok(())
+}
+
+/// Sends what is left to the collectors, to all at once: each may keep it waiting.
+async fn say_farewell(metrics: Metrics, shipping: Vec<Shipping>) {
+    let mut farewells: JoinSet<()> = shipping.into_iter().map(Shipping::finish).collect();
+    farewells.spawn_blocking(move || metrics.shutdown());
+    while farewells.join_next().await.is_some() {}
 }
 
 async fn run(

@@ -7,8 +7,12 @@ use crate::harness::{
 use crate::races::furnish;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+
+/// Longer than one collector is waited for at the end, shorter than two.
+const ONE_FAREWELL: Duration = Duration::from_secs(9);
 
 on_both!(
     a_request_is_one_trace_that_goes_on_from_its_caller,
@@ -24,16 +28,19 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// A server that sends everything to `collector`.
 async fn traced(database: &Database, collector: &Collector, more: &[(&str, &str)]) -> Process {
-    let address = collector.address.to_string();
+    traced_to(database, &collector.address.to_string(), more).await
+}
+
+async fn traced_to(database: &Database, address: &str, more: &[(&str, &str)]) -> Process {
     let mut variables = vec![
         ("AUTHPLANE_TRACING_ENABLED", "true"),
-        ("AUTHPLANE_TRACING_ENDPOINT", address.as_str()),
+        ("AUTHPLANE_TRACING_ENDPOINT", address),
         ("AUTHPLANE_TRACING_INSECURE", "true"),
         ("AUTHPLANE_LOG_OTEL", "true"),
-        ("AUTHPLANE_LOG_OTEL_ENDPOINT", &address),
+        ("AUTHPLANE_LOG_OTEL_ENDPOINT", address),
         ("AUTHPLANE_LOG_OTEL_INSECURE", "true"),
         ("AUTHPLANE_METRICS_PROVIDER", "both"),
-        ("AUTHPLANE_METRICS_OTEL_ENDPOINT", &address),
+        ("AUTHPLANE_METRICS_OTEL_ENDPOINT", address),
         ("AUTHPLANE_METRICS_INSECURE", "true"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "300"),
         (
@@ -379,4 +386,17 @@ async fn a_collector_that_is_not_there_delays_nothing_and_comes_back(database: D
     let log = server.log();
     let complaints = log.matches("telemetry could not be sent").count();
     assert!((1..=4).contains(&complaints), "{complaints}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn collectors_that_hang_are_waited_for_together_at_the_end() {
+    let database = Database::sqlite();
+    // Connections are made, and never answered.
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = deaf.local_addr().unwrap().to_string();
+    let mut server = traced_to(&database, &address, &[]).await;
+    server.get("/.well-known/jwks.json").await.expect(200);
+    let start = Instant::now();
+    server.stop("-TERM").await;
+    assert!(start.elapsed() < ONE_FAREWELL, "{:?}", start.elapsed());
 }
