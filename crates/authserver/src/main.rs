@@ -20,9 +20,13 @@ mod wiring;
 use clap::Parser as _;
 use command::Arguments;
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long what has begun on other threads may take to end.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     // Exit code 2 on wrong usage is clap's own.
@@ -37,7 +41,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(command::run(arguments)) {
+    let outcome = runtime.block_on(command::run(arguments));
+    // Not longer for a thread that waits for a lock when the server was told to stop.
+    runtime.shutdown_timeout(LAST_WAIT);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("authserver: {failure}");

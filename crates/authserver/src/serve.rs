@@ -54,7 +54,16 @@ pub(crate) async fn serve(loaded: Loaded, file: Option<&Path>, ready: impl FnOnc
         tracing::warn!("{warning}");
     }
     let metrics = console.metrics.clone();
-    let engine = wiring::open_engine(config, metrics, Missing::Make).await?;
+    let engine = tokio::select! {
+        biased;
+        engine = wiring::open_engine(config, metrics, Missing::Make) => engine?,
+        // It may have to wait for a lock, or for a database that does not answer.
+        () = stop.wait() => {
+            tracing::info!("server stopped");
+            say_farewell(console.metrics, console.shipping).await;
+            return Ok(());
+        }
+    };
     engine.recognise_database().await;
     engine
         .follow_configured_algorithm()

@@ -10,7 +10,7 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -25,6 +25,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LANE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// How long a start looks for damage in the file.
 const LOOK_FOR_DAMAGE: Duration = Duration::from_secs(5);
+/// How often a start asks whether it is its turn, and after which time it says that it waits.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+const SAID_TO_WAIT: Duration = Duration::from_millis(500);
 /// A lane, the listener and a reader.
 const FEWEST_CONNECTIONS: u32 = 3;
 
@@ -254,40 +257,46 @@ struct Turn {
 }
 
 impl Turn {
-    /// Waits on a thread of its own: the holder may need this one to get done.
     async fn take(database: &Path, missing: Missing) -> Result<Self> {
-        let database = database.to_owned();
-        tokio::task::spawn_blocking(move || {
-            if missing == Missing::Make {
-                file::create_folder(&database)?;
+        if missing == Missing::Make {
+            file::create_folder(database)?;
+        }
+        let path = beside(database, ".migrate");
+        let failed = |error| StoreError::Open(format!("{}: {error}", path.display()));
+        let (begin, mut said) = (Instant::now(), false);
+        loop {
+            if let Some(file) = Self::try_take(&path).map_err(failed)? {
+                return Ok(Self { path, file });
             }
-            let path = beside(&database, ".migrate");
-            Self::wait(&path)
-                .map(|file| Self {
-                    path: path.clone(),
-                    file,
-                })
-                .map_err(|error| StoreError::Open(format!("{}: {error}", path.display())))
-        })
-        .await
-        .map_err(open_error)?
+            if !said && begin.elapsed() > SAID_TO_WAIT {
+                said = true;
+                tracing::info!(
+                    lock = %path.display(),
+                    "another process is opening the database, and holds a lock on {}: waiting for it", path.display()
+                );
+            }
+            // Not on a thread that waits for the lock itself: nobody could end that.
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
     }
 
-    fn wait(path: &Path) -> std::io::Result<File> {
-        loop {
-            let file = std::fs::OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .mode(0o600)
-                .open(path)?;
-            file.lock()?;
-            // Whoever held it before may have removed it meanwhile.
-            let own = file.metadata()?;
-            if std::fs::metadata(path).is_ok_and(|there| there.ino() == own.ino()) {
-                return Ok(file);
-            }
+    /// `None` while another process has it.
+    fn try_take(path: &Path) -> std::io::Result<Option<File>> {
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
+        // Whoever held it before may have removed it meanwhile.
+        let own = file.metadata()?;
+        let is_there = std::fs::metadata(path).is_ok_and(|there| there.ino() == own.ino());
+        Ok(is_there.then_some(file))
     }
 }
 

@@ -352,3 +352,40 @@ async fn commands_make_neither_a_database_nor_keys(database: Database) {
     let verified = run_cli_as_it_is(&database, &["audit", "verify"]);
     assert!(verified.status.success(), "{verified:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_waits_for_its_turn_to_open_the_database_says_so_and_can_be_stopped() {
+    let database = Database::sqlite();
+    let lock = database.file(".migrate");
+    let held = std::fs::File::create(&lock).unwrap();
+    held.lock().unwrap();
+    let mut server = Process::begin(&database, &[]);
+    let words = "another process is opening the database";
+    within(A_SECOND * 2, "it says what it waits for", async || {
+        server.log().contains(words)
+    })
+    .await;
+    let log = server.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(words)).collect();
+    assert!(
+        matches!(&lines[..], [line] if line.contains(&lock.display().to_string())),
+        "{lines:?}"
+    );
+    let start = std::time::Instant::now();
+    server.stop("-TERM").await;
+    assert!(start.elapsed() < A_SECOND, "{:?}", start.elapsed());
+    assert!(server.log().contains("server stopped"), "{}", server.log());
+
+    // Whoever waits goes on when it is free.
+    let mut server = Process::begin(&database, &[]);
+    within(A_SECOND * 2, "it waits", async || {
+        server.log().contains(words)
+    })
+    .await;
+    drop(held);
+    within(A_SECOND * 2, "it starts", async || {
+        server.log().contains("server started")
+    })
+    .await;
+    server.stop("-TERM").await;
+}

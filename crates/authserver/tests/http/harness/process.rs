@@ -55,6 +55,11 @@ impl Process {
         process.log()
     }
 
+    /// Starts a server on `database` and does not wait.
+    pub fn begin(database: &Database, variables: &[(&str, &str)]) -> Self {
+        Self::launch(program(database), database, variables)
+    }
+
     async fn run(program: Command, database: &Database, variables: &[(&str, &str)]) -> Self {
         let mut process = Self::launch(program, database, variables);
         process.until_ready().await;
