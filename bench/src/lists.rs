@@ -5,9 +5,6 @@ use crate::postgres::Postgres;
 use crate::report::Report;
 use crate::server::{ADMIN_KEY, Database, Installation};
 use crate::{Arguments, Result, failure};
-use sqlx::postgres::PgConnection;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use std::path::Path;
 use std::time::Instant;
 
@@ -66,7 +63,7 @@ const PAGES: [(&str, &str); 14] = [
 pub async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let installation = Installation::new(&arguments.authserver, &Database::Sqlite)?;
     prepare(&installation)?;
-    fill_sqlite(&installation.sqlite_file()).await?;
+    fill_sqlite(&installation.sqlite_file())?;
     pages("SQLite", &installation, arguments, report).await?;
     drop(installation);
     let postgres = Postgres::start()?;
@@ -195,36 +192,23 @@ impl Dialect {
     }
 }
 
-async fn fill_sqlite(file: &Path) -> Result<()> {
-    let options = SqliteConnectOptions::new().filename(file);
-    let mut database = options
-        .pragma("synchronous", "off")
-        .pragma("cache_size", "-1000000")
-        .disable_statement_logging()
-        .connect()
-        .await?;
+fn fill_sqlite(file: &Path) -> Result<()> {
+    let database = rusqlite::Connection::open(file)?;
+    database.execute_batch("PRAGMA synchronous = off; PRAGMA cache_size = -1000000")?;
     for statement in Dialect::sqlite().statements() {
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&mut database)
-            .await?;
+        database.execute_batch(&statement)?;
     }
-    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        .execute(&mut database)
-        .await?;
-    Ok(database.close().await?)
+    database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    Ok(())
 }
 
 async fn fill_postgres(dsn: &str) -> Result<()> {
-    let mut database = PgConnection::connect(dsn)
-        .await
-        .map_err(|error| failure(format!("{dsn}: {error}")))?;
+    let connected = tokio_postgres::connect(dsn, tokio_postgres::NoTls).await;
+    let (database, connection) = connected.map_err(|error| failure(format!("{dsn}: {error}")))?;
+    tokio::spawn(connection);
     for statement in Dialect::postgres().statements() {
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&mut database)
-            .await?;
+        database.batch_execute(&statement).await?;
     }
-    sqlx::raw_sql("VACUUM ANALYZE")
-        .execute(&mut database)
-        .await?;
-    Ok(database.close().await?)
+    database.batch_execute("VACUUM ANALYZE").await?;
+    Ok(())
 }

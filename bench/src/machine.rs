@@ -9,8 +9,6 @@ use crate::proof::ProofKey;
 use crate::report::Report;
 use crate::server::{Database, Installation, Process, processor_seconds};
 use crate::{Arguments, Result};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,7 +42,7 @@ impl Stage {
         Tenant::create(&installation)?;
         let client = Tenant::machine_client(&installation)?;
         if clients > 1 {
-            multiply(&installation.sqlite_file(), &client.0, clients).await?;
+            multiply(&installation.sqlite_file(), &client.0, clients)?;
         }
         Ok(Self {
             server: installation.start().await?,
@@ -224,23 +222,16 @@ pub async fn connections(arguments: &Arguments, report: &mut Report) -> Result<(
 }
 
 /// Adds `count` clients by SQL, with the secret of the client `id` and numbered ids.
-async fn multiply(file: &Path, id: &str, count: usize) -> Result<()> {
-    let mut database: SqliteConnection = SqliteConnectOptions::new()
-        .filename(file)
-        .disable_statement_logging()
-        .connect()
-        .await?;
-    sqlx::query(
-        "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < $2) \
+fn multiply(file: &Path, id: &str, count: usize) -> Result<()> {
+    let database = rusqlite::Connection::open(file)?;
+    database.execute(
+        "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?2) \
          INSERT INTO clients (id, name, secret_hash, redirect_uris, grant_types, response_types, \
          token_endpoint_auth_method, application_type, status, source, scope, agent, issued_at, updated_at) \
          SELECT id || '-' || n, name, secret_hash, redirect_uris, grant_types, response_types, \
          token_endpoint_auth_method, application_type, status, source, scope, agent, issued_at, updated_at \
-         FROM clients, numbers WHERE id = $1",
-    )
-    .bind(id)
-    .bind(i64::try_from(count)?)
-    .execute(&mut database)
-    .await?;
-    Ok(database.close().await?)
+         FROM clients, numbers WHERE id = ?1",
+        (id, i64::try_from(count)?),
+    )?;
+    Ok(())
 }

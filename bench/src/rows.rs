@@ -7,8 +7,7 @@ use crate::measures::Stage;
 use crate::report::Report;
 use crate::server::{Database, Installation};
 use crate::{Arguments, Result};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use rusqlite::Connection;
 use std::path::Path;
 use std::time::Instant;
 
@@ -23,7 +22,7 @@ pub async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
         let tenant = crate::flow::Tenant::create(&installation)?;
         if full {
             let begun = Instant::now();
-            fill(&installation.sqlite_file()).await?;
+            fill(&installation.sqlite_file())?;
             report.add("filling the database", "s", begun.elapsed().as_secs_f64());
         }
         let stage = Stage::resume(&installation, tenant).await?;
@@ -66,28 +65,25 @@ pub async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
 
 /// Adds the rows by SQL. Ids look as real ones do: issuances in order of time (UUIDv7), spread
 /// over all clients. Indexes are made afterwards, which is quicker.
-async fn fill(file: &Path) -> Result<()> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .pragma("synchronous", "off");
-    let mut database = options
-        .pragma("cache_size", "-1000000")
-        .disable_statement_logging()
-        .connect()
-        .await?;
-    let indexes: Vec<(String, String)> = sqlx::query_as(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('clients', 'issuances')",
-    )
-    .fetch_all(&mut database)
-    .await?;
-    execute(&mut database, "BEGIN").await?;
+fn fill(file: &Path) -> Result<()> {
+    let database = Connection::open(file)?;
+    execute(
+        &database,
+        "PRAGMA synchronous = off; PRAGMA cache_size = -1000000",
+    )?;
+    let indexes = "SELECT name, sql FROM sqlite_master \
+         WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('clients', 'issuances')";
+    let mut indexes = database.prepare(indexes)?;
+    let indexes = indexes.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let indexes: Vec<(String, String)> = indexes.collect::<rusqlite::Result<_>>()?;
+    execute(&database, "BEGIN")?;
     for (name, _) in &indexes {
-        execute(&mut database, &format!("DROP INDEX {name}")).await?;
+        execute(&database, &format!("DROP INDEX {name}"))?;
     }
     let id = |n: &str| format!("printf('%08x-0000-4000-8000-%012x', {n}, {n})");
     let own = id("n");
     execute(
-        &mut database,
+        &database,
         &format!(
             "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {CLIENTS}) \
              INSERT INTO clients (id, name, redirect_uris, grant_types, response_types, token_endpoint_auth_method, \
@@ -96,11 +92,10 @@ async fn fill(file: &Path) -> Result<()> {
              '[\"authorization_code\",\"refresh_token\"]', '[\"code\"]', 'none', 'native', 'active', 'dcr', \
              'tools/read', 0, 1700000000000 + n, 1700000000000 + n FROM numbers"
         ),
-    )
-    .await?;
+    )?;
     let client = id(&format!("(1 + (n * 7919) % {CLIENTS})"));
     execute(
-        &mut database,
+        &database,
         &format!(
             "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {ISSUANCES}) \
              INSERT INTO issuances (jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, \
@@ -109,19 +104,16 @@ async fn fill(file: &Path) -> Result<()> {
              'resource', '[\"https://mcp.example.com/mcp\"]', 'tools/read', printf('family-%08x', n / 8), '[]', \
              1700000000000 + n, 1700000900000 + n FROM numbers"
         ),
-    )
-    .await?;
+    )?;
     for (_, index) in &indexes {
-        execute(&mut database, index).await?;
+        execute(&database, index)?;
     }
-    execute(&mut database, "COMMIT").await?;
-    execute(&mut database, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
-    Ok(database.close().await?)
+    execute(&database, "COMMIT")?;
+    execute(&database, "PRAGMA wal_checkpoint(TRUNCATE)")?;
+    Ok(())
 }
 
-async fn execute(database: &mut SqliteConnection, statement: &str) -> Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
-        .execute(database)
-        .await?;
+fn execute(database: &Connection, statement: &str) -> Result<()> {
+    database.execute_batch(statement)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 /// SHA-256 of a code, refresh token or cookie: all that the database holds of it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
 impl Digest {

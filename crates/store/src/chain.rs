@@ -1,7 +1,7 @@
 //! The hash chain of audit rows: each writer numbers its rows and ties each to the one before,
 //! so that a changed, removed or reordered row shows.
 
-use crate::rows::AuditRow;
+use crate::sql::AuditRow;
 use aws_lc_rs::digest::{Context, SHA256};
 use domain::{AuditEvent, Clock, Rng, UnixMillis, new_uuid};
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! How a method of [`crate::Store`] reaches the code of whichever database is open.
 
 use crate::{
-    AssertionUse, Authorize, ClientExpiry, Deletion, Heartbeat, NewConsent, PurgeTarget, Revoke,
+    AssertionUse, AuditFilter, Authorize, ClientExpiry, ClientFilter, Cursor, Deletion,
+    FamilyFilter, Heartbeat, IssuanceFilter, NewConsent, Page, PurgeTarget, Revoke, UserFilter,
 };
 use domain::{
     AuditEvent, Client, ClientId, ClientStatus, Digest, FrontingLink, Resource, Session,
@@ -9,40 +10,58 @@ use domain::{
 };
 
 /// Asks a question on a reading connection. An answer that does not come in time counts as an
-/// unreachable database, unless the question is asked `at leisure`.
+/// unreachable database.
+///
+/// SQLite answers where it is asked. What may touch many pages is asked `aside`, on a thread that
+/// may be kept waiting; then the arguments are named, owned values. Such a question may be asked
+/// `at_leisure` instead of `in_time`.
 macro_rules! read {
-    ($store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
-        read!(@ in_time, $store, $op, $module::$function($($argument),*))
-    };
-    (at leisure $store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
-        read!(@ at_leisure, $store, $op, $module::$function($($argument),*))
-    };
-    (@ $patience:ident, $store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {{
+    (aside $patience:ident $store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:ident),* )) => {{
         let operation = Operation::begin($store.kind(), Access::Query, DbOp::$op);
         let answer = match &$store.0.backend {
-            Backend::Sqlite(backend) => {
-                read!(sqlite, backend, operation, $patience, $module::$function($($argument),*))
-            }
+            Backend::Sqlite(backend) => match backend.reader_aside().await {
+                Ok(mut conn) => {
+                    let notes = operation.notes();
+                    sqlite::dialect::aside(move || {
+                        let answer = sqlite::both::$module::$function(&mut conn $(, $argument.lend())*);
+                        sqlite::dialect::at_once(notes.of(answer))
+                    })
+                    .await
+                }
+                Err(error) => Err(error),
+            },
             Backend::Postgres(backend) => {
-                read!(postgres, backend, operation, $patience, $module::$function($($argument),*))
+                read!(postgres, backend, reader_aside, operation, $patience, $module::$function($($argument.lend()),*))
             }
         };
         operation.end(&$store.0.metrics, answer)
     }};
-    ($database:ident, $backend:ident, $operation:ident, $patience:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
-        match $backend.reader().await {
+    ($store:expr, $op:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {{
+        let operation = Operation::begin($store.kind(), Access::Query, DbOp::$op);
+        let answer = match &$store.0.backend {
+            Backend::Sqlite(backend) => {
+                read!(sqlite, backend, reader, operation, in_time, $module::$function($($argument),*))
+            }
+            Backend::Postgres(backend) => {
+                read!(postgres, backend, reader, operation, in_time, $module::$function($($argument),*))
+            }
+        };
+        operation.end(&$store.0.metrics, answer)
+    }};
+    ($database:ident, $backend:ident, $reader:ident, $operation:ident, $patience:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
+        match $backend.$reader().await {
             Ok(mut conn) => {
                 let notes = $operation.notes();
                 let answer = notes.of($database::both::$module::$function(&mut conn $(, $argument)*));
                 match $database::dialect::$patience(answer).await {
                     Some(answer) => {
                         if matches!(answer, Err(StoreError::StaleSession(_))) {
-                            conn.close_on_drop();
+                            drop($database::dialect::Object::take(conn));
                         }
                         answer
                     }
                     None => {
-                        conn.close_on_drop();
+                        drop($database::dialect::Object::take(conn));
                         Err(StoreError::Unavailable("no answer in time".into()))
                     }
                 }
@@ -108,7 +127,7 @@ macro_rules! spend {
 }
 pub(crate) use spend;
 
-/// How an owned argument of [`write!`] is handed to a function that takes it by reference, or,
+/// How an owned argument of [`write!`], or of a question asked aside, is handed to a function that takes it by reference, or,
 /// for small values, by copy.
 pub(crate) trait Lend {
     type As<'a>
@@ -135,12 +154,21 @@ lend! {
     borrow: String => str, Vec<AuditEvent> => [AuditEvent], AuditEvent => AuditEvent, Client => Client, User => User,
     Resource => Resource, Session => Session, Digest => Digest, Authorize => Authorize,
     Revoke => Revoke, FrontingLink => FrontingLink, UserId => UserId, ClientId => ClientId,
-    NewConsent => NewConsent, Heartbeat => Heartbeat,
+    NewConsent => NewConsent, Heartbeat => Heartbeat, ClientFilter => ClientFilter,
+    UserFilter => UserFilter, FamilyFilter => FamilyFilter, IssuanceFilter => IssuanceFilter,
+    AuditFilter => AuditFilter, Page => Page,
 }
 
 impl Lend for Option<Digest> {
     type As<'a> = Option<&'a Digest>;
     fn lend(&self) -> Option<&Digest> {
+        self.as_ref()
+    }
+}
+
+impl Lend for Option<Cursor> {
+    type As<'a> = Option<&'a Cursor>;
+    fn lend(&self) -> Option<&Cursor> {
         self.as_ref()
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong in the store.
 
+use deadpool::managed::PoolError;
+
 /// A failed store operation.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -47,34 +49,68 @@ impl From<std::convert::Infallible> for StoreError {
     }
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        if let sqlx::Error::Database(database) = &error {
-            if database.is_unique_violation() {
-                return Self::Conflict("a row with the same unique value");
-            }
-            // PostgreSQL: serialization failure, deadlock.
-            // SQLite: busy, locked; busy recovering, with an old snapshot, after a timeout.
-            if matches!(
-                database.code().as_deref(),
-                Some("40001" | "40P01" | "5" | "6" | "261" | "517" | "773")
-            ) {
-                return Self::Contention(database.to_string());
-            }
-            // PostgreSQL: read-only transaction; shutdown by an operator, after a crash, and
-            // while it starts.
-            if matches!(
-                database.code().as_deref(),
-                Some("25006" | "57P01" | "57P02" | "57P03")
-            ) {
-                return Self::StaleSession(database.to_string());
-            }
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+        use rusqlite::{Error, ErrorCode};
+        match &error {
+            Error::SqliteFailure(failure, _) => match (failure.code, failure.extended_code) {
+                (_, SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE) => {
+                    Self::Conflict("a row with the same unique value")
+                }
+                (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => {
+                    Self::Contention(error.to_string())
+                }
+                (_, code) => Self::Unavailable(format!("{error} (code {code})")),
+            },
+            Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnIndex(_)
+            | Error::InvalidColumnType(..) => Self::Corrupt(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
         }
+    }
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        use tokio_postgres::error::SqlState;
+        let Some(answer) = error.as_db_error() else {
+            // The error itself says in which step, its source what.
+            let source = std::error::Error::source(&error);
+            return Self::Unavailable(
+                source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),
+            );
+        };
+        let words = answer.message().to_owned();
+        match *answer.code() {
+            SqlState::UNIQUE_VIOLATION => Self::Conflict("a row with the same unique value"),
+            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
+                Self::Contention(words)
+            }
+            // The server became a standby; it stops, stopped, or starts; a statement that was
+            // prepared is of no use any more, since tables have changed.
+            SqlState::READ_ONLY_SQL_TRANSACTION
+            | SqlState::ADMIN_SHUTDOWN
+            | SqlState::CRASH_SHUTDOWN
+            | SqlState::CANNOT_CONNECT_NOW
+            | SqlState::FEATURE_NOT_SUPPORTED
+            | SqlState::INVALID_SQL_STATEMENT_NAME => Self::StaleSession(words),
+            _ => Self::Unavailable(words),
+        }
+    }
+}
+
+impl<E: Into<StoreError>> From<PoolError<E>> for StoreError {
+    fn from(error: PoolError<E>) -> Self {
         match error {
-            sqlx::Error::ColumnDecode { .. }
-            | sqlx::Error::Decode(_)
-            | sqlx::Error::ColumnNotFound(_) => Self::Corrupt(error.to_string()),
-            other => Self::Unavailable(other.to_string()),
+            PoolError::Backend(error) => error.into(),
+            PoolError::Closed => Self::Unavailable(String::from("the store is shutting down")),
+            PoolError::Timeout(_)
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_) => {
+                Self::Unavailable(String::from("no connection came free in time"))
+            }
         }
     }
 }

@@ -1,16 +1,33 @@
 //! PostgreSQL: how it differs, and the code compiled for it.
 
-pub(crate) mod dialect {
-    use crate::{Change, Result};
-    use sqlx::QueryBuilder;
-    use std::time::Duration;
+mod dsn;
+pub(crate) mod listen;
+pub(crate) mod open;
+mod pool;
+mod session;
+mod tls;
 
-    pub(crate) type Db = sqlx::Postgres;
-    pub(crate) type Conn = sqlx::PgConnection;
+pub(crate) mod dialect {
+    pub(crate) use super::pool::Pool;
+    pub(crate) use super::session::PostgresSession as Conn;
+    use crate::sql::{Query, Step};
+    use crate::{Change, Result, StoreError};
+    use std::time::Duration;
+    use tokio::sync::oneshot;
+
+    /// A connection that goes back to its pool when dropped.
+    pub(crate) type Object = deadpool::managed::Object<super::pool::Manager>;
+
+    /// A statement in the form that PostgreSQL takes.
+    macro_rules! sql {
+        ($($part:expr),+ $(,)?) => {
+            $crate::sql::Sql(const_format::concatcp!($($part),+))
+        };
+    }
+    pub(crate) use sql;
 
     /// Readers and writers share a pool.
-    pub(crate) const SEPARATE_WRITERS: bool = false;
-    pub(crate) const BEGIN: &str = "BEGIN";
+    pub(crate) const SEPARATE_POOLS: bool = false;
     /// Whether transactions run beside each other.
     pub(crate) const WRITERS_OVERLAP: bool = true;
 
@@ -24,10 +41,8 @@ pub(crate) mod dialect {
 
     /// Lets no other instance change fronting links meanwhile.
     pub(crate) async fn hold_fronting_links(conn: &mut Conn) -> Result<()> {
-        sqlx::query("LOCK TABLE fronting_links IN SHARE ROW EXCLUSIVE MODE")
-            .execute(conn)
-            .await?;
-        Ok(())
+        conn.batch("LOCK TABLE fronting_links IN SHARE ROW EXCLUSIVE MODE")
+            .await
     }
 
     /// Other instances are heard by `LISTEN`.
@@ -36,29 +51,24 @@ pub(crate) mod dialect {
     pub(crate) const CHANNEL: &str = "authplane_changes";
 
     /// Never asked on PostgreSQL.
-    #[expect(clippy::unused_async, reason = "SQLite has something to wait for here")]
-    pub(crate) async fn data_version(_conn: &mut Conn) -> Result<i64> {
+    pub(crate) fn data_version(_conn: &Conn) -> Result<i64> {
         Ok(0)
     }
 
     /// The server writes its log back by itself.
-    #[expect(clippy::unused_async, reason = "SQLite has something to wait for here")]
-    pub(crate) async fn checkpoint(_conn: &mut Conn) -> Result<bool> {
+    pub(crate) fn checkpoint(_conn: &Conn) -> Result<bool> {
         Ok(true)
     }
 
     /// The same.
-    #[expect(clippy::unused_async, reason = "SQLite has something to wait for here")]
-    pub(crate) async fn empty_log(_conn: &mut Conn) -> Result<()> {
+    pub(crate) fn empty_log(_conn: &Conn) -> Result<()> {
         Ok(())
     }
 
     /// Lets go of sessions that nobody uses: when one is of no use, none is that was opened
     /// before.
-    pub(crate) fn drop_idle(pool: &sqlx::Pool<Db>) {
-        while let Some(mut conn) = pool.try_acquire() {
-            conn.close_on_drop();
-        }
+    pub(crate) fn drop_idle(pool: &Pool) {
+        pool.retain(|_, _| false);
     }
 
     /// A server that is asked something and stays silent for so long counts as unreachable.
@@ -74,7 +84,7 @@ pub(crate) mod dialect {
         Some(work.await)
     }
 
-    /// SQL: whether a column is one of the texts in `$1`, a [`list`].
+    /// SQL: whether a column is one of the values in `$1`, a list.
     macro_rules! is_listed {
         ($column:literal) => {
             concat!($column, " = ANY($1)")
@@ -82,55 +92,50 @@ pub(crate) mod dialect {
     }
     pub(crate) use is_listed;
 
-    /// SQL around a [`list`] that makes it a table with a column `value`.
-    pub(crate) const LISTED: (&str, &str) = ("unnest(", ") AS listed (value)");
-
-    /// Texts, as one argument.
-    pub(crate) fn list(texts: impl Iterator<Item = String>) -> Vec<String> {
-        texts.collect()
+    /// SQL that makes a list a table with a column `value`.
+    macro_rules! listed {
+        ($list:literal) => {
+            concat!("unnest(", $list, ") AS listed (value)")
+        };
     }
-
-    /// Writes what stands before the `INSERT` of this number in a message of several.
-    pub(crate) fn open_insert(message: &mut QueryBuilder<Db>, number: usize) {
-        message
-            .push(if number == 0 {
-                "WITH insert_"
-            } else {
-                ", insert_"
-            })
-            .push(number)
-            .push(" AS (");
-    }
-    /// Stands behind each.
-    pub(crate) const CLOSE_INSERT: &str = ")";
-    /// Stands behind them all.
-    pub(crate) const END_INSERTS: &str = " SELECT 1";
-
-    /// Whether a message may have been carried out, though it failed.
-    pub(crate) fn may_stand(error: &sqlx::Error, _done: usize, _inserts: usize) -> bool {
-        !matches!(error, sqlx::Error::Database(_))
-    }
+    pub(crate) use listed;
 
     /// Leaves the transaction.
     pub(crate) async fn roll_back(conn: &mut Conn) -> Result<()> {
-        let rollback = in_time(sqlx::query("ROLLBACK").execute(conn)).await;
-        rollback.map_or_else(
-            || Err(sqlx::Error::PoolTimedOut.into()),
-            |done| Ok(done.map(drop)?),
-        )
+        let late = || StoreError::Unavailable(String::from("no answer in time"));
+        in_time(conn.batch("ROLLBACK")).await.ok_or_else(late)?
+    }
+
+    /// Begins a transaction, together with the first statement of it.
+    #[expect(clippy::unused_async, reason = "SQLite has something to wait for here")]
+    pub(crate) async fn begin(conn: &mut Conn) -> Result<()> {
+        conn.begin();
+        Ok(())
+    }
+
+    /// Commits.
+    pub(crate) async fn commit(conn: &mut Conn) -> Result<()> {
+        conn.batch("COMMIT").await
     }
 
     /// Tells all instances of `changes`, when and if the transaction commits.
-    pub(crate) async fn notify(conn: &mut Conn, changes: &[Change]) -> Result<()> {
+    pub(crate) fn notify(changes: &[Change]) -> impl Iterator<Item = Step<'_>> {
         let mut told = std::collections::HashSet::new();
-        for change in changes.iter().filter(|change| told.insert(*change)) {
-            sqlx::query("SELECT pg_notify($1, $2)")
-                .bind(CHANNEL)
-                .bind(change.encode())
-                .execute(&mut *conn)
-                .await?;
-        }
-        Ok(())
+        let changes = changes.iter().filter(move |change| told.insert(*change));
+        changes.map(|change| {
+            let notify = Query::new("SELECT pg_notify($1, $2)", '$');
+            Step::Statement(notify.bind(CHANNEL).bind(change.encode()))
+        })
+    }
+
+    /// Has a lane work.
+    pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) -> oneshot::Receiver<()> {
+        let (done, ended) = oneshot::channel();
+        tokio::spawn(async move {
+            work.await;
+            drop(done);
+        });
+        ended
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cache::{CacheSize, Caches};
 use crate::dispatch::{Lend as _, read, spend, write};
-use crate::open::{self, Location, Missing};
+use crate::open::{Location, Missing, Pools};
 use crate::operation::{Access, Operation};
 use crate::writes::Writes;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     Cursor, Deleted, Deletion, Exchange, Exchanged, FamilyFilter, FrontingLinkState, Heartbeat,
     IssuanceFilter, Issue, Issued, NewConsent, Page, Part, PurgeTarget, RedeemCode, Redeemed,
     ResourceCatalog, Result, Revoke, RevokeCount, RotateRefresh, Rotated, StoreError, Updated,
-    UserFilter, listen, postgres, sqlite,
+    UserFilter, postgres, sqlite,
 };
 use domain::{
     AuditEvent, AuditRecord, AuthorizationCode, Client, ClientId, ClientStatus, Clock,
@@ -71,10 +71,10 @@ impl Store {
         let caches = Arc::new(Caches::new());
         let backend = match location {
             Location::Sqlite { path, wal } => {
-                let open = open::sqlite(path, *wal, missing).await?;
-                let (pools, file) = ((open.readers, open.writers), Some(open.file));
+                let open = sqlite::open::open(path, *wal, missing).await?;
                 let start = sqlite::both::backend::Backend::start;
-                Backend::Sqlite(start(pools, file, 1, &caches, &clock, &rng))
+                let file = Some(open.file);
+                Backend::Sqlite(start(open.pools, file, 1, &caches, &clock, &rng))
             }
             Location::Postgres {
                 dsn,
@@ -85,19 +85,20 @@ impl Store {
             } => {
                 let connections = (*min_connections, *max_connections);
                 let (lifetime, idle) = (*max_lifetime, *idle_timeout);
-                let pool = open::postgres(dsn, connections, lifetime, idle, missing).await?;
+                let open = postgres::open::open(dsn, connections, lifetime, idle, missing);
+                let (target, pool) = open.await?;
                 caches.set_blind(true);
                 let heartbeat = format!("authplane_beat_{}", domain::new_uuid(&*clock, &*rng));
-                tokio::spawn(listen::listen(
+                let hearing = Arc::downgrade(&caches);
+                tokio::spawn(postgres::listen::listen(
+                    target,
                     pool.clone(),
-                    Arc::downgrade(&caches),
+                    hearing,
                     heartbeat,
                 ));
                 let lanes = POSTGRES_LANES.min(max_connections / 2).max(1) as usize;
-                let (pools, start) = (
-                    (pool.clone(), pool),
-                    postgres::both::backend::Backend::start,
-                );
+                let start = postgres::both::backend::Backend::start;
+                let pools = Pools::shared(&pool);
                 Backend::Postgres(start(pools, None, lanes, &caches, &clock, &rng))
             }
         };
@@ -232,22 +233,24 @@ impl Store {
 
     /// Clients, newest first.
     pub async fn clients(&self, filter: &ClientFilter, page: &Page) -> Result<Part<Client>> {
-        read!(self, List, clients::list(filter, page))
+        let (filter, page) = (filter.clone(), page.clone());
+        read!(aside in_time self, List, clients::list(filter, page))
     }
 
     /// The ids of the clients that have the resource with this slug for their default.
     pub async fn clients_defaulting_to(&self, slug: &str) -> Result<Vec<String>> {
-        read!(self, List, clients::defaulting_to(slug))
+        let slug = slug.to_owned();
+        read!(aside in_time self, List, clients::defaulting_to(slug))
     }
 
     /// How many clients may act.
     pub async fn count_active_clients(&self) -> Result<i64> {
-        read!(self, List, clients::count_active())
+        read!(aside in_time self, List, clients::count_active())
     }
 
     /// How many clients have registered themselves and are still there.
     pub async fn count_registered_clients(&self) -> Result<i64> {
-        read!(self, List, clients::count_registered())
+        read!(aside in_time self, List, clients::count_registered())
     }
 
     /// Removes some of the clients that have expired; `audit` is recorded of each, with its id and
@@ -308,7 +311,8 @@ impl Store {
 
     /// What a client holds that is alive, its own tokens only.
     pub async fn client_holdings(&self, id: &str) -> Result<RevokeCount> {
-        read!(self, List, holdings::of_client(id, self.now()))
+        let (id, now) = (id.to_owned(), self.now());
+        read!(aside in_time self, List, holdings::of_client(id, now))
     }
 
     /// Uses a client's assertion; `false` when it was used before, here or elsewhere.
@@ -337,12 +341,14 @@ impl Store {
 
     /// Users, newest first.
     pub async fn users(&self, filter: &UserFilter, page: &Page) -> Result<Part<User>> {
-        read!(self, List, accounts::list(filter, page))
+        let (filter, page) = (filter.clone(), page.clone());
+        read!(aside in_time self, List, accounts::list(filter, page))
     }
 
     /// What a user holds that is alive.
     pub async fn user_holdings(&self, id: &str) -> Result<RevokeCount> {
-        read!(self, List, holdings::of_user(id, self.now()))
+        let (id, now) = (id.to_owned(), self.now());
+        read!(aside in_time self, List, holdings::of_user(id, now))
     }
 
     /// Adds a user.
@@ -425,7 +431,7 @@ impl Store {
     /// All resources.
     pub async fn resources(&self) -> Result<Arc<ResourceCatalog>> {
         let fetch = async || {
-            let (resources, links) = read!(self, ResourceRead, resources::all())?;
+            let (resources, links) = read!(aside in_time self, ResourceRead, resources::all())?;
             Ok(Arc::new(ResourceCatalog::new(resources, links)))
         };
         self.0.caches.resources.get(&self.0.caches, "", fetch).await
@@ -517,7 +523,8 @@ impl Store {
         behind: Option<&Cursor>,
         page: &Page,
     ) -> Result<Part<ConsentGrant>> {
-        read!(self, List, consents::of_user(user, behind, page))
+        let (user, behind, page) = (user.to_owned(), behind.cloned(), page.clone());
+        read!(aside in_time self, List, consents::of_user(user, behind, page))
     }
 
     /// Remembers a consent that a user gave outside of an authorization.
@@ -558,7 +565,8 @@ impl Store {
         filter: &FamilyFilter,
         page: &Page,
     ) -> Result<Part<TokenFamily>> {
-        read!(self, List, families::list(filter, page, self.now()))
+        let (filter, page, now) = (filter.clone(), page.clone(), self.now());
+        read!(aside in_time self, List, families::list(filter, page, now))
     }
 
     /// The family with this id.
@@ -583,16 +591,14 @@ impl Store {
 
     /// How many families can still be refreshed.
     pub async fn counts(&self, since: UnixMillis) -> Result<Counts> {
-        read!(at leisure self, List, records::counts(since, self.now()))
+        let now = self.now();
+        read!(aside at_leisure self, List, records::counts(since, now))
     }
 
     /// How many families can still be refreshed.
     pub async fn count_active_families(&self) -> Result<i64> {
-        read!(
-            self,
-            List,
-            authorizations::count_active_families(self.now())
-        )
+        let now = self.now();
+        read!(aside in_time self, List, authorizations::count_active_families(now))
     }
 
     /// Ends what `what` names. The events are recorded if anything was alive.
@@ -616,7 +622,8 @@ impl Store {
 
     /// Issuances, newest first.
     pub async fn issuances(&self, filter: &IssuanceFilter, page: &Page) -> Result<Part<Issuance>> {
-        read!(self, List, records::list_issuances(filter, page))
+        let (filter, page) = (filter.clone(), page.clone());
+        read!(aside in_time self, List, records::list_issuances(filter, page))
     }
 
     /// Records events that belong to no other change. Returns once they are durable.
@@ -630,7 +637,8 @@ impl Store {
 
     /// Audit events in the order of the filter, and the place of the last if there are more.
     pub async fn audit_part(&self, filter: &AuditFilter, page: &Page) -> Result<Part<AuditRecord>> {
-        read!(self, AuditRead, audit::list(filter, page))
+        let (filter, page) = (filter.clone(), page.clone());
+        read!(aside in_time self, AuditRead, audit::list(filter, page))
     }
 
     /// The same, for whom more do not matter.
@@ -652,7 +660,7 @@ impl Store {
 
     /// Reads the whole audit trail and checks that each writer's chain of hashes holds.
     pub async fn verify_audit_chain(&self) -> Result<ChainReport> {
-        read!(at leisure self, AuditRead, audit::verify_chain())
+        read!(aside at_leisure self, AuditRead, audit::verify_chain())
     }
 
     /// A setting made at run time.

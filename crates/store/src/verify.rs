@@ -1,7 +1,7 @@
 //! Checking the audit trail: whether each writer's chain is whole.
 
 use crate::chain::{Content, link_hash};
-use crate::rows::LinkRow;
+use crate::sql::LinkRow;
 use std::collections::{BTreeMap, HashMap};
 
 /// Rows of one writer that may wait for an earlier one before that counts as missing.

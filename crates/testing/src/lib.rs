@@ -7,4 +7,4 @@ mod account;
 mod postgres;
 mod postgres_server;
 
-pub use postgres::Postgres;
+pub use postgres::{Postgres, connect};

@@ -2,8 +2,8 @@
 
 use crate::postgres_server::Server;
 use rustix::process::Signal;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use std::sync::atomic::{AtomicU32, Ordering};
+use tokio_postgres::{Client, NoTls};
 
 /// Names the maintenance database of a cluster that tests may use; set by
 /// `tests/with-postgres.sh`.
@@ -49,22 +49,16 @@ impl Postgres {
     /// When the server refuses.
     pub async fn fresh_database(&self) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let mut conn = PgConnection::connect(&self.maintenance)
-            .await
-            .expect("PostgreSQL accepts a connection");
+        let client = connect(&self.maintenance).await;
         // Process ids come round again during a long run.
-        let moment: i64 =
-            sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-                .fetch_one(&mut conn)
-                .await
-                .expect("PostgreSQL tells the time");
+        let moment = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        let row = client.query_one(moment, &[]).await;
+        let moment: i64 = row.expect("PostgreSQL tells the time").get(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{moment}_{}_{count}", std::process::id());
-        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-            .execute(&mut conn)
-            .await
-            .expect("PostgreSQL creates a database");
-        drop(conn.close().await);
+        let create = format!("CREATE DATABASE {name}");
+        let created = client.batch_execute(&create).await;
+        created.expect("PostgreSQL creates a database");
         with_database(&self.maintenance, &name)
     }
 
@@ -101,6 +95,17 @@ impl Postgres {
             .as_mut()
             .expect("the shared cluster is not to be touched; use Postgres::start_own")
     }
+}
+
+/// A connection of a test's own, without TLS. It ends when dropped.
+///
+/// # Panics
+/// When the server does not accept it.
+pub async fn connect(dsn: &str) -> Client {
+    let connected = tokio_postgres::connect(dsn, NoTls).await;
+    let (client, connection) = connected.expect("PostgreSQL accepts a connection");
+    tokio::spawn(connection);
+    client
 }
 
 /// `dsn` with its database replaced.

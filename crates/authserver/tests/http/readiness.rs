@@ -1,7 +1,6 @@
 //! Ready is who can read and write.
 
 use crate::harness::{A_SECOND, Database, Instance, Process, REDIRECT, Request, within};
-use sqlx::ConnectOptions as _;
 use std::time::Duration;
 
 /// The time that a writer may take, and what a probe is shared for.
@@ -23,16 +22,12 @@ async fn ready(server: &Instance) -> bool {
 async fn a_server_that_cannot_get_the_lock_to_write_is_not_ready() {
     let database = Database::sqlite();
     let server = Process::start(&database, &[]).await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database.file(""));
-    let mut other = options.connect().await.unwrap();
-    sqlx::raw_sql("BEGIN IMMEDIATE")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let other = rusqlite::Connection::open(database.file("")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     within(NOTICE, "not ready", async || !ready(&server).await).await;
     server.get("/health").await.expect(200);
     assert!(server.log().contains("the database cannot be written"));
-    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    other.execute_batch("ROLLBACK").unwrap();
     within(NOTICE, "ready", async || ready(&server).await).await;
     assert!(registers(&server).await);
 }

@@ -1,10 +1,11 @@
 //! Users and their browser sessions.
 
+use super::dialect::sql;
 use super::ledger::Tx;
 use super::statement;
 use super::walk::{Order, Walk};
 use super::{Conn, versions};
-use crate::rows::{SessionRow, UserRow};
+use crate::sql::{Sql, Table as _};
 use crate::{
     Change, Cursor, Deleted, Deletion, Page, Part, Result, RevokeCount, StoreError, Updated,
     UserFilter,
@@ -13,38 +14,32 @@ use domain::{AuditEvent, Digest, Session, UnixMillis, User};
 
 /// Where a search looks.
 const SEARCHED: &[&str] = &["email", "name", "id"];
-const END_SESSION: &str = "DELETE FROM sessions WHERE token_digest = $1";
+const END_SESSION: Sql = sql!("DELETE FROM sessions WHERE token_digest = $1");
 
-fn email_taken(error: sqlx::Error) -> StoreError {
-    match StoreError::from(error) {
+fn email_taken(error: StoreError) -> StoreError {
+    match error {
         StoreError::Conflict(_) => StoreError::Conflict("a user with that e-mail address"),
         other => other,
     }
 }
 
 pub(crate) async fn find(conn: &mut Conn, id: &str) -> Result<Option<User>> {
-    let row: Option<UserRow> = statement::query_as(
-        "SELECT id, email, name, password_hash, role, status, created_at, updated_at FROM users WHERE id = $1",
-    )
-    .bind(id)
-    .fetch_optional(conn)
-    .await?;
-    row.map(User::try_from).transpose()
+    statement::query(sql!("SELECT ", User::LIST, " FROM users WHERE id = $1"))
+        .bind(id)
+        .optional(conn)
+        .await
 }
 
 pub(crate) async fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>> {
-    let row: Option<UserRow> = statement::query_as(
-        "SELECT id, email, name, password_hash, role, status, created_at, updated_at FROM users WHERE email = $1",
-    )
-    .bind(email)
-    .fetch_optional(conn)
-    .await?;
-    row.map(User::try_from).transpose()
+    statement::query(sql!("SELECT ", User::LIST, " FROM users WHERE email = $1"))
+        .bind(email)
+        .optional(conn)
+        .await
 }
 
 pub(crate) async fn list(conn: &mut Conn, filter: &UserFilter, page: &Page) -> Result<Part<User>> {
     let walk = Walk {
-        columns: "id, email, name, password_hash, role, status, created_at, updated_at",
+        columns: User::LIST,
         table: "users",
         order: Order::Age("created_at"),
         within: filter.status.map(|own| ("status", own.as_str())),
@@ -58,22 +53,16 @@ pub(crate) async fn list(conn: &mut Conn, filter: &UserFilter, page: &Page) -> R
         at: user.created_at,
         id: user.id.to_string(),
     };
-    walk.part::<UserRow, _>(conn, page, place).await
+    walk.part(conn, page, place).await
 }
 
 pub(crate) async fn create(tx: &mut Tx, user: &User, audit: &[AuditEvent]) -> Result<()> {
-    statement::query(
-        "INSERT INTO users (id, email, name, password_hash, role, status, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(user.id.as_str())
-    .bind(&user.email)
-    .bind(&user.name)
-    .bind(&user.password_hash)
-    .bind(user.role.as_str())
-    .bind(user.status.as_str())
-    .bind(user.created_at.0)
-    .bind(user.updated_at.0)
+    statement::query(sql!(
+        "INSERT INTO users (",
+        User::LIST,
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+    ))
+    .bind_all(user)
     .execute(&mut *tx.conn)
     .await
     .map_err(email_taken)?;
@@ -93,24 +82,21 @@ pub(crate) async fn update(
 ) -> Result<Updated> {
     let (id, change) = (user.id.as_str(), Change::User(user.id.to_string()));
     let updated_at = versions::next(user.updated_at, now);
-    let written = statement::query(
-        "UPDATE users SET email = $2, name = $3, password_hash = $4, role = $5, status = $6, updated_at = $7 \
-         WHERE id = $1 AND updated_at = $8",
-    )
+    let written = statement::query(sql!("UPDATE users SET email = $2, name = $3, password_hash = $4, role = $5, status = $6, updated_at = $7 \
+         WHERE id = $1 AND updated_at = $8"))
     .bind(id)
     .bind(&user.email)
     .bind(&user.name)
     .bind(&user.password_hash)
     .bind(user.role.as_str())
     .bind(user.status.as_str())
-    .bind(updated_at.0)
-    .bind(user.updated_at.0)
+    .bind(updated_at)
+    .bind(user.updated_at)
     .execute(&mut *tx.conn)
     .await
-    .map_err(email_taken)?
-    .rows_affected();
+    .map_err(email_taken)?;
     if written == 0 {
-        let there = "SELECT 1 FROM users WHERE id = $1";
+        let there = sql!("SELECT 1 FROM users WHERE id = $1");
         return versions::missed(tx, there, id, change).await;
     }
     let ended = if end_all {
@@ -140,8 +126,8 @@ pub(crate) async fn delete(
     }
     let missed = versions::take(
         tx,
-        "DELETE FROM users WHERE id = $1 AND ($2 < 0 OR updated_at = $2)",
-        "SELECT 1 FROM users WHERE id = $1",
+        sql!("DELETE FROM users WHERE id = $1 AND ($2 < 0 OR updated_at = $2)"),
+        sql!("SELECT 1 FROM users WHERE id = $1"),
         id,
         how.version,
         Change::User(id.to_owned()),
@@ -150,7 +136,7 @@ pub(crate) async fn delete(
         return Ok(missed);
     }
     let ended = super::revocations::revoke_user(tx, id, now).await?;
-    tx.run("DELETE FROM consent_grants WHERE user_id = $1", id)
+    tx.run(sql!("DELETE FROM consent_grants WHERE user_id = $1"), id)
         .await?;
     tx.pending_audit(audit);
     Ok(Deleted::Yes(ended))
@@ -164,16 +150,14 @@ pub(crate) async fn open_session(
     audit: &[AuditEvent],
 ) -> Result<()> {
     if let Some(old) = replaces {
-        tx.run(END_SESSION, &old.to_hex()).await?;
+        tx.run(END_SESSION, old).await?;
     }
-    statement::query(
-        "INSERT INTO sessions (token_digest, id, user_id, authenticated_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(session.token.to_hex())
-    .bind(session.id.as_str())
-    .bind(session.user_id.as_str())
-    .bind(session.authenticated_at.0)
-    .bind(session.expires_at.0)
+    statement::query(sql!(
+        "INSERT INTO sessions (",
+        Session::LIST,
+        ") VALUES ($1, $2, $3, $4, $5)"
+    ))
+    .bind_all(session)
     .execute(&mut *tx.conn)
     .await?;
     tx.pending_audit(audit);
@@ -186,23 +170,23 @@ pub(crate) async fn end_console_session(
     session: &Digest,
     until: UnixMillis,
 ) -> Result<()> {
-    statement::query(
+    statement::query(sql!(
         "INSERT INTO console_sign_outs (session_digest, expires_at) VALUES ($1, $2) \
-         ON CONFLICT (session_digest) DO NOTHING",
-    )
-    .bind(session.to_hex())
-    .bind(until.0)
+         ON CONFLICT (session_digest) DO NOTHING"
+    ))
+    .bind(session)
+    .bind(until)
     .execute(&mut *tx.conn)
     .await?;
     Ok(())
 }
 
 pub(crate) async fn console_session_has_ended(conn: &mut Conn, session: &Digest) -> Result<bool> {
-    let ended: Option<i64> = statement::query_scalar(
-        "SELECT expires_at FROM console_sign_outs WHERE session_digest = $1",
-    )
-    .bind(session.to_hex())
-    .fetch_optional(conn)
+    let ended: Option<i64> = statement::query(sql!(
+        "SELECT expires_at FROM console_sign_outs WHERE session_digest = $1"
+    ))
+    .bind(session)
+    .optional(conn)
     .await?;
     Ok(ended.is_some())
 }
@@ -212,15 +196,15 @@ pub(crate) async fn find_session(
     token: &Digest,
     now: UnixMillis,
 ) -> Result<Option<Session>> {
-    let row: Option<SessionRow> = statement::query_as(
-        "SELECT token_digest, id, user_id, authenticated_at, expires_at FROM sessions \
-         WHERE token_digest = $1 AND expires_at > $2",
-    )
-    .bind(token.to_hex())
-    .bind(now.0)
-    .fetch_optional(conn)
-    .await?;
-    row.map(Session::try_from).transpose()
+    statement::query(sql!(
+        "SELECT ",
+        Session::LIST,
+        " FROM sessions WHERE token_digest = $1 AND expires_at > $2"
+    ))
+    .bind(token)
+    .bind(now)
+    .optional(conn)
+    .await
 }
 
 pub(crate) async fn close_session(
@@ -228,7 +212,7 @@ pub(crate) async fn close_session(
     token: &Digest,
     audit: &[AuditEvent],
 ) -> Result<bool> {
-    let closed = tx.run(END_SESSION, &token.to_hex()).await? == 1;
+    let closed = tx.run(END_SESSION, token).await? == 1;
     if closed {
         tx.pending_audit(audit);
     }

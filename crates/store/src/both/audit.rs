@@ -1,15 +1,15 @@
 //! The audit trail: adding to it, reading it, and checking its chains.
 
+use super::Conn;
+use super::dialect::sql;
 use super::ledger::Tx;
 use super::statement;
 use super::walk::{containing, read};
-use super::{Conn, Db};
-use crate::rows::{AuditRow, LinkRow};
+use crate::sql::{LinkRow, Query, Table as _};
 use crate::verify::ChainCheck;
 use crate::{AuditFilter, AuditOrder, ChainReport, Cursor, Page, Part, Result};
 use domain::{AuditAction, AuditEvent, AuditRecord, first_uuid_at};
-use futures_util::TryStreamExt as _;
-use sqlx::QueryBuilder;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Ids begin with a time, so that the primary key bounds a search in time. They are made a
@@ -26,7 +26,7 @@ pub(crate) async fn list(
     filter: &AuditFilter,
     page: &Page,
 ) -> Result<Part<AuditRecord>> {
-    let mut query = QueryBuilder::<Db>::new("");
+    let mut query = statement::build("");
     // One more tells whether there are more.
     let reach = i64::from(page.limit) + i64::from(page.offset) + 1;
     match filter.actions.as_slice() {
@@ -46,8 +46,7 @@ pub(crate) async fn list(
             }
         }
     }
-    let found = statement::built(&mut query).build_query_as().fetch(conn);
-    let rows = read::<AuditRow, AuditRecord>(found, page.offset, page.limit).await?;
+    let rows = read(statement::built(query), conn, page.offset, page.limit).await?;
     let place = |record: &AuditRecord| Cursor {
         at: record.created_at,
         id: record.id.clone(),
@@ -55,16 +54,16 @@ pub(crate) async fn list(
     Ok(Part::of(rows, place, None))
 }
 
-fn push_rows(
-    query: &mut QueryBuilder<Db>,
-    filter: &AuditFilter,
+fn push_rows<'q>(
+    query: &mut Query<'q>,
+    filter: &'q AuditFilter,
     action: Option<AuditAction>,
     reach: i64,
 ) {
-    query.push(
-        "SELECT id, action, actor_id, user_id, client_id, resource, ip, detail, trace_id, request_id, created_at \
-         FROM audit_events WHERE 1 = 1",
-    );
+    query
+        .push("SELECT ")
+        .push(AuditRecord::LIST)
+        .push(" FROM audit_events WHERE 1 = 1");
     if let Some(action) = action {
         query.push(" AND action = ").push_bind(action.as_str());
     }
@@ -76,7 +75,7 @@ fn push_rows(
         (" AND trace_id = ", &filter.trace_id),
     ] {
         if let Some(value) = value {
-            query.push(condition).push_bind(value.clone());
+            query.push(condition).push_bind(value);
         }
     }
     if let Some(since) = filter.since {
@@ -84,14 +83,14 @@ fn push_rows(
             .push(" AND id >= ")
             .push_bind(first_uuid_at(since.minus(ID_LAG)))
             .push(" AND created_at >= ")
-            .push_bind(since.0);
+            .push_bind(since);
     }
     if let Some(until) = filter.until {
         query
             .push(" AND id < ")
             .push_bind(first_uuid_at(until.plus(ID_LAG)))
             .push(" AND created_at < ")
-            .push_bind(until.0);
+            .push_bind(until);
     }
     if let Some(text) = &filter.text {
         query
@@ -108,13 +107,13 @@ fn push_rows(
                 AuditOrder::NewestFirst => " AND id < ",
                 AuditOrder::OldestFirst => " AND id > ",
             })
-            .push_bind(id.clone());
+            .push_bind(id);
     }
     push_order(query, filter.order);
     query.push(" LIMIT ").push_bind(reach);
 }
 
-fn push_order(query: &mut QueryBuilder<Db>, order: AuditOrder) {
+fn push_order(query: &mut Query<'_>, order: AuditOrder) {
     query.push(match order {
         AuditOrder::NewestFirst => " ORDER BY id DESC",
         AuditOrder::OldestFirst => " ORDER BY id",
@@ -122,14 +121,17 @@ fn push_order(query: &mut QueryBuilder<Db>, order: AuditOrder) {
 }
 
 pub(crate) async fn verify_chain(conn: &mut Conn) -> Result<ChainReport> {
-    let mut rows = statement::query_as::<LinkRow>(
-        "SELECT id, action, actor_id, user_id, client_id, resource, ip, detail, trace_id, request_id, created_at, \
-         writer, seq, hash FROM audit_events ORDER BY id",
-    )
-    .fetch(conn);
     let mut check = ChainCheck::default();
-    while let Some(row) = rows.try_next().await? {
+    let mut see = |row: LinkRow| {
         check.see(row);
-    }
+        ControlFlow::Continue(())
+    };
+    statement::query(sql!(
+        "SELECT ",
+        LinkRow::LIST,
+        " FROM audit_events ORDER BY id"
+    ))
+    .each(conn, &mut see)
+    .await?;
     Ok(check.finish())
 }

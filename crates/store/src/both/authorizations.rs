@@ -1,12 +1,13 @@
 //! Codes, families and refresh tokens: the transitions of the interactive flow.
 
+use super::dialect::{self, sql};
 use super::lane::Asked;
 use super::ledger::Tx;
 use super::statement;
-use super::{Conn, consents, dialect, proofs};
-use crate::rows::{AuthorizationCodeRow, RefreshTokenStateRow, to_json};
+use super::{Conn, consents, proofs};
+use crate::sql::{Table as _, Value};
 use crate::{Authorize, RedeemCode, Redeemed, Result, RotateRefresh, Rotated};
-use domain::{AuthorizationCode, Digest, RefreshToken, RefreshTokenState, UnixMillis};
+use domain::{AuthorizationCode, Digest, FamilyId, RefreshToken, RefreshTokenState, UnixMillis};
 use std::collections::HashSet;
 
 pub(crate) async fn authorize(tx: &mut Tx, command: &Authorize) -> Result<()> {
@@ -14,23 +15,12 @@ pub(crate) async fn authorize(tx: &mut Tx, command: &Authorize) -> Result<()> {
     for consent in &command.consents {
         consents::remember(tx, &code.user_id, &code.client_id, consent, code.created_at).await?;
     }
-    statement::query(
-        "INSERT INTO authorization_codes (digest, client_id, user_id, redirect_uri, \
-         code_challenge, scope, resources, auth_time, family_id, created_at, expires_at, dpop_jkt) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-    )
-    .bind(code.digest.to_hex())
-    .bind(code.client_id.as_str())
-    .bind(code.user_id.as_str())
-    .bind(&code.redirect_uri)
-    .bind(&code.code_challenge)
-    .bind(code.scope.to_string())
-    .bind(to_json(&code.resources))
-    .bind(code.auth_time.0)
-    .bind(code.family_id.as_str())
-    .bind(code.created_at.0)
-    .bind(code.expires_at.0)
-    .bind(&code.dpop_jkt)
+    statement::query(sql!(
+        "INSERT INTO authorization_codes (",
+        AuthorizationCode::LIST,
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    ))
+    .bind_all(code)
     .execute(&mut *tx.conn)
     .await?;
     tx.pending_audit(&command.audit);
@@ -42,16 +32,15 @@ pub(crate) async fn find_code(
     conn: &mut Conn,
     digest: &Digest,
 ) -> Result<Option<(AuthorizationCode, bool)>> {
-    let row: Option<AuthorizationCodeRow> = statement::query_as(
-        "SELECT digest, client_id, user_id, redirect_uri, code_challenge, dpop_jkt, scope, resources, \
-         auth_time, family_id, created_at, expires_at, spent_at FROM authorization_codes WHERE digest = $1",
-    )
-    .bind(digest.to_hex())
-    .fetch_optional(conn)
+    let found: Option<(_, Option<UnixMillis>)> = statement::query(sql!(
+        "SELECT ",
+        AuthorizationCode::LIST,
+        ", spent_at FROM authorization_codes WHERE digest = $1"
+    ))
+    .bind(digest)
+    .optional(conn)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let spent = row.spent_at.is_some();
-    Ok(Some((row.try_into()?, spent)))
+    Ok(found.map(|(code, spent_at)| (code, spent_at.is_some())))
 }
 
 /// Spends the codes of `group` and founds their families.
@@ -64,22 +53,21 @@ pub(crate) async fn redeem(
     let Some(now) = group.iter().map(|asked| asked.request.now.0).max() else {
         return Ok(());
     };
-    let spent: Vec<String> = statement::query_scalar(concat!(
+    let digests = group.iter().map(|asked| &asked.request.digest);
+    let spent: Vec<Digest> = statement::query(sql!(
         "UPDATE authorization_codes SET spent_at = $2 WHERE ",
         dialect::is_listed!("digest"),
         " AND spent_at IS NULL AND expires_at > $2 RETURNING digest"
     ))
-    .bind(dialect::list(
-        group.iter().map(|asked| asked.request.digest.to_hex()),
-    ))
+    .bind(Value::list(digests))
     .bind(now)
-    .fetch_all(&mut *tx.conn)
+    .all(&mut *tx.conn)
     .await?;
-    let mut spent = HashSet::<String>::from_iter(spent);
+    let mut spent = HashSet::<Digest>::from_iter(spent);
     for asked in group {
         let command = &asked.request;
         // Of two that bring the same code, one has spent it.
-        asked.answer = Some(if spent.remove(&command.digest.to_hex()) {
+        asked.answer = Some(if spent.remove(&command.digest) {
             let expires_at = command
                 .refresh
                 .as_ref()
@@ -105,15 +93,14 @@ pub(crate) async fn find_refresh(
     conn: &mut Conn,
     digest: &Digest,
 ) -> Result<Option<RefreshTokenState>> {
-    let row: Option<RefreshTokenStateRow> = statement::query_as(
+    statement::query(sql!(
         "SELECT t.digest, t.family_id, t.dpop_jkt, t.created_at, t.expires_at, t.spent_at, t.narrowed_to, \
-         f.user_id, f.client_id, f.scope, f.resources, f.auth_time, f.created_at AS founded_at, f.revoked_at \
-         FROM refresh_tokens t JOIN token_families f ON f.id = t.family_id WHERE t.digest = $1",
-    )
-    .bind(digest.to_hex())
-    .fetch_optional(conn)
-    .await?;
-    row.map(RefreshTokenState::try_from).transpose()
+         f.id, f.user_id, f.client_id, f.scope, f.resources, f.auth_time, f.created_at, f.revoked_at \
+         FROM refresh_tokens t JOIN token_families f ON f.id = t.family_id WHERE t.digest = $1"
+    ))
+    .bind(digest)
+    .optional(conn)
+    .await
 }
 
 /// Spends the refresh tokens of `group` and adds the next ones. Those that were spent before are
@@ -134,39 +121,37 @@ pub(crate) async fn rotate(
     };
     // The families' rows are taken first: a revocation either comes before and is seen here,
     // or waits, and then sees the tokens added here. A token that is no good leaves them alone.
-    let digests = group.iter().map(|asked| asked.request.digest.to_hex());
-    let alive: Vec<String> = statement::query_scalar(concat!(
+    let digests = group.iter().map(|asked| &asked.request.digest);
+    let alive: Vec<FamilyId> = statement::query(sql!(
         "UPDATE token_families SET expires_at = $3 WHERE revoked_at IS NULL AND id IN \
          (SELECT family_id FROM refresh_tokens WHERE ",
         dialect::is_listed!("digest"),
         " AND spent_at IS NULL AND expires_at > $2) RETURNING id"
     ))
-    .bind(dialect::list(digests))
+    .bind(Value::list(digests))
     .bind(now)
     .bind(expires_at)
-    .fetch_all(&mut *tx.conn)
+    .all(&mut *tx.conn)
     .await?;
-    let alive = HashSet::<String>::from_iter(alive);
+    let alive = HashSet::<FamilyId>::from_iter(alive);
     let good = group
         .iter()
-        .filter(|asked| alive.contains(asked.request.family_id.as_str()));
-    let spent: Vec<String> = statement::query_scalar(concat!(
+        .filter(|asked| alive.contains(&asked.request.family_id));
+    let spent: Vec<Digest> = statement::query(sql!(
         "UPDATE refresh_tokens SET spent_at = $2 WHERE ",
         dialect::is_listed!("digest"),
         " AND spent_at IS NULL AND expires_at > $2 RETURNING digest"
     ))
-    .bind(dialect::list(
-        good.map(|asked| asked.request.digest.to_hex()),
-    ))
+    .bind(Value::list(good.map(|asked| &asked.request.digest)))
     .bind(now)
-    .fetch_all(&mut *tx.conn)
+    .all(&mut *tx.conn)
     .await?;
-    let mut spent = HashSet::<String>::from_iter(spent);
+    let mut spent = HashSet::<Digest>::from_iter(spent);
     let mut others = Vec::new();
     for asked in group {
         let command = &asked.request;
         // Of two that bring the same token, one has spent it.
-        if spent.remove(&command.digest.to_hex()) {
+        if spent.remove(&command.digest) {
             tx.refresh_token(command.next.clone());
             tx.issuance(command.issuance.clone());
             tx.audit(command.audit.clone());
@@ -187,13 +172,13 @@ pub(crate) async fn rotate(
 async fn retry(tx: &mut Tx, group: Vec<&mut Asked<RotateRefresh, Rotated>>) -> Result<()> {
     // The successors that this very transaction has made are to be found, too.
     tx.flush_tokens().await?;
-    let families = group.iter().map(|asked| asked.request.family_id.as_str());
-    statement::query(concat!(
+    let families = group.iter().map(|asked| &asked.request.family_id);
+    statement::query(sql!(
         "SELECT id FROM token_families WHERE ",
         dialect::is_listed!("id"),
         dialect::and_hold!(" ORDER BY id")
     ))
-    .bind(dialect::list(families.map(str::to_owned)))
+    .bind(Value::list(families))
     .execute(&mut *tx.conn)
     .await?;
     for asked in group {
@@ -241,10 +226,10 @@ fn retried(command: &RotateRefresh, next: Option<&RefreshToken>) -> Rotated {
 
 /// Families that can still be refreshed.
 pub(crate) async fn count_active_families(conn: &mut Conn, now: UnixMillis) -> Result<i64> {
-    Ok(statement::query_scalar(
-        "SELECT COUNT(*) FROM token_families WHERE expires_at > $1 AND revoked_at IS NULL",
-    )
-    .bind(now.0)
-    .fetch_one(conn)
-    .await?)
+    statement::query(sql!(
+        "SELECT COUNT(*) FROM token_families WHERE expires_at > $1 AND revoked_at IS NULL"
+    ))
+    .bind(now)
+    .one(conn)
+    .await
 }

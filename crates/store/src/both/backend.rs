@@ -1,33 +1,34 @@
 //! One open database: its readers and its lanes.
 
+use super::dialect::{self, Object, Pool};
 use super::lane::Lane;
 use super::worker::Worker;
-use super::{Db, dialect};
-use crate::Result;
 use crate::cache::Caches;
 use crate::file::DatabaseFile;
+use crate::open::{ACQUIRE_TIMEOUT, Pools};
 use crate::writes::Writes;
+use crate::{Result, StoreError};
 use domain::{Clock, Rng};
-use sqlx::{Pool, pool::PoolConnection};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{oneshot, watch};
 
 /// How long connections that are still in use may keep the end waiting.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether they are all closed.
+const CLOSE_POLL: Duration = Duration::from_millis(5);
+
 /// An open database.
 pub(crate) struct Backend {
-    readers: Pool<Db>,
-    writers: Pool<Db>,
+    pools: Pools<Pool>,
     lanes: Vec<Lane>,
     file: Option<Arc<DatabaseFile>>,
     writes: Arc<Writes>,
     stop: watch::Sender<bool>,
-    workers: Mutex<Vec<JoinHandle<()>>>,
+    workers: Mutex<Vec<oneshot::Receiver<()>>>,
     waiting: AtomicU32,
 }
 
@@ -50,7 +51,7 @@ impl Drop for Waiting<'_> {
 impl Backend {
     /// Starts `lanes` lanes on `writers`.
     pub fn start(
-        (readers, writers): (Pool<Db>, Pool<Db>),
+        pools: Pools<Pool>,
         file: Option<DatabaseFile>,
         lanes: usize,
         caches: &Arc<Caches>,
@@ -61,7 +62,7 @@ impl Backend {
         let (stop, told) = watch::channel(false);
         let start = |_| {
             let worker = Worker::new(
-                writers.clone(),
+                pools.writers.clone(),
                 file.clone(),
                 Arc::clone(&writes),
                 Arc::clone(caches),
@@ -72,8 +73,7 @@ impl Backend {
         };
         let (lanes, workers) = (0..lanes.max(1)).map(start).unzip();
         Self {
-            readers,
-            writers,
+            pools,
             lanes,
             file,
             writes,
@@ -99,14 +99,15 @@ impl Backend {
                 // To write the log into another file, as closing does, would damage that.
                 Some(file) if file.is_overwritten() => return,
                 Some(file) if file.has_log() => {
-                    if let Ok(mut conn) = self.writers.acquire().await {
-                        drop(dialect::empty_log(&mut conn).await);
+                    if let Ok(conn) = acquire(&self.pools.writers).await {
+                        drop(dialect::empty_log(&conn));
                     }
                 }
                 _ => {}
             }
-            self.readers.close().await;
-            self.writers.close().await;
+            for pool in self.pools() {
+                close(pool).await;
+            }
         };
         if tokio::time::timeout(CLOSE_TIMEOUT, close).await.is_err() {
             tracing::warn!("the database was still in use when it was to be closed");
@@ -120,24 +121,44 @@ impl Backend {
 
     /// Open and idle connections.
     pub fn connections(&self) -> (u32, u32) {
-        let idle = |pool: &Pool<Db>| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
-        if dialect::SEPARATE_WRITERS {
-            (
-                self.readers.size() + self.writers.size(),
-                idle(&self.readers) + idle(&self.writers),
-            )
-        } else {
-            (self.readers.size(), idle(&self.readers))
-        }
+        let count = |pool: &Pool| {
+            let status = pool.status();
+            let [open, idle] =
+                [status.size, status.available].map(|own| u32::try_from(own).unwrap_or(u32::MAX));
+            (open, idle)
+        };
+        let counts = self.pools().map(count);
+        counts.fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1))
+    }
+
+    /// All its pools, each once.
+    fn pools(&self) -> impl Iterator<Item = &Pool> {
+        let Pools {
+            readers,
+            asides,
+            writers,
+        } = &self.pools;
+        let pools = [readers, asides, writers];
+        let separate = if dialect::SEPARATE_POOLS { 3 } else { 1 };
+        pools.into_iter().take(separate)
     }
 
     /// A connection to read with.
-    pub async fn reader(&self) -> Result<PoolConnection<Db>> {
+    pub async fn reader(&self) -> Result<Object> {
+        self.connection(&self.pools.readers).await
+    }
+
+    /// A connection to ask what may take long.
+    pub async fn reader_aside(&self) -> Result<Object> {
+        self.connection(&self.pools.asides).await
+    }
+
+    async fn connection(&self, pool: &Pool) -> Result<Object> {
         if let Some(file) = &self.file {
             file.present()?;
         }
         let _waiting = Waiting::among(&self.waiting);
-        Ok(self.readers.acquire().await?)
+        acquire(pool).await
     }
 
     /// How many wait for a connection to read with.
@@ -150,5 +171,23 @@ impl Backend {
         let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(key);
         let lane = usize::try_from(hash % self.lanes.len() as u64).unwrap_or(0);
         &self.lanes[lane]
+    }
+}
+
+/// A connection of `pool`.
+pub(crate) async fn acquire(pool: &Pool) -> Result<Object> {
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, pool.get()).await {
+        Ok(object) => Ok(object?),
+        Err(_) => Err(StoreError::Unavailable(String::from(
+            "no connection came free in time",
+        ))),
+    }
+}
+
+/// Lets go of all connections of `pool`, and waits for those that are in use.
+async fn close(pool: &Pool) {
+    pool.close();
+    while pool.status().size > 0 {
+        tokio::time::sleep(CLOSE_POLL).await;
     }
 }

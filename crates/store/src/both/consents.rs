@@ -1,11 +1,12 @@
 //! Consent grants: what users agreed to, and what ends when that is taken back.
 
+use super::Conn;
+use super::dialect::{self, sql};
 use super::ledger::Tx;
 use super::revocations::{execute, execute_all, revoke_descendants};
 use super::statement;
 use super::walk::{Order, Walk};
-use super::{Conn, dialect};
-use crate::rows::ConsentGrantRow;
+use crate::sql::{Sql, Table as _, Value};
 use crate::{Change, Cursor, NewConsent, Page, Part, Result, RevokeCount};
 use domain::{AuditEvent, ClientId, ConsentGrant, ScopeSet, UnixMillis, UserId};
 
@@ -15,27 +16,27 @@ pub(crate) async fn find(
     client_id: &str,
     resource_id: &str,
 ) -> Result<Option<ConsentGrant>> {
-    let row: Option<ConsentGrantRow> = statement::query_as(
-        "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
-         FROM consent_grants WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
-    )
+    statement::query(sql!(
+        "SELECT ",
+        ConsentGrant::LIST,
+        " FROM consent_grants WHERE user_id = $1 AND client_id = $2 AND resource_id = $3"
+    ))
     .bind(user_id)
     .bind(client_id)
     .bind(resource_id)
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(Into::into))
+    .optional(conn)
+    .await
 }
 
 pub(crate) async fn find_by_id(conn: &mut Conn, id: &str) -> Result<Option<ConsentGrant>> {
-    let row: Option<ConsentGrantRow> = statement::query_as(
-        "SELECT id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at \
-         FROM consent_grants WHERE id = $1",
-    )
+    statement::query(sql!(
+        "SELECT ",
+        ConsentGrant::LIST,
+        " FROM consent_grants WHERE id = $1"
+    ))
     .bind(id)
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(Into::into))
+    .optional(conn)
+    .await
 }
 
 /// All consents of a user, revoked ones included, newest first.
@@ -46,7 +47,7 @@ pub(crate) async fn of_user(
     page: &Page,
 ) -> Result<Part<ConsentGrant>> {
     let walk = Walk {
-        columns: "id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at",
+        columns: ConsentGrant::LIST,
         table: "consent_grants",
         order: Order::Id("id", "created_at"),
         within: Some(("user_id", user_id)),
@@ -60,7 +61,7 @@ pub(crate) async fn of_user(
         at: grant.created_at,
         id: grant.id.to_string(),
     };
-    walk.part::<ConsentGrantRow, _>(conn, page, place).await
+    walk.part(conn, page, place).await
 }
 
 /// Remembers a consent that belongs to no code.
@@ -91,32 +92,30 @@ pub(crate) async fn remember(
         consent.resource_id.as_str(),
     );
     // Takes the row first, new or not: others who widen it wait, and then start from this.
-    let (before, revoked_at): (String, Option<i64>) = statement::query_as(
-        "INSERT INTO consent_grants (id, user_id, client_id, resource_id, scopes, created_at, updated_at) \
+    let (before, revoked_at): (ScopeSet, Option<UnixMillis>) = statement::query(sql!("INSERT INTO consent_grants (id, user_id, client_id, resource_id, scopes, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $6) \
          ON CONFLICT (user_id, client_id, resource_id) DO UPDATE SET updated_at = excluded.updated_at \
-         RETURNING scopes, revoked_at",
-    )
+         RETURNING scopes, revoked_at"))
     .bind(consent.id.as_str())
     .bind(user)
     .bind(client)
     .bind(resource)
-    .bind(consent.scopes.to_string())
-    .bind(now.0)
-    .fetch_one(&mut *tx.conn)
+    .bind(&consent.scopes)
+    .bind(now)
+    .one(&mut *tx.conn)
     .await?;
     let before = match revoked_at {
-        None => ScopeSet::from_stored(&before),
+        None => before,
         Some(_) => ScopeSet::default(),
     };
-    statement::query(
+    statement::query(sql!(
         "UPDATE consent_grants SET scopes = $4, revoked_at = NULL \
-         WHERE user_id = $1 AND client_id = $2 AND resource_id = $3",
-    )
+         WHERE user_id = $1 AND client_id = $2 AND resource_id = $3"
+    ))
     .bind(user)
     .bind(client)
     .bind(resource)
-    .bind(before.union(&consent.scopes).to_string())
+    .bind(&before.union(&consent.scopes))
     .execute(&mut *tx.conn)
     .await?;
     Ok(())
@@ -128,13 +127,11 @@ pub(crate) async fn revoke(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<Rev
     tx.flush_tokens().await?;
     // The consent first: an exchange that rests on it either holds it, and is then seen below,
     // or waits and finds it gone.
-    let revoked: Option<(String, String, String)> = statement::query_as(
-        "UPDATE consent_grants SET revoked_at = $2, updated_at = $2 WHERE id = $1 AND revoked_at IS NULL \
-         RETURNING user_id, client_id, resource_id",
-    )
+    let revoked: Option<(String, String, String)> = statement::query(sql!("UPDATE consent_grants SET revoked_at = $2, updated_at = $2 WHERE id = $1 AND revoked_at IS NULL \
+         RETURNING user_id, client_id, resource_id"))
     .bind(id)
-    .bind(now.0)
-    .fetch_optional(&mut *tx.conn)
+    .bind(now)
+    .optional(&mut *tx.conn)
     .await?;
     let Some((user, client, resource)) = revoked else {
         return Ok(RevokeCount::default());
@@ -147,32 +144,32 @@ pub(crate) async fn revoke(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<Rev
         resource,
     };
     let codes = reach
-        .holders(tx, "SELECT digest, resources FROM authorization_codes WHERE user_id = $1 AND client_id = $2")
+        .holders(tx, sql!("SELECT digest, resources FROM authorization_codes WHERE user_id = $1 AND client_id = $2"))
         .await?;
-    delete_codes(tx, codes).await?;
+    delete_codes(tx, &codes).await?;
     let families = reach
-        .holders(tx, "SELECT id, resources FROM token_families WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL")
+        .holders(tx, sql!("SELECT id, resources FROM token_families WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL"))
         .await?;
     let ended = execute(
         tx,
-        concat!(
+        sql!(
             "UPDATE token_families SET revoked_at = $2 WHERE ",
             dialect::is_listed!("id"),
             " AND revoked_at IS NULL"
         ),
-        dialect::list(families.iter().cloned()),
+        Value::list(&families),
         now,
     )
     .await?;
     let tokens = reach.tokens(tx, &families, now).await?;
     let own = execute_all(
         tx,
-        concat!(
+        sql!(
             "UPDATE issuances SET revoked_at = $2 WHERE ",
             dialect::is_listed!("jti"),
             " AND revoked_at IS NULL AND expires_at > $2"
         ),
-        || dialect::list(tokens.iter().cloned()),
+        || Value::list(&tokens),
         now,
     )
     .await?;
@@ -207,11 +204,11 @@ impl Reach {
     }
 
     /// The keys of those rows of the client and user whose list of resources is covered.
-    async fn holders(&self, tx: &mut Tx, statement: &'static str) -> Result<Vec<String>> {
-        let rows: Vec<(String, String)> = statement::query_as(statement)
+    async fn holders(&self, tx: &mut Tx, statement: Sql) -> Result<Vec<String>> {
+        let rows: Vec<(String, String)> = statement::query(statement)
             .bind(&self.user)
             .bind(&self.client)
-            .fetch_all(&mut *tx.conn)
+            .all(&mut *tx.conn)
             .await?;
         let covered = rows
             .into_iter()
@@ -228,14 +225,12 @@ impl Reach {
         families: &[String],
         now: UnixMillis,
     ) -> Result<Vec<String>> {
-        let rows: Vec<TokenRow> = statement::query_as(
-            "SELECT jti, COALESCE(consent_resource_id, resource_id), audience, family_id FROM issuances \
-             WHERE subject_user_id = $1 AND COALESCE(consent_client_id, client_id) = $2 AND expires_at > $3",
-        )
+        let rows: Vec<TokenRow> = statement::query(sql!("SELECT jti, COALESCE(consent_resource_id, resource_id), audience, family_id FROM issuances \
+             WHERE subject_user_id = $1 AND COALESCE(consent_client_id, client_id) = $2 AND expires_at > $3"))
         .bind(&self.user)
         .bind(&self.client)
-        .bind(now.0)
-        .fetch_all(&mut *tx.conn)
+        .bind(now)
+        .all(&mut *tx.conn)
         .await?;
         let rests_on = |(_, resource, audience, family): &TokenRow| match resource {
             Some(resource) => *resource == self.resource,
@@ -254,9 +249,9 @@ impl Reach {
 /// slug, which was its audience as long as it had no URI.
 async fn names_of(conn: &mut Conn, resource_id: &str) -> Result<Vec<String>> {
     let found: Option<(String, Option<String>)> =
-        statement::query_as("SELECT slug, uri FROM resources WHERE id = $1")
+        statement::query(sql!("SELECT slug, uri FROM resources WHERE id = $1"))
             .bind(resource_id)
-            .fetch_optional(conn)
+            .optional(conn)
             .await?;
     let Some((slug, uri)) = found else {
         return Ok(Vec::new());
@@ -275,11 +270,11 @@ pub(crate) async fn revoke_all_for(
     resource_id: &str,
     now: UnixMillis,
 ) -> Result<RevokeCount> {
-    let standing: Vec<String> = statement::query_scalar(
-        "SELECT id FROM consent_grants WHERE resource_id = $1 AND revoked_at IS NULL",
-    )
+    let standing: Vec<String> = statement::query(sql!(
+        "SELECT id FROM consent_grants WHERE resource_id = $1 AND revoked_at IS NULL"
+    ))
     .bind(resource_id)
-    .fetch_all(&mut *tx.conn)
+    .all(&mut *tx.conn)
     .await?;
     let mut total = RevokeCount::default();
     for consent in standing {
@@ -291,12 +286,12 @@ pub(crate) async fn revoke_all_for(
     Ok(total)
 }
 
-async fn delete_codes(tx: &mut Tx, digests: Vec<String>) -> Result<()> {
-    statement::query(concat!(
+async fn delete_codes(tx: &mut Tx, digests: &[String]) -> Result<()> {
+    statement::query(sql!(
         "DELETE FROM authorization_codes WHERE ",
         dialect::is_listed!("digest")
     ))
-    .bind(dialect::list(digests.into_iter()))
+    .bind(Value::list(digests))
     .execute(&mut *tx.conn)
     .await?;
     Ok(())

@@ -4,10 +4,12 @@
 //! revocation either comes before and is seen here, or waits, and then sees the token added here.
 //! Clients come first, as they do where a client is revoked, so that neither waits for the other.
 
+use super::dialect::{self, sql};
 use super::lane::Asked;
 use super::ledger::Tx;
+use super::proofs;
 use super::statement;
-use super::{dialect, proofs};
+use crate::sql::{Sql, Value};
 use crate::{Exchange, Exchanged, Result};
 use domain::ScopeSet;
 use std::collections::{HashMap, HashSet};
@@ -28,7 +30,7 @@ pub(crate) async fn exchange(
         .collect();
     let acting = standing(
         tx,
-        concat!(
+        sql!(
             "SELECT id FROM clients WHERE ",
             dialect::is_listed!("id"),
             dialect::and_hold!(" AND status = 'active' ORDER BY id")
@@ -42,7 +44,7 @@ pub(crate) async fn exchange(
         .collect();
     let alive = standing(
         tx,
-        concat!(
+        sql!(
             "SELECT jti FROM issuances WHERE ",
             dialect::is_listed!("jti"),
             dialect::and_hold!(" AND revoked_at IS NULL ORDER BY jti")
@@ -57,15 +59,15 @@ pub(crate) async fn exchange(
     let consents = if needed.is_empty() {
         HashMap::new()
     } else {
-        let held: Vec<(String, String)> = statement::query_as(concat!(
+        let held: Vec<(String, ScopeSet)> = statement::query(sql!(
             "SELECT id, scopes FROM consent_grants WHERE ",
             dialect::is_listed!("id"),
             dialect::and_hold!(" AND revoked_at IS NULL ORDER BY id")
         ))
-        .bind(dialect::list(needed.iter().map(ToString::to_string)))
-        .fetch_all(&mut *tx.conn)
+        .bind(Value::list(needed))
+        .all(&mut *tx.conn)
         .await?;
-        HashMap::<String, String>::from_iter(held)
+        HashMap::<String, ScopeSet>::from_iter(held)
     };
     for asked in group {
         let command = &asked.request;
@@ -73,7 +75,7 @@ pub(crate) async fn exchange(
         let founded = (command.founded_on.iter()).all(|jti| alive.contains(jti.as_str()));
         let agreed = command.consent.as_ref().is_none_or(|basis| {
             let agreed = consents.get(basis.grant_id.as_str());
-            agreed.is_some_and(|agreed| basis.scopes.is_subset_of(&ScopeSet::from_stored(agreed)))
+            agreed.is_some_and(|agreed| basis.scopes.is_subset_of(agreed))
         });
         asked.answer = Some(match (acts, founded, agreed) {
             (false, ..) => Exchanged::ClientEnded,
@@ -90,14 +92,10 @@ pub(crate) async fn exchange(
 }
 
 /// Those of `keys` that the `statement` finds, held until the transaction ends.
-async fn standing(
-    tx: &mut Tx,
-    statement: &'static str,
-    keys: &HashSet<&str>,
-) -> Result<HashSet<String>> {
-    let found: Vec<String> = statement::query_scalar(statement)
-        .bind(dialect::list(keys.iter().map(ToString::to_string)))
-        .fetch_all(&mut *tx.conn)
+async fn standing(tx: &mut Tx, statement: Sql, keys: &HashSet<&str>) -> Result<HashSet<String>> {
+    let found: Vec<String> = statement::query(statement)
+        .bind(Value::list(keys.iter().copied()))
+        .all(&mut *tx.conn)
         .await?;
     Ok(HashSet::from_iter(found))
 }

@@ -6,8 +6,10 @@
 //! it has; a request writes nothing for it. What was found is kept with the client, so that a
 //! purge looks at each client once in a while only.
 
+use super::dialect::sql;
 use super::ledger::Tx;
 use super::statement;
+use crate::sql::Sql;
 use crate::{Change, ClientExpiry, Result};
 use domain::{AuditEvent, UnixMillis};
 
@@ -16,14 +18,16 @@ const STEP: i64 = 100;
 
 /// Whoever holds a grant or a code that is alive, or is named by the policy of a resource, counts
 /// as used now; else the latest of what it was given.
-const LAST_USE: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM token_families \
+const LAST_USE: Sql = sql!(
+    "SELECT CASE WHEN EXISTS (SELECT 1 FROM token_families \
      WHERE client_id = $1 AND revoked_at IS NULL AND expires_at > $2) \
      OR EXISTS (SELECT 1 FROM authorization_codes WHERE client_id = $1 AND expires_at > $2) \
      OR EXISTS (SELECT 1 FROM resources WHERE policy LIKE '%\"' || $1 || '\"%') THEN $2 ELSE \
      (SELECT MAX(at) FROM ( \
      SELECT MAX(created_at) AS at FROM token_families WHERE client_id = $1 UNION ALL \
      SELECT MAX(updated_at) AS at FROM consent_grants WHERE client_id = $1 UNION ALL \
-     SELECT (SELECT issued_at FROM issuances WHERE client_id = $1 ORDER BY jti DESC LIMIT 1) AS at) uses) END";
+     SELECT (SELECT issued_at FROM issuances WHERE client_id = $1 ORDER BY jti DESC LIMIT 1) AS at) uses) END"
+);
 
 /// Removes those of the next clients that have expired; `audit` is recorded of each, with its id
 /// and the reason. Says how many went, and whether there may be more.
@@ -36,8 +40,10 @@ pub(crate) async fn expire(
     tx.flush_tokens().await?;
     let (mut removed, mut more) = (0, false);
     if let Some(before) = expiry.unused_before {
-        let candidates = "SELECT id FROM clients WHERE source = 'dcr' AND used_at IS NULL \
-             AND updated_at = issued_at AND issued_at < $1 ORDER BY issued_at, id LIMIT $2";
+        let candidates = sql!(
+            "SELECT id FROM clients WHERE source = 'dcr' AND used_at IS NULL \
+             AND updated_at = issued_at AND issued_at < $1 ORDER BY issued_at, id LIMIT $2"
+        );
         let ids = next(tx, candidates, before).await?;
         more |= is_full(&ids);
         for id in ids {
@@ -48,8 +54,10 @@ pub(crate) async fn expire(
         }
     }
     if let Some(before) = expiry.idle_before {
-        let candidates = "SELECT id FROM clients WHERE source = 'dcr' AND used_at IS NOT NULL \
-             AND updated_at = issued_at AND used_at < $1 ORDER BY used_at, id LIMIT $2";
+        let candidates = sql!(
+            "SELECT id FROM clients WHERE source = 'dcr' AND used_at IS NOT NULL \
+             AND updated_at = issued_at AND used_at < $1 ORDER BY used_at, id LIMIT $2"
+        );
         let ids = next(tx, candidates, before).await?;
         more |= is_full(&ids);
         for id in ids {
@@ -59,7 +67,7 @@ pub(crate) async fn expire(
                     let gone = remove(tx, &id, "idle", audit).await?;
                     if gone > 0 {
                         super::revocations::revoke_client(tx, &id, now).await?;
-                        tx.run("DELETE FROM consent_grants WHERE client_id = $1", &id)
+                        tx.run(sql!("DELETE FROM consent_grants WHERE client_id = $1"), &id)
                             .await?;
                     }
                     removed += gone;
@@ -70,12 +78,12 @@ pub(crate) async fn expire(
     Ok((removed, more))
 }
 
-async fn next(tx: &mut Tx, candidates: &'static str, before: UnixMillis) -> Result<Vec<String>> {
-    Ok(statement::query_scalar(candidates)
-        .bind(before.0)
+async fn next(tx: &mut Tx, candidates: Sql, before: UnixMillis) -> Result<Vec<String>> {
+    statement::query(candidates)
+        .bind(before)
         .bind(STEP)
-        .fetch_all(&mut *tx.conn)
-        .await?)
+        .all(&mut *tx.conn)
+        .await
 }
 
 fn is_full(ids: &[String]) -> bool {
@@ -83,18 +91,17 @@ fn is_full(ids: &[String]) -> bool {
 }
 
 async fn last_use(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<Option<UnixMillis>> {
-    let at: Option<i64> = statement::query_scalar(LAST_USE)
+    statement::query(LAST_USE)
         .bind(id)
-        .bind(now.0)
-        .fetch_one(&mut *tx.conn)
-        .await?;
-    Ok(at.map(UnixMillis))
+        .bind(now)
+        .one(&mut *tx.conn)
+        .await
 }
 
 async fn remember(tx: &mut Tx, id: &str, at: UnixMillis) -> Result<()> {
-    statement::query("UPDATE clients SET used_at = $2 WHERE id = $1")
+    statement::query(sql!("UPDATE clients SET used_at = $2 WHERE id = $1"))
         .bind(id)
-        .bind(at.0)
+        .bind(at)
         .execute(&mut *tx.conn)
         .await?;
     Ok(())
@@ -102,12 +109,11 @@ async fn remember(tx: &mut Tx, id: &str, at: UnixMillis) -> Result<()> {
 
 /// Removes the client, unless an operator has changed it or another purge was first.
 async fn remove(tx: &mut Tx, id: &str, reason: &str, audit: &AuditEvent) -> Result<u64> {
-    let unchanged = "DELETE FROM clients WHERE id = $1 AND updated_at = issued_at";
+    let unchanged = sql!("DELETE FROM clients WHERE id = $1 AND updated_at = issued_at");
     let removed = statement::query(unchanged)
         .bind(id)
         .execute(&mut *tx.conn)
-        .await?
-        .rows_affected();
+        .await?;
     if removed > 0 {
         tx.audit(audit.clone().client(id).with("reason", reason));
         tx.changed(Change::Client(id.to_owned()));

@@ -1,20 +1,21 @@
 //! Fronting links: which resource may obtain tokens for which.
 
+use super::Conn;
+use super::dialect::{self, sql};
 use super::ledger::Tx;
 use super::statement;
-use super::{Conn, dialect};
-use crate::rows::{FrontingLinkRow, to_json};
+use crate::sql::Table as _;
 use crate::{Change, FrontingLinkState, Result};
 use domain::{AuditEvent, FrontingLink};
 
 pub(crate) async fn all(conn: &mut Conn) -> Result<Vec<FrontingLink>> {
-    let rows: Vec<FrontingLinkRow> = statement::query_as(
-        "SELECT source_id, target_id, scope_map, created_at, created_by, updated_at FROM fronting_links \
-         ORDER BY source_id, target_id",
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter().map(FrontingLink::try_from).collect()
+    statement::query(sql!(
+        "SELECT ",
+        FrontingLink::LIST,
+        " FROM fronting_links ORDER BY source_id, target_id"
+    ))
+    .all(conn)
+    .await
 }
 
 /// Adds a link, unless it is there or would close a cycle. Without `keep` it is only tried.
@@ -36,25 +37,21 @@ pub(crate) async fn create(
         return Ok(FrontingLinkState::Cycle);
     }
     // The resources may have been deleted since they were looked up.
-    let ends: i64 = statement::query_scalar("SELECT COUNT(*) FROM resources WHERE id IN ($1, $2)")
+    let ends: i64 = statement::query(sql!("SELECT COUNT(*) FROM resources WHERE id IN ($1, $2)"))
         .bind(link.source_id.as_str())
         .bind(link.target_id.as_str())
-        .fetch_one(&mut *tx.conn)
+        .one(&mut *tx.conn)
         .await?;
     if ends != 2 {
         return Ok(FrontingLinkState::NoResource);
     }
     if keep {
-        statement::query(
-            "INSERT INTO fronting_links (source_id, target_id, scope_map, created_at, created_by, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(link.source_id.as_str())
-        .bind(link.target_id.as_str())
-        .bind(to_json(&link.scope_map))
-        .bind(link.created_at.0)
-        .bind(&link.created_by)
-        .bind(link.updated_at.0)
+        statement::query(sql!(
+            "INSERT INTO fronting_links (",
+            FrontingLink::LIST,
+            ") VALUES ($1, $2, $3, $4, $5, $6)"
+        ))
+        .bind_all(link)
         .execute(&mut *tx.conn)
         .await?;
         tx.pending_audit(audit);
@@ -65,16 +62,13 @@ pub(crate) async fn create(
 
 /// Writes the scope map of a link. Says whether the link was there.
 pub(crate) async fn update(tx: &mut Tx, link: &FrontingLink, audit: &[AuditEvent]) -> Result<bool> {
-    let found = statement::query(
-        "UPDATE fronting_links SET scope_map = $3, updated_at = $4 WHERE source_id = $1 AND target_id = $2",
-    )
+    let found = statement::query(sql!("UPDATE fronting_links SET scope_map = $3, updated_at = $4 WHERE source_id = $1 AND target_id = $2"))
     .bind(link.source_id.as_str())
     .bind(link.target_id.as_str())
-    .bind(to_json(&link.scope_map))
-    .bind(link.updated_at.0)
+    .bind(&link.scope_map)
+    .bind(link.updated_at)
     .execute(&mut *tx.conn)
-    .await?
-    .rows_affected()
+        .await?
         == 1;
     if found {
         tx.pending_audit(audit);
@@ -90,14 +84,14 @@ pub(crate) async fn delete(
     target_id: &str,
     audit: &[AuditEvent],
 ) -> Result<bool> {
-    let found =
-        statement::query("DELETE FROM fronting_links WHERE source_id = $1 AND target_id = $2")
-            .bind(source_id)
-            .bind(target_id)
-            .execute(&mut *tx.conn)
-            .await?
-            .rows_affected()
-            == 1;
+    let found = statement::query(sql!(
+        "DELETE FROM fronting_links WHERE source_id = $1 AND target_id = $2"
+    ))
+    .bind(source_id)
+    .bind(target_id)
+    .execute(&mut *tx.conn)
+    .await?
+        == 1;
     if found {
         tx.pending_audit(audit);
         tx.changed(Change::Resources);
@@ -109,20 +103,22 @@ pub(crate) async fn delete(
 /// ends.
 pub(crate) async fn refer_to(tx: &mut Tx, resource_id: &str) -> Result<bool> {
     dialect::hold_fronting_links(&mut tx.conn).await?;
-    let links: i64 = statement::query_scalar(
-        "SELECT COUNT(*) FROM fronting_links WHERE source_id = $1 OR target_id = $1",
-    )
+    let links: i64 = statement::query(sql!(
+        "SELECT COUNT(*) FROM fronting_links WHERE source_id = $1 OR target_id = $1"
+    ))
     .bind(resource_id)
-    .fetch_one(&mut *tx.conn)
+    .one(&mut *tx.conn)
     .await?;
     Ok(links > 0)
 }
 
 /// Removes the links of a resource, in either direction.
 pub(crate) async fn release(tx: &mut Tx, resource_id: &str) -> Result<()> {
-    statement::query("DELETE FROM fronting_links WHERE source_id = $1 OR target_id = $1")
-        .bind(resource_id)
-        .execute(&mut *tx.conn)
-        .await?;
+    statement::query(sql!(
+        "DELETE FROM fronting_links WHERE source_id = $1 OR target_id = $1"
+    ))
+    .bind(resource_id)
+    .execute(&mut *tx.conn)
+    .await?;
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! SQLite has one lane, for it has one writer. PostgreSQL has several; calls that could touch
 //! the same rows are sent to the same lane by key, which spares them waiting for each other.
 
+use super::dialect;
 use super::ledger::Tx;
 use super::worker::Worker;
 use crate::operation::Notes;
@@ -17,7 +18,6 @@ use crate::{
 };
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 /// Jobs that may wait; more callers than that wait for a place in the queue.
 const QUEUE: usize = 4096;
@@ -76,11 +76,6 @@ pub(crate) struct Asked<C, T> {
 }
 
 impl<C, T> Asked<C, T> {
-    /// Where the statements of its transaction are taken down.
-    pub fn notes(&self) -> &Notes {
-        &self.notes
-    }
-
     fn finish(self, outcome: Result<()>) {
         let Self { answer, reply, .. } = self;
         let answer = outcome.and_then(|()| {
@@ -119,10 +114,10 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Starts a lane for `worker`, which works until told to `stop`.
-    pub fn start(worker: Worker, stop: watch::Receiver<bool>) -> (Self, JoinHandle<()>) {
+    /// Starts a lane for `worker`, which works until told to `stop`; what is returned ends with it.
+    pub fn start(worker: Worker, stop: watch::Receiver<bool>) -> (Self, oneshot::Receiver<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(worker.run(jobs, stop)))
+        (Self { queue }, dialect::start(worker.run(jobs, stop)))
     }
 
     /// Runs `body` in a transaction and returns once that is durable.

@@ -1,7 +1,7 @@
 //! The store's code for one database. This folder is compiled twice, as a child of
 //! `sqlite` and of `postgres`; the parent's `dialect` says where the two differ.
 
-pub(crate) use super::dialect::{self, Conn, Db};
+pub(crate) use super::dialect::{self, Conn};
 
 pub(crate) mod accounts;
 pub(crate) mod assertions;
@@ -18,7 +18,6 @@ pub(crate) mod holdings;
 pub(crate) mod issue;
 pub(crate) mod lane;
 pub(crate) mod ledger;
-pub(crate) mod message;
 pub(crate) mod proofs;
 pub(crate) mod records;
 pub(crate) mod resources;

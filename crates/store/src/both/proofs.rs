@@ -1,30 +1,13 @@
 //! DPoP proofs that were used, shared by all instances.
 
+use super::dialect::{self, sql};
 use super::lane::Asked;
 use super::ledger::Tx;
 use super::statement;
-use super::{Db, dialect};
+use crate::sql::Value;
 use crate::{ProofUse, Result};
 use domain::Digest;
-use sqlx::QueryBuilder;
 use std::collections::HashSet;
-
-/// Writes the `INSERT` of `uses`. All are remembered as long as the one that lasts longest.
-pub(crate) fn insert(insert: &mut QueryBuilder<Db>, uses: &[ProofUse]) {
-    let expires_at = uses.iter().map(|used| used.expires_at.0).max();
-    // In one order, so that two who use the same proofs do not wait for each other.
-    let mut proofs: Vec<_> = uses.iter().map(|used| used.proof.to_hex()).collect();
-    proofs.sort_unstable();
-    let (list, listed) = dialect::LISTED;
-    insert
-        .push("INSERT INTO dpop_proofs (proof, expires_at) SELECT value, ")
-        .push_bind(expires_at)
-        .push(" FROM ")
-        .push(list)
-        .push_bind(dialect::list(proofs.into_iter()))
-        .push(listed)
-        .push(" WHERE true");
-}
 
 /// Uses the proofs of `group`. Those who bring a used one are answered `replayed`; the others
 /// are returned.
@@ -40,14 +23,21 @@ pub(crate) async fn use_all<'g, C, T: Copy>(
         .collect();
     let mut fresh = HashSet::new();
     if !uses.is_empty() {
-        let mut query = QueryBuilder::new("");
-        insert(&mut query, &uses);
-        query.push(" ON CONFLICT (proof) DO NOTHING RETURNING proof");
-        let used: Vec<String> = statement::built(&mut query)
-            .build_query_scalar()
-            .fetch_all(&mut *tx.conn)
-            .await?;
-        fresh.extend(used.iter().filter_map(|proof| Digest::from_hex(proof)));
+        // In one order, so that two who use the same proofs do not wait for each other.
+        let mut proofs: Vec<_> = uses.iter().map(|used| used.proof).collect();
+        proofs.sort_unstable();
+        // All are remembered as long as the one that lasts longest.
+        let expires_at = uses.iter().map(|used| used.expires_at).max();
+        let used: Vec<Digest> = statement::query(sql!(
+            "INSERT INTO dpop_proofs (proof, expires_at) SELECT value, $2 FROM ",
+            dialect::listed!("$1"),
+            " WHERE true ON CONFLICT (proof) DO NOTHING RETURNING proof"
+        ))
+        .bind(Value::list(&proofs))
+        .bind(&expires_at)
+        .all(&mut *tx.conn)
+        .await?;
+        fresh.extend(used);
     }
     let mut those = Vec::with_capacity(group.len());
     for asked in group {

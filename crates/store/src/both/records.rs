@@ -1,29 +1,26 @@
 //! Issuances and settings: what is read back of the permanent record.
 
 use super::Conn;
+use super::dialect::sql;
 use super::ledger::Tx;
 use super::statement;
 use super::walk::{Order, Walk};
-use crate::rows::IssuanceRow;
+use crate::sql::Table as _;
 use crate::{Change, Counts, Cursor, Heartbeat, IssuanceFilter, Page, Part, Result};
 use domain::{AuditEvent, Issuance, UnixMillis, first_uuid_at};
 
 /// Bytes that make a sign of life as large as other writes.
 const PADDING: usize = 32 << 10;
 
-const ISSUANCE: &str = "jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
-     consent_client_id, consent_resource_id, obtained_by, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at";
-
 pub(crate) async fn find_issuance(conn: &mut Conn, jti: &str) -> Result<Option<Issuance>> {
-    let row: Option<IssuanceRow> = statement::query_as(
-        "SELECT jti, subject_user_id, client_id, resource_id, audience, scopes, family_id, parent_jti, \
-         consent_client_id, consent_resource_id, obtained_by, dpop_jkt, agent_id, agent_chain, issued_at, expires_at, revoked_at \
-         FROM issuances WHERE jti = $1",
-    )
+    statement::query(sql!(
+        "SELECT ",
+        Issuance::LIST,
+        " FROM issuances WHERE jti = $1"
+    ))
     .bind(jti)
-    .fetch_optional(conn)
-    .await?;
-    row.map(Issuance::try_from).transpose()
+    .optional(conn)
+    .await
 }
 
 /// Issuances, newest first.
@@ -42,7 +39,7 @@ pub(crate) async fn list_issuances(
         .into_iter()
         .chain(resource);
     let walk = Walk {
-        columns: ISSUANCE,
+        columns: Issuance::LIST,
         table: "issuances",
         order: Order::Id("jti", "issued_at"),
         within,
@@ -57,14 +54,15 @@ pub(crate) async fn list_issuances(
         at: issuance.issued_at,
         id: issuance.jti.to_string(),
     };
-    walk.part::<IssuanceRow, _>(conn, page, place).await
+    walk.part(conn, page, place).await
 }
 
 pub(crate) async fn last_heartbeat(conn: &mut Conn) -> Result<Option<Heartbeat>> {
-    let row: Option<(String, i64)> =
-        statement::query_as("SELECT database_id, beaten_at FROM heartbeat WHERE id = 1")
-            .fetch_optional(conn)
-            .await?;
+    let row: Option<(String, i64)> = statement::query(sql!(
+        "SELECT database_id, beaten_at FROM heartbeat WHERE id = 1"
+    ))
+    .optional(conn)
+    .await?;
     Ok(row.map(heartbeat))
 }
 
@@ -76,16 +74,14 @@ pub(crate) async fn beat(tx: &mut Tx, beat: &Heartbeat, padded: bool) -> Result<
     } else {
         String::new()
     };
-    let row: (String, i64) = statement::query_as(
-        "INSERT INTO heartbeat (id, database_id, beaten_at, padding) VALUES (1, $1, $2, $3) \
+    let row: (String, i64) = statement::query(sql!("INSERT INTO heartbeat (id, database_id, beaten_at, padding) VALUES (1, $1, $2, $3) \
          ON CONFLICT (id) DO UPDATE SET padding = excluded.padding, beaten_at = \
          CASE WHEN excluded.beaten_at > heartbeat.beaten_at THEN excluded.beaten_at ELSE heartbeat.beaten_at + 1 END \
-         RETURNING database_id, beaten_at",
-    )
+         RETURNING database_id, beaten_at"))
     .bind(&beat.database_id)
-    .bind(beat.at.0)
+    .bind(beat.at)
     .bind(padding)
-    .fetch_one(&mut *tx.conn)
+    .one(&mut *tx.conn)
     .await?;
     Ok(heartbeat(row))
 }
@@ -98,12 +94,10 @@ fn heartbeat((database_id, at): (String, i64)) -> Heartbeat {
 }
 
 pub(crate) async fn find_setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {
-    Ok(
-        statement::query_scalar("SELECT value FROM settings WHERE name = $1")
-            .bind(name)
-            .fetch_optional(conn)
-            .await?,
-    )
+    statement::query(sql!("SELECT value FROM settings WHERE name = $1"))
+        .bind(name)
+        .optional(conn)
+        .await
 }
 
 pub(crate) async fn put_setting(
@@ -113,13 +107,13 @@ pub(crate) async fn put_setting(
     now: UnixMillis,
     audit: &[AuditEvent],
 ) -> Result<()> {
-    statement::query(
+    statement::query(sql!(
         "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) \
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
-    )
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"
+    ))
     .bind(name)
     .bind(value)
-    .bind(now.0)
+    .bind(now)
     .execute(&mut *tx.conn)
     .await?;
     tx.pending_audit(audit);
@@ -128,20 +122,18 @@ pub(crate) async fn put_setting(
 }
 
 pub(crate) async fn ping(conn: &mut Conn) -> Result<()> {
-    statement::query("SELECT 1").execute(conn).await?;
+    statement::query(sql!("SELECT 1")).execute(conn).await?;
     Ok(())
 }
 
 /// How much there is. The id of a token begins with its time.
 pub(crate) async fn counts(conn: &mut Conn, since: UnixMillis, now: UnixMillis) -> Result<Counts> {
-    let (clients, users, alive, revoked): (i64, i64, i64, i64) = statement::query_as(
-        "SELECT (SELECT COUNT(*) FROM clients), (SELECT COUNT(*) FROM users), \
+    let (clients, users, alive, revoked): (i64, i64, i64, i64) = statement::query(sql!("SELECT (SELECT COUNT(*) FROM clients), (SELECT COUNT(*) FROM users), \
          (SELECT COUNT(*) FROM issuances WHERE jti >= $1 AND revoked_at IS NULL AND expires_at > $2), \
-         (SELECT COUNT(*) FROM issuances WHERE revoked_at IS NOT NULL)",
-    )
+         (SELECT COUNT(*) FROM issuances WHERE revoked_at IS NOT NULL)"))
     .bind(first_uuid_at(since))
-    .bind(now.0)
-    .fetch_one(conn)
+    .bind(now)
+    .one(conn)
     .await?;
     Ok(Counts {
         clients: clients.unsigned_abs(),

@@ -1,14 +1,15 @@
 //! Resources.
 
+use super::dialect::sql;
 use super::ledger::Tx;
 use super::statement;
 use super::{Conn, clients, consents, fronting, versions};
-use crate::rows::{ResourceRow, to_json};
+use crate::sql::Table as _;
 use crate::{Change, Deleted, Deletion, Result, RevokeCount, StoreError, Updated};
 use domain::{AuditEvent, FrontingLink, Resource, UnixMillis};
 
-fn taken(error: sqlx::Error) -> StoreError {
-    match StoreError::from(error) {
+fn taken(error: StoreError) -> StoreError {
+    match error {
         StoreError::Conflict(_) => StoreError::Conflict("a resource with that slug or uri"),
         other => other,
     }
@@ -16,45 +17,31 @@ fn taken(error: sqlx::Error) -> StoreError {
 
 /// All resources, by slug, and the links between them.
 pub(crate) async fn all(conn: &mut Conn) -> Result<(Vec<Resource>, Vec<FrontingLink>)> {
-    let rows: Vec<ResourceRow> = statement::query_as(
-        "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, token_typ, created_at, \
-         updated_at FROM resources \
-         ORDER BY slug",
-    )
-    .fetch_all(&mut *conn)
+    let resources = statement::query(sql!(
+        "SELECT ",
+        Resource::LIST,
+        " FROM resources ORDER BY slug"
+    ))
+    .all(&mut *conn)
     .await?;
-    let resources: Result<_> = rows.into_iter().map(Resource::try_from).collect();
-    Ok((resources?, fronting::all(conn).await?))
+    Ok((resources, fronting::all(conn).await?))
 }
 
 /// The resource with this id, or else with this slug.
 pub(crate) async fn find(conn: &mut Conn, reference: &str) -> Result<Option<Resource>> {
-    let row: Option<ResourceRow> = statement::query_as(
-        "SELECT id, slug, uri, backend_kind, display_name, scopes, policy, token_typ, created_at, \
-         updated_at FROM resources \
-         WHERE id = $1 OR slug = $1 ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1",
-    )
+    statement::query(sql!("SELECT ", Resource::LIST, " FROM resources WHERE id = $1 OR slug = $1 ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1"))
     .bind(reference)
-    .fetch_optional(conn)
-    .await?;
-    row.map(Resource::try_from).transpose()
+    .optional(conn)
+    .await
 }
 
 pub(crate) async fn create(tx: &mut Tx, resource: &Resource, audit: &[AuditEvent]) -> Result<()> {
-    statement::query(
-        "INSERT INTO resources (id, slug, uri, backend_kind, display_name, scopes, policy, token_typ, \
-         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    )
-    .bind(resource.id.as_str())
-    .bind(&resource.slug)
-    .bind(&resource.uri)
-    .bind(resource.backend_kind.as_str())
-    .bind(&resource.display_name)
-    .bind(to_json(&resource.scopes))
-    .bind(to_json(&resource.policy))
-    .bind(resource.token_typ.as_str())
-    .bind(resource.created_at.0)
-    .bind(resource.updated_at.0)
+    statement::query(sql!(
+        "INSERT INTO resources (",
+        Resource::LIST,
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    ))
+    .bind_all(resource)
     .execute(&mut *tx.conn)
     .await
     .map_err(taken)?;
@@ -71,26 +58,23 @@ pub(crate) async fn update(
     audit: &[AuditEvent],
 ) -> Result<Updated> {
     let updated_at = versions::next(resource.updated_at, now);
-    let written = statement::query(
-        "UPDATE resources SET slug = $2, uri = $3, backend_kind = $4, display_name = $5, scopes = $6, policy = $7, \
-         token_typ = $8, updated_at = $9 WHERE id = $1 AND updated_at = $10",
-    )
+    let written = statement::query(sql!("UPDATE resources SET slug = $2, uri = $3, backend_kind = $4, display_name = $5, scopes = $6, policy = $7, \
+         token_typ = $8, updated_at = $9 WHERE id = $1 AND updated_at = $10"))
     .bind(resource.id.as_str())
     .bind(&resource.slug)
     .bind(&resource.uri)
     .bind(resource.backend_kind.as_str())
     .bind(&resource.display_name)
-    .bind(to_json(&resource.scopes))
-    .bind(to_json(&resource.policy))
+    .bind(&resource.scopes)
+    .bind(&resource.policy)
     .bind(resource.token_typ.as_str())
     .bind(updated_at.0)
     .bind(resource.updated_at.0)
     .execute(&mut *tx.conn)
     .await
-    .map_err(taken)?
-    .rows_affected();
+    .map_err(taken)?;
     if written == 0 {
-        let there = "SELECT 1 FROM resources WHERE id = $1";
+        let there = sql!("SELECT 1 FROM resources WHERE id = $1");
         return versions::missed(tx, there, resource.id.as_str(), Change::Resources).await;
     }
     tx.pending_audit(audit);
@@ -118,8 +102,10 @@ pub(crate) async fn delete(
     // What rests on the consents is found by way of the resource, which therefore goes last.
     let missed = versions::take(
         tx,
-        "UPDATE resources SET updated_at = updated_at WHERE id = $1 AND ($2 < 0 OR updated_at = $2)",
-        "SELECT 1 FROM resources WHERE id = $1",
+        sql!(
+            "UPDATE resources SET updated_at = updated_at WHERE id = $1 AND ($2 < 0 OR updated_at = $2)"
+        ),
+        sql!("SELECT 1 FROM resources WHERE id = $1"),
         id,
         how.version,
         Change::Resources,
@@ -130,9 +116,13 @@ pub(crate) async fn delete(
     fronting::release(tx, id).await?;
     clients::without_default(tx, id, now).await?;
     let ended = consents::revoke_all_for(tx, id, now).await?;
-    tx.run("DELETE FROM consent_grants WHERE resource_id = $1", id)
+    tx.run(
+        sql!("DELETE FROM consent_grants WHERE resource_id = $1"),
+        id,
+    )
+    .await?;
+    tx.run(sql!("DELETE FROM resources WHERE id = $1"), id)
         .await?;
-    tx.run("DELETE FROM resources WHERE id = $1", id).await?;
     tx.pending_audit(audit);
     tx.changed(Change::Resources);
     Ok(Deleted::Yes(ended))

@@ -1,8 +1,9 @@
 //! What ends tokens, and what is removed once it has ended.
 
+use super::dialect::{self, sql};
 use super::ledger::Tx;
 use super::statement;
-use super::{Db, dialect};
+use crate::sql::{Sql, Value};
 use crate::{Change, PurgeTarget, Result, Revoke, RevokeCount};
 use domain::{AuditEvent, UnixMillis};
 use std::time::Duration;
@@ -32,35 +33,25 @@ pub(crate) async fn revoke(
 }
 
 /// Runs an `UPDATE` of what `key` names. Says how many rows it changed.
-pub(super) async fn execute<'q, K>(
+pub(super) async fn execute<'q>(
     tx: &mut Tx,
-    statement: &'static str,
-    key: K,
+    statement: Sql,
+    key: impl Into<Value<'q>>,
     now: UnixMillis,
-) -> Result<u64>
-where
-    K: sqlx::Encode<'q, Db> + sqlx::Type<Db> + Send + 'q,
-{
-    Ok(statement::query(statement)
-        .bind(key)
-        .bind(now.0)
-        .execute(&mut *tx.conn)
-        .await?
-        .rows_affected())
+) -> Result<u64> {
+    let query = statement::query(statement).bind(key).bind(now);
+    query.execute(&mut *tx.conn).await
 }
 
 /// The same, for tokens, until there is nothing left to change. Where writers overlap, a
 /// statement does not see what others add while it waits for them: a token that is being
 /// exchanged for another holds the row that this is to change.
-pub(super) async fn execute_all<'q, K>(
+pub(super) async fn execute_all<'q, K: Into<Value<'q>>>(
     tx: &mut Tx,
-    statement: &'static str,
+    statement: Sql,
     key: impl Fn() -> K,
     now: UnixMillis,
-) -> Result<u64>
-where
-    K: sqlx::Encode<'q, Db> + sqlx::Type<Db> + Send + 'q,
-{
+) -> Result<u64> {
     let mut total = 0;
     loop {
         let changed = execute(tx, statement, key(), now).await?;
@@ -76,15 +67,15 @@ async fn revoke_family(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeC
     tx.changed(Change::Family(id.to_owned()));
     let families = execute(
         tx,
-        "UPDATE token_families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
-        id.to_owned(),
+        sql!("UPDATE token_families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
+        id,
         now,
     )
     .await?;
     let tokens = execute_all(
         tx,
-        "UPDATE issuances SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL AND expires_at > $2",
-        || id.to_owned(),
+        sql!("UPDATE issuances SET revoked_at = $2 WHERE family_id = $1 AND revoked_at IS NULL AND expires_at > $2"),
+        || id,
         now,
     )
     .await?;
@@ -100,8 +91,8 @@ async fn revoke_token(tx: &mut Tx, jti: &str, now: UnixMillis) -> Result<RevokeC
     tx.changed(Change::Token(jti.to_owned()));
     let tokens = execute(
         tx,
-        "UPDATE issuances SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL AND expires_at > $2",
-        jti.to_owned(),
+        sql!("UPDATE issuances SET revoked_at = $2 WHERE jti = $1 AND revoked_at IS NULL AND expires_at > $2"),
+        jti,
         now,
     )
     .await?;
@@ -115,22 +106,25 @@ pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Resul
     tx.flush_tokens().await?;
     tx.changed(Change::User(id.to_owned()));
     // Codes first: a redemption under way holds its code's row until its family can be seen.
-    tx.run("DELETE FROM authorization_codes WHERE user_id = $1", id)
-        .await?;
+    tx.run(
+        sql!("DELETE FROM authorization_codes WHERE user_id = $1"),
+        id,
+    )
+    .await?;
     let sessions = tx
-        .run("DELETE FROM sessions WHERE user_id = $1", id)
+        .run(sql!("DELETE FROM sessions WHERE user_id = $1"), id)
         .await?;
     let families = execute(
         tx,
-        "UPDATE token_families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
-        id.to_owned(),
+        sql!("UPDATE token_families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL"),
+        id,
         now,
     )
     .await?;
     let tokens = execute_all(
         tx,
-        "UPDATE issuances SET revoked_at = $2 WHERE subject_user_id = $1 AND revoked_at IS NULL AND expires_at > $2",
-        || id.to_owned(),
+        sql!("UPDATE issuances SET revoked_at = $2 WHERE subject_user_id = $1 AND revoked_at IS NULL AND expires_at > $2"),
+        || id,
         now,
     )
     .await?;
@@ -145,30 +139,37 @@ pub(crate) async fn revoke_user(tx: &mut Tx, id: &str, now: UnixMillis) -> Resul
 pub(crate) async fn revoke_client(tx: &mut Tx, id: &str, now: UnixMillis) -> Result<RevokeCount> {
     tx.flush_tokens().await?;
     tx.changed(Change::Client(id.to_owned()));
-    tx.run("DELETE FROM authorization_codes WHERE client_id = $1", id)
-        .await?;
+    tx.run(
+        sql!("DELETE FROM authorization_codes WHERE client_id = $1"),
+        id,
+    )
+    .await?;
     let families = execute(
         tx,
-        "UPDATE token_families SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
-        id.to_owned(),
+        sql!(
+            "UPDATE token_families SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL"
+        ),
+        id,
         now,
     )
     .await?;
     let own = execute(
         tx,
-        "UPDATE issuances SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL AND expires_at > $2",
-        id.to_owned(),
+        sql!("UPDATE issuances SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL AND expires_at > $2"),
+        id,
         now,
     )
     .await?;
     let derived = execute_all(
         tx,
-        "WITH RECURSIVE ended(jti) AS (SELECT jti FROM issuances \
+        sql!(
+            "WITH RECURSIVE ended(jti) AS (SELECT jti FROM issuances \
          WHERE (client_id = $1 OR obtained_by = $1) AND expires_at > $2 \
          UNION SELECT i.jti FROM issuances i JOIN ended e ON i.parent_jti = e.jti) \
          UPDATE issuances SET revoked_at = $2 WHERE jti IN (SELECT jti FROM ended) \
-         AND revoked_at IS NULL AND expires_at > $2",
-        || id.to_owned(),
+         AND revoked_at IS NULL AND expires_at > $2"
+        ),
+        || id,
         now,
     )
     .await?;
@@ -195,14 +196,14 @@ pub(super) async fn revoke_descendants(
     }
     execute_all(
         tx,
-        concat!(
+        sql!(
             "WITH RECURSIVE ended(jti) AS (SELECT jti FROM issuances WHERE ",
             dialect::is_listed!("jti"),
             " UNION SELECT i.jti FROM issuances i JOIN ended e ON i.parent_jti = e.jti) \
              UPDATE issuances SET revoked_at = $2 WHERE jti IN (SELECT jti FROM ended) \
              AND revoked_at IS NULL AND expires_at > $2"
         ),
-        || dialect::list(tokens.iter().cloned()),
+        || Value::list(tokens),
         now,
     )
     .await
@@ -216,44 +217,58 @@ pub(crate) async fn purge_step(
 ) -> Result<(u64, bool)> {
     let (statement, before) = match target {
         PurgeTarget::AuthorizationCodes => (
-            "DELETE FROM authorization_codes WHERE digest IN \
-             (SELECT digest FROM authorization_codes WHERE expires_at < $1 LIMIT $2)",
+            sql!(
+                "DELETE FROM authorization_codes WHERE digest IN \
+             (SELECT digest FROM authorization_codes WHERE expires_at < $1 LIMIT $2)"
+            ),
             now.minus(CODE_MEMORY),
         ),
         PurgeTarget::Sessions => {
-            let sign_outs = "DELETE FROM console_sign_outs WHERE session_digest IN \
-                 (SELECT session_digest FROM console_sign_outs WHERE expires_at < $1 LIMIT $2)";
+            let sign_outs = sql!(
+                "DELETE FROM console_sign_outs WHERE session_digest IN \
+                 (SELECT session_digest FROM console_sign_outs WHERE expires_at < $1 LIMIT $2)"
+            );
             if !delete_step(tx, sign_outs, now).await?.1 {
                 return Ok((0, false));
             }
             (
-                "DELETE FROM sessions WHERE token_digest IN \
-                 (SELECT token_digest FROM sessions WHERE expires_at < $1 LIMIT $2)",
+                sql!(
+                    "DELETE FROM sessions WHERE token_digest IN \
+                 (SELECT token_digest FROM sessions WHERE expires_at < $1 LIMIT $2)"
+                ),
                 now,
             )
         }
         PurgeTarget::DpopProofs => (
-            "DELETE FROM dpop_proofs WHERE proof IN \
-             (SELECT proof FROM dpop_proofs WHERE expires_at < $1 LIMIT $2)",
+            sql!(
+                "DELETE FROM dpop_proofs WHERE proof IN \
+             (SELECT proof FROM dpop_proofs WHERE expires_at < $1 LIMIT $2)"
+            ),
             now,
         ),
         PurgeTarget::Assertions => (
-            "DELETE FROM client_assertions WHERE assertion IN \
-             (SELECT assertion FROM client_assertions WHERE expires_at < $1 LIMIT $2)",
+            sql!(
+                "DELETE FROM client_assertions WHERE assertion IN \
+             (SELECT assertion FROM client_assertions WHERE expires_at < $1 LIMIT $2)"
+            ),
             now,
         ),
         PurgeTarget::RefreshTokens => {
             // One family may hold thousands of tokens; these go first, in steps of their own.
-            let tokens = "DELETE FROM refresh_tokens WHERE digest IN \
+            let tokens = sql!(
+                "DELETE FROM refresh_tokens WHERE digest IN \
                  (SELECT r.digest FROM token_families f JOIN refresh_tokens r ON r.family_id = f.id \
-                 WHERE f.expires_at < $1 LIMIT $2)";
+                 WHERE f.expires_at < $1 LIMIT $2)"
+            );
             if !delete_step(tx, tokens, now).await?.1 {
                 return Ok((0, false));
             }
             (
-                "DELETE FROM token_families WHERE expires_at < $1 AND id IN \
+                sql!(
+                    "DELETE FROM token_families WHERE expires_at < $1 AND id IN \
                  (SELECT id FROM token_families f WHERE expires_at < $1 AND NOT EXISTS \
-                 (SELECT 1 FROM refresh_tokens WHERE family_id = f.id) LIMIT $2)",
+                 (SELECT 1 FROM refresh_tokens WHERE family_id = f.id) LIMIT $2)"
+                ),
                 now,
             )
         }
@@ -263,17 +278,12 @@ pub(crate) async fn purge_step(
 
 /// Runs a `DELETE` of at most [`PURGE_STEP`] rows that ended before `before`; fewer rows mean
 /// that nothing is left.
-async fn delete_step(
-    tx: &mut Tx,
-    statement: &'static str,
-    before: UnixMillis,
-) -> Result<(u64, bool)> {
+async fn delete_step(tx: &mut Tx, statement: Sql, before: UnixMillis) -> Result<(u64, bool)> {
     let removed = statement::query(statement)
-        .bind(before.0)
+        .bind(before)
         .bind(PURGE_STEP)
         .execute(&mut *tx.conn)
-        .await?
-        .rows_affected();
+        .await?;
     let done = i64::try_from(removed).is_ok_and(|removed| removed < PURGE_STEP);
     Ok((removed, done))
 }

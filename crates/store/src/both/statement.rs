@@ -1,38 +1,22 @@
 //! Statements, as the code of this folder makes them: noted for the trace they belong to.
 
-use super::Db;
+use super::Conn;
 use crate::operation::note;
-use sqlx::query::{Query, QueryAs, QueryScalar};
-use sqlx::{Database, QueryBuilder};
-
-type Arguments = <Db as Database>::Arguments;
+use crate::sql::{Query, Session as _, Sql};
 
 /// A statement.
-pub(crate) fn query<'q>(text: &'static str) -> Query<'q, Db, Arguments> {
-    note(text);
-    sqlx::query(text)
+pub(crate) fn query<'q>(text: Sql) -> Query<'q> {
+    note(text.0);
+    Query::new(text.0, Conn::MARK)
 }
 
-/// A statement whose rows are `R`s.
-pub(crate) fn query_as<'q, R>(text: &'static str) -> QueryAs<'q, Db, R, Arguments>
-where
-    R: for<'r> sqlx::FromRow<'r, <Db as Database>::Row>,
-{
-    note(text);
-    sqlx::query_as(text)
+/// A statement that is put together, beginning like this; see [`built`].
+pub(crate) fn build<'q>(beginning: impl Into<String>) -> Query<'q> {
+    Query::new(beginning.into(), Conn::MARK)
 }
 
-/// A statement whose rows have one column.
-pub(crate) fn query_scalar<'q, T>(text: &'static str) -> QueryScalar<'q, Db, T, Arguments>
-where
-    (T,): for<'r> sqlx::FromRow<'r, <Db as Database>::Row>,
-{
-    note(text);
-    sqlx::query_scalar(text)
-}
-
-/// A statement that was put together, its values being bound apart from it.
-pub(crate) fn built(text: &mut QueryBuilder<Db>) -> &mut QueryBuilder<Db> {
-    note(text.sql().as_str());
-    text
+/// A statement that has been put together.
+pub(crate) fn built(query: Query<'_>) -> Query<'_> {
+    note(query.text());
+    query
 }

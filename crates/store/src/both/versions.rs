@@ -4,6 +4,7 @@
 
 use super::ledger::Tx;
 use super::statement;
+use crate::sql::Sql;
 use crate::{Change, Deleted, Result, Updated};
 use domain::UnixMillis;
 
@@ -17,17 +18,12 @@ pub(crate) fn next(read: UnixMillis, now: UnixMillis) -> UnixMillis {
 }
 
 /// What a write comes to that met no row of its version. `there` selects the row by its id.
-pub(crate) async fn missed(
-    tx: &mut Tx,
-    there: &'static str,
-    id: &str,
-    row: Change,
-) -> Result<Updated> {
+pub(crate) async fn missed(tx: &mut Tx, there: Sql, id: &str, row: Change) -> Result<Updated> {
     // The caller may have read from a cache that has not heard of the change yet; now it has.
     tx.changed(row);
     let found = statement::query(there)
         .bind(id)
-        .fetch_optional(&mut *tx.conn)
+        .optional::<i64>(&mut *tx.conn)
         .await?;
     Ok(match found {
         Some(_) => Updated::Stale,
@@ -40,8 +36,8 @@ pub(crate) async fn missed(
 /// `None` when it is taken.
 pub(crate) async fn take(
     tx: &mut Tx,
-    statement: &'static str,
-    there: &'static str,
+    statement: Sql,
+    there: Sql,
     id: &str,
     version: Option<UnixMillis>,
     row: Change,
@@ -50,8 +46,7 @@ pub(crate) async fn take(
         .bind(id)
         .bind(version.map_or(ANY, |version| version.0))
         .execute(&mut *tx.conn)
-        .await?
-        .rows_affected();
+        .await?;
     if taken == 1 {
         return Ok(None);
     }

@@ -4,14 +4,13 @@
 //! bounded stretch of it: a walk may end with fewer rows than were asked for and say where the
 //! next has to begin.
 
+use super::Conn;
 use super::statement;
-use super::{Conn, Db};
 use crate::page::{Filling, Rows};
-use crate::{Cursor, Page, Part, Result, StoreError};
+use crate::sql::{FromRow, Query};
+use crate::{Cursor, Page, Part, Result};
 use domain::{UnixMillis, Weigh};
-use futures_util::{Stream, TryStreamExt as _};
-use sqlx::QueryBuilder;
-use std::pin::pin;
+use std::ops::ControlFlow;
 
 /// A stretch has so many rows: more would take too long to look at, fewer would find too little.
 const STRETCH: i64 = 10_000;
@@ -61,24 +60,23 @@ impl Order {
     }
 }
 
-impl Walk<'_> {
+impl<'q> Walk<'q> {
     /// A page. It ends early when its rows are large, or where the stretch ended that was looked
     /// at, if there is anything behind it.
-    pub async fn part<R, T>(
+    pub async fn part<T>(
         &self,
         conn: &mut Conn,
         page: &Page,
         place: impl Fn(&T) -> Cursor,
     ) -> Result<Part<T>>
     where
-        R: for<'r> sqlx::FromRow<'r, <Db as sqlx::Database>::Row> + Send + Unpin,
-        T: TryFrom<R, Error: Into<StoreError>> + Weigh,
+        T: FromRow + Weigh + Send,
     {
         let end = match self.is_bounded() {
             true => self.end_of_stretch(conn).await?,
             false => None,
         };
-        let mut query = QueryBuilder::<Db>::new("SELECT ");
+        let mut query = statement::build("SELECT ");
         query.push(self.columns);
         self.push_range(&mut query);
         // One bound alone: of two on the same column, SQLite may walk to the farther.
@@ -87,18 +85,16 @@ impl Walk<'_> {
             None => self.push_from(&mut query),
         }
         for (column, value) in &self.also {
-            query
-                .push(format!(" AND {column} = "))
-                .push_bind((*value).to_owned());
+            query.push(&format!(" AND {column} = ")).push_bind(*value);
         }
         if let Some(time) = self.alive_at {
             query.push(" AND revoked_at IS NULL AND expires_at > ");
-            query.push_bind(time.0);
+            query.push_bind(time);
         }
         if let Some((text, columns)) = self.text {
             for (index, column) in columns.iter().enumerate() {
                 let before = if index == 0 { " AND (" } else { " OR " };
-                query.push(format!("{before}lower({column}) LIKE lower("));
+                query.push(&format!("{before}lower({column}) LIKE lower("));
                 query.push_bind(containing(text)).push(") ESCAPE '!'");
             }
             query.push(")");
@@ -106,12 +102,8 @@ impl Walk<'_> {
         self.push_order(&mut query);
         query.push(" LIMIT ").push_bind(i64::from(page.limit) + 1);
         query.push(" OFFSET ").push_bind(i64::from(page.offset));
-        let found = statement::built(&mut query).build_query_as().fetch(conn);
-        Ok(Part::of(
-            read::<R, T>(found, 0, page.limit).await?,
-            place,
-            end,
-        ))
+        let rows = read(statement::built(query), conn, 0, page.limit).await?;
+        Ok(Part::of(rows, place, end))
     }
 
     /// Whether there are conditions that no index serves.
@@ -122,57 +114,52 @@ impl Walk<'_> {
     /// The last row of the stretch, unless the table ends before.
     async fn end_of_stretch(&self, conn: &mut Conn) -> Result<Option<Cursor>> {
         let (time, id) = (self.order.time(), self.order.id());
-        let mut query = QueryBuilder::<Db>::new(format!("SELECT {time}, {id}"));
+        let mut query = statement::build(format!("SELECT {time}, {id}"));
         self.push_range(&mut query);
         self.push_from(&mut query);
         self.push_order(&mut query);
         query.push(" LIMIT 1 OFFSET ").push_bind(STRETCH - 1);
-        let row: Option<(i64, String)> = statement::built(&mut query)
-            .build_query_as()
-            .fetch_optional(conn)
-            .await?;
+        let row: Option<(i64, String)> = statement::built(query).optional(conn).await?;
         Ok(row.map(|(at, id)| Cursor {
             at: UnixMillis(at),
             id,
         }))
     }
 
-    fn push_range(&self, query: &mut QueryBuilder<Db>) {
-        query.push(format!(" FROM {} WHERE 1 = 1", self.table));
+    fn push_range(&self, query: &mut Query<'q>) {
+        query.push(&format!(" FROM {} WHERE 1 = 1", self.table));
         if let Some((column, value)) = self.within {
-            query
-                .push(format!(" AND {column} = "))
-                .push_bind(value.to_owned());
+            query.push(&format!(" AND {column} = ")).push_bind(value);
         }
         if let Some(place) = self.behind {
             self.push_place(query, "<", place);
         }
     }
 
-    fn push_from(&self, query: &mut QueryBuilder<Db>) {
+    fn push_from<'w>(&'w self, query: &mut Query<'w>) {
         if let Some(from) = &self.from {
             let id = self.order.id();
-            query.push(format!(" AND {id} >= ")).push_bind(from.clone());
+            query.push(&format!(" AND {id} >= ")).push_bind(from);
         }
     }
 
     /// The condition that a row is on this side of a place.
-    fn push_place(&self, query: &mut QueryBuilder<Db>, side: &str, place: &Cursor) {
+    fn push_place<'w>(&self, query: &mut Query<'w>, side: &str, place: &'w Cursor) {
         match self.order {
             Order::Age(age) => {
-                query.push(format!(" AND ({age}, id) {side} ("));
-                query.push_bind(place.at.0).push(", ");
-                query.push_bind(place.id.clone()).push(")");
+                query.push(&format!(" AND ({age}, id) {side} ("));
+                query.push_bind(place.at).push(", ");
+                query.push_bind(&place.id).push(")");
             }
             Order::Id(id, _) => {
-                query.push(format!(" AND {id} {side} "));
-                query.push_bind(place.id.clone());
+                query.push(&format!(" AND {id} {side} "));
+                query.push_bind(&place.id);
             }
         }
     }
 
-    fn push_order(&self, query: &mut QueryBuilder<Db>) {
-        query.push(match self.order {
+    fn push_order(&self, query: &mut Query<'_>) {
+        query.push(&match self.order {
             Order::Age(age) => format!(" ORDER BY {age} DESC, id DESC"),
             Order::Id(id, _) => format!(" ORDER BY {id} DESC"),
         });
@@ -181,23 +168,22 @@ impl Walk<'_> {
 
 /// The rows of a part behind the first `over` of those found, read one by one, so that no more of
 /// them are in memory than it has.
-pub(crate) async fn read<R, T>(
-    found: impl Stream<Item = sqlx::Result<R>>,
+pub(crate) async fn read<T: FromRow + Weigh + Send>(
+    query: Query<'_>,
+    conn: &mut Conn,
     mut over: u32,
     limit: u32,
-) -> Result<Rows<T>>
-where
-    T: TryFrom<R, Error: Into<StoreError>> + Weigh,
-{
-    let mut found = pin!(found);
+) -> Result<Rows<T>> {
     let mut part = Filling::new(limit);
-    while let Some(row) = found.try_next().await? {
+    let mut see = |row| {
         if over > 0 {
             over -= 1;
-        } else if !part.take(T::try_from(row).map_err(Into::into)?) {
-            break;
+        } else if !part.take(row) {
+            return ControlFlow::Break(());
         }
-    }
+        ControlFlow::Continue(())
+    };
+    query.each(conn, &mut see).await?;
     Ok(part.rows)
 }
 

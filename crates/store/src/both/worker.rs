@@ -5,17 +5,17 @@
 //! on another; if there is no connection to be had, all are told so at once. Jobs therefore run
 //! more than once at times, and must not have effects outside of their transaction.
 
+use super::backend::acquire;
 use super::lane::Job;
 use super::ledger::{Pending, Tx};
-use super::{Db, authorizations, dialect, exchanges, issue};
+use super::{authorizations, dialect, exchanges, issue};
 use crate::cache::Caches;
 use crate::chain::Chain;
 use crate::file::DatabaseFile;
 use crate::operation::noting;
 use crate::writes::Writes;
-use crate::{Change, Issued, Result, StoreError};
+use crate::{Change, Result, StoreError};
 use domain::{Clock, Rng};
-use sqlx::Pool;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -34,6 +34,13 @@ const BYTES_IN_LOG: u64 = 16 << 20;
 const CHECKPOINT_AGAIN: Duration = Duration::from_secs(5);
 /// How long another process may hold SQLite's write lock before the database counts as busy.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a transaction begins and ends.
+#[derive(Clone, Copy)]
+enum Border {
+    Begin,
+    Commit,
+}
 
 /// Why a group was not committed.
 struct Failure {
@@ -81,7 +88,7 @@ struct Log {
 }
 
 pub(crate) struct Worker {
-    pool: Pool<Db>,
+    pool: dialect::Pool,
     file: Option<Arc<DatabaseFile>>,
     writes: Arc<Writes>,
     log: Log,
@@ -95,7 +102,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub fn new(
-        pool: Pool<Db>,
+        pool: dialect::Pool,
         file: Option<Arc<DatabaseFile>>,
         writes: Arc<Writes>,
         caches: Arc<Caches>,
@@ -145,10 +152,6 @@ impl Worker {
             return finish(group, &Err(error));
         }
         self.log.jobs += group.len();
-        if let Some(outcome) = self.attempt_at_once(group).await {
-            self.writes.note(&outcome, &*self.clock);
-            return finish(group, &outcome);
-        }
         let mut tries = 1;
         let outcome = loop {
             match self.attempt(group).await {
@@ -163,40 +166,6 @@ impl Worker {
         finish(group, &outcome);
     }
 
-    /// Commits a group that only adds rows as one message. `None` when it is not such a group,
-    /// and when the message failed without trace: then it has to be done step by step, which
-    /// finds out what was wrong.
-    async fn attempt_at_once(&mut self, group: &mut [Job]) -> Option<Result<()>> {
-        let mut issues = issue::nothing_else(group)?;
-        let mut tx = self.connection().await.ok()?;
-        let mut chain = self.chain.clone();
-        let message = issue::message(&issues, &mut chain, &*self.clock, &*self.rng);
-        for asked in issues.iter().filter(|asked| asked.notes().are_wanted()) {
-            asked.notes().take_down(&message.text());
-        }
-        let (error, answered) = match dialect::in_time(message.send(&mut tx.conn)).await {
-            Some(Ok(())) => {
-                self.chain = chain;
-                self.tx = Some(tx);
-                for asked in &mut issues {
-                    asked.answer = Some(Issued::Yes);
-                }
-                return Some(Ok(()));
-            }
-            Some(Err(failure)) => (failure.may_stand.then_some(failure.error), true),
-            None => (
-                Some(StoreError::Unavailable("no answer in time".into())),
-                false,
-            ),
-        };
-        self.leave(tx, answered).await;
-        if error.is_some() {
-            // Its rows may stand or not: what follows starts a chain of its own.
-            self.chain = Chain::start(&*self.clock, &*self.rng);
-        }
-        error.map(Err)
-    }
-
     /// Rolls back what `tx` has begun, and keeps its connection if that goes well. Says whether
     /// it did; a connection that gave no answer is not even asked.
     async fn leave(&mut self, mut tx: Tx, answered: bool) -> bool {
@@ -204,7 +173,7 @@ impl Worker {
         if sound {
             self.tx = Some(tx);
         } else {
-            tx.conn.close_on_drop();
+            drop(dialect::Object::take(tx.conn));
         }
         sound
     }
@@ -249,13 +218,12 @@ impl Worker {
         let mut stage = Stage::Begin;
         let group_is_noted = group.iter().any(|job| job.notes().are_wanted());
         let work = async {
-            self.patiently(&mut tx, dialect::BEGIN).await?;
+            self.patiently(&mut tx, Border::Begin).await?;
             stage = Stage::Work;
             run(&mut tx, group).await?;
             tx.flush(&mut chain, &*self.clock, &*self.rng).await?;
-            dialect::notify(&mut tx.conn, &tx.pending.changes).await?;
             stage = Stage::Commit;
-            self.patiently(&mut tx, "COMMIT").await
+            self.patiently(&mut tx, Border::Commit).await
         };
         let outcome = match group_is_noted {
             true => {
@@ -299,14 +267,18 @@ impl Worker {
         Err(Failure { error, cause })
     }
 
-    /// Runs a statement that may have to wait for another process to let go of SQLite's write
+    /// Begins or commits, and may have to wait for another process to let go of SQLite's write
     /// lock. Meanwhile that process may commit any number of times, which has to be noticed.
-    async fn patiently(&self, tx: &mut Tx, statement: &'static str) -> Result<()> {
+    async fn patiently(&mut self, tx: &mut Tx, border: Border) -> Result<()> {
         let give_up = Instant::now() + LOCK_PATIENCE;
         loop {
-            match sqlx::query(statement).execute(&mut *tx.conn).await {
-                Ok(_) => return Ok(()),
-                Err(error) => match StoreError::from(error) {
+            let outcome = match border {
+                Border::Begin => dialect::begin(&mut tx.conn).await,
+                Border::Commit => dialect::commit(&mut tx.conn).await,
+            };
+            match outcome {
+                Ok(()) => return Ok(()),
+                Err(error) => match error {
                     StoreError::Contention(_)
                         if dialect::POLLS_FOR_FOREIGN_WRITES && Instant::now() < give_up =>
                     {
@@ -329,7 +301,7 @@ impl Worker {
                 // Versions seen on one connection mean nothing on another.
                 self.data_version = None;
                 Ok(Tx {
-                    conn: self.pool.acquire().await?,
+                    conn: acquire(&self.pool).await?,
                     pending: Pending::default(),
                 })
             }
@@ -360,10 +332,10 @@ impl Worker {
     /// Writes on a connection of its own, which makes all others forget what they have read.
     async fn forget_pages(&mut self) -> Result<()> {
         if let Some(tx) = self.tx.take() {
-            drop(tx.conn.close().await);
+            drop(dialect::Object::take(tx.conn));
         }
-        let mut tx = self.connection().await?;
-        dialect::checkpoint(&mut tx.conn).await?;
+        let tx = self.connection().await?;
+        dialect::checkpoint(&tx.conn)?;
         self.tx = Some(tx);
         Ok(())
     }
@@ -381,10 +353,10 @@ impl Worker {
         if !due {
             return;
         }
-        let Ok(mut tx) = self.connection().await else {
+        let Ok(tx) = self.connection().await else {
             return;
         };
-        let done = matches!(dialect::checkpoint(&mut tx.conn).await, Ok(true));
+        let done = matches!(dialect::checkpoint(&tx.conn), Ok(true));
         if done {
             self.log.jobs = 0;
             self.log.length = length;
@@ -397,10 +369,10 @@ impl Worker {
     }
 
     async fn look_for_foreign_writes(&mut self) {
-        let Ok(mut tx) = self.connection().await else {
+        let Ok(tx) = self.connection().await else {
             return self.caches.set_blind(true);
         };
-        match dialect::data_version(&mut tx.conn).await {
+        match dialect::data_version(&tx.conn) {
             Ok(version) => {
                 // The first answer counts as a change too: something may have been read before it.
                 if self.data_version.replace(version) != Some(version) {

@@ -67,9 +67,11 @@ fn joining(path: impl std::fmt::Display) -> String {
 }
 
 /// Why SQLite could not open or read the file.
-pub(crate) fn unopened(path: &Path, error: &sqlx::Error) -> StoreError {
-    let code = error.as_database_error().and_then(|error| error.code());
-    let code = code.and_then(|code| code.parse().ok());
+pub(crate) fn unopened(path: &Path, error: &rusqlite::Error) -> StoreError {
+    let code = match error {
+        rusqlite::Error::SqliteFailure(failure, _) => Some(failure.extended_code),
+        _ => None,
+    };
     StoreError::Open(unopened_words(path, code, error))
 }
 

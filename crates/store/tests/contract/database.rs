@@ -1,7 +1,7 @@
 //! A database of one test's own, and ways around the store to look into it.
 
 use domain::{ManualClock, SystemRng, UnixMillis};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
+use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,56 +77,47 @@ impl Database {
 
     /// Runs statements past the store.
     pub async fn execute(&self, sql: &str) {
-        let sql = AssertSqlSafe(sql.to_owned());
         match &self.location {
-            Location::Sqlite { .. } => {
-                sqlx::raw_sql(sql)
-                    .execute(&mut self.file().await)
-                    .await
-                    .unwrap();
-            }
+            Location::Sqlite { .. } => self.file().execute_batch(sql).unwrap(),
             Location::Postgres { dsn, .. } => {
-                let mut conn = PgConnection::connect(dsn).await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+                let client = testing::connect(dsn).await;
+                client.batch_execute(sql).await.unwrap();
             }
         }
     }
 
     /// The first column of every row, past the store.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
-        let sql = AssertSqlSafe(sql.to_owned());
         match &self.location {
             Location::Sqlite { .. } => {
-                let rows = sqlx::query(sql).fetch_all(&mut self.file().await).await;
-                rows.unwrap().iter().map(|row| row.get(0)).collect()
+                let file = self.file();
+                let mut statement = file.prepare(sql).unwrap();
+                let rows = statement.query_map([], |row| row.get(0)).unwrap();
+                rows.map(Result::unwrap).collect()
             }
             Location::Postgres { dsn, .. } => {
-                let mut conn = PgConnection::connect(dsn).await.unwrap();
-                let rows = sqlx::query(sql).fetch_all(&mut conn).await;
-                rows.unwrap().iter().map(|row| row.get(0)).collect()
+                let client = testing::connect(dsn).await;
+                let rows = client.query(sql, &[]).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
             }
         }
     }
 
     /// A count, past the store.
     pub async fn count(&self, from: &str) -> i64 {
-        let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {from}"));
+        let sql = format!("SELECT COUNT(*) FROM {from}");
         match &self.location {
-            Location::Sqlite { .. } => {
-                let mut conn = self.file().await;
-                sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
-            }
+            Location::Sqlite { .. } => self.file().query_one(&sql, [], |row| row.get(0)).unwrap(),
             Location::Postgres { dsn, .. } => {
-                let mut conn = PgConnection::connect(dsn).await.unwrap();
-                sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+                let client = testing::connect(dsn).await;
+                client.query_one(&sql, &[]).await.unwrap().get(0)
             }
         }
     }
 
     /// A connection to the SQLite file, past the store.
-    pub async fn file(&self) -> SqliteConnection {
-        let address = format!("sqlite://{}", self.path().display());
-        SqliteConnection::connect(&address).await.unwrap()
+    pub fn file(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
     }
 }
 

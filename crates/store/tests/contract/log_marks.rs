@@ -57,12 +57,10 @@ async fn whatever_moment_a_process_is_killed_at_its_log_is_its_own() {
     });
     // As commands do when they end.
     let emptying = tokio::spawn({
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(db.path());
+        let other = db.file();
         async move {
-            let mut other = sqlx::ConnectOptions::connect(&options).await.unwrap();
             loop {
-                let empty = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
-                drop(empty.execute(&mut other).await);
+                drop(other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
                 tokio::time::sleep(Duration::from_millis(30)).await;
             }
         }
@@ -96,8 +94,7 @@ async fn a_log_that_another_process_has_emptied_stays_its_own() {
     let db = Database::sqlite();
     let store = db.open().await;
     write(&store, 5).await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(db.path());
-    let mut other = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let other = db.file();
     let statements = [
         "PRAGMA wal_checkpoint(TRUNCATE)",
         // Who reads what is in the file keeps the log from being written into it.
@@ -105,7 +102,7 @@ async fn a_log_that_another_process_has_emptied_stays_its_own() {
         "SELECT COUNT(*) FROM clients",
     ];
     for statement in statements {
-        sqlx::query(statement).execute(&mut other).await.unwrap();
+        other.execute_batch(statement).unwrap();
     }
     let log = beside(&db.path(), "-wal");
     let began = || async { std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) };
@@ -169,8 +166,7 @@ async fn the_rollback_journal_of_another_state_of_the_file_is_refused() {
     store.close().await;
 
     // A transaction that never ends, with its pages in the file already.
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
-    let mut conn = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let conn = rusqlite::Connection::open(&path).unwrap();
     for statement in [
         "PRAGMA cache_size = 1",
         "PRAGMA cache_spill = 1",
@@ -178,12 +174,12 @@ async fn the_rollback_journal_of_another_state_of_the_file_is_refused() {
         "PRAGMA user_version = 7",
         "UPDATE clients SET name = hex(randomblob(3000))",
     ] {
-        sqlx::query(statement).execute(&mut conn).await.unwrap();
+        conn.execute_batch(statement).unwrap();
     }
     let killed = folder.path().join("killed");
     snapshot(&path, &killed);
-    sqlx::query("ROLLBACK").execute(&mut conn).await.unwrap();
-    sqlx::Connection::close(conn).await.unwrap();
+    conn.execute_batch("ROLLBACK").unwrap();
+    conn.close().unwrap();
     assert!(beside(&killed, "-journal").exists());
 
     std::fs::copy(&old, &path).unwrap();

@@ -4,7 +4,6 @@ use crate::database::{Database, ONE_SECOND, open_at, postgres_at, sqlite_at, wit
 use crate::on_both;
 use crate::samples::{client, event};
 use domain::{AuditAction, ClientStatus, SystemClock};
-use sqlx::Connection as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,7 +37,7 @@ async fn a_fresh_database_opened_by_many_at_once_is_set_up_once(db: Database) {
             .await
             .unwrap();
     }
-    assert_eq!(db.count("_sqlx_migrations").await, MIGRATIONS);
+    assert_eq!(db.count("refinery_schema_history").await, MIGRATIONS);
     assert_eq!(db.count("audit_events").await, 8);
 }
 
@@ -59,7 +58,7 @@ async fn a_fresh_database_opened_by_many_processes_at_once_is_set_up_once(db: Da
     for mut process in processes {
         assert!(process.wait().unwrap().success());
     }
-    assert_eq!(db.count("_sqlx_migrations").await, MIGRATIONS);
+    assert_eq!(db.count("refinery_schema_history").await, MIGRATIONS);
     assert_eq!(db.count("audit_events").await, 8);
 }
 
@@ -84,7 +83,7 @@ async fn opening_an_existing_database_changes_nothing(db: Database) {
     let first = db.open().await;
     let client = client();
     first.create_client(client.clone(), vec![]).await.unwrap();
-    let migrations = "SELECT description FROM _sqlx_migrations ORDER BY version";
+    let migrations = "SELECT name FROM refinery_schema_history ORDER BY version";
     let before = db.texts(migrations).await;
     drop(first);
     let second = db.open().await;
@@ -95,10 +94,10 @@ async fn opening_an_existing_database_changes_nothing(db: Database) {
 
 async fn a_database_of_a_later_version_opens(db: Database) {
     drop(db.open().await);
-    let columns = "description, installed_on, success, checksum, execution_time";
-    db.execute(&format!(
-        "INSERT INTO _sqlx_migrations (version, {columns}) SELECT 9999, {columns} FROM _sqlx_migrations WHERE version = 1"
-    ))
+    db.execute(
+        "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
+         SELECT 9999, name, applied_on, checksum FROM refinery_schema_history WHERE version = 1",
+    )
     .await;
     db.open().await.ping().await.unwrap();
 }
@@ -106,12 +105,6 @@ async fn a_database_of_a_later_version_opens(db: Database) {
 async fn a_failed_migration_says_so(db: Database) {
     if db.is_sqlite() {
         std::fs::create_dir_all(db.path().parent().unwrap()).unwrap();
-        let mut options = sqlx::sqlite::SqliteConnectOptions::new().filename(db.path());
-        options = options.create_if_missing(true);
-        let conn = sqlx::SqliteConnection::connect_with(&options)
-            .await
-            .unwrap();
-        conn.close().await.unwrap();
     }
     db.execute("CREATE TABLE users (id TEXT)").await;
     let error = db.try_open().await.err().unwrap();
@@ -178,16 +171,13 @@ async fn too_few_connections_are_refused() {
 async fn a_sqlite_file_locked_by_another_process_is_waited_for() {
     let db = Database::sqlite();
     let store = db.open().await;
-    let mut other = db.file().await;
-    sqlx::raw_sql("BEGIN IMMEDIATE")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let other = db.file();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let start = Instant::now();
     let (unlocked, outcome) = tokio::join!(
         async {
             tokio::time::sleep(Duration::from_millis(1500)).await;
-            sqlx::raw_sql("COMMIT").execute(&mut other).await
+            other.execute_batch("COMMIT")
         },
         store.record(vec![event(AuditAction::UserLogin)])
     );
@@ -200,11 +190,8 @@ async fn a_sqlite_file_locked_by_another_process_is_waited_for() {
 async fn a_sqlite_file_locked_for_too_long_counts_as_unavailable_to_all_at_once() {
     let db = Database::sqlite();
     let store = db.open().await;
-    let mut other = db.file().await;
-    sqlx::raw_sql("BEGIN IMMEDIATE")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let other = db.file();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let start = Instant::now();
     let mut waiting = JoinSet::new();
     for _ in 0..20 {
@@ -219,7 +206,7 @@ async fn a_sqlite_file_locked_for_too_long_counts_as_unavailable_to_all_at_once(
         "{:?}",
         start.elapsed()
     );
-    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    other.execute_batch("COMMIT").unwrap();
     store
         .record(vec![event(AuditAction::UserLogin)])
         .await
@@ -234,11 +221,8 @@ async fn changes_are_seen_while_a_write_waits_for_another_processes_lock() {
     let client = client();
     let id = client.id.as_str();
     store.create_client(client.clone(), vec![]).await.unwrap();
-    let mut other = db.file().await;
-    sqlx::raw_sql("BEGIN IMMEDIATE")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let other = db.file();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let waiting = tokio::spawn({
         let store = store.clone();
         async move { store.record(vec![event(AuditAction::UserLogin)]).await }
@@ -246,15 +230,14 @@ async fn changes_are_seen_while_a_write_waits_for_another_processes_lock() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(store.client(id).await.unwrap().is_some());
     // The other process commits and takes the lock again before anyone else can.
-    sqlx::raw_sql("UPDATE clients SET status = 'suspended'; COMMIT; BEGIN IMMEDIATE")
-        .execute(&mut other)
-        .await
+    other
+        .execute_batch("UPDATE clients SET status = 'suspended'; COMMIT; BEGIN IMMEDIATE")
         .unwrap();
     within(ONE_SECOND, "status", async || {
         store.client(id).await.unwrap().unwrap().status == ClientStatus::Suspended
     })
     .await;
-    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    other.execute_batch("COMMIT").unwrap();
     waiting.await.unwrap().unwrap();
 }
 

@@ -1,7 +1,6 @@
 //! A database of the test's own, and its path for the signing keys.
 
 use domain::{Clock, Rng, SystemRng};
-use sqlx::{ConnectOptions as _, Connection as _};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Location, Missing, Store};
@@ -100,16 +99,12 @@ impl Database {
     pub async fn execute(&self, sql: &'static str) {
         match &self.postgres {
             None => {
-                let file = self.folder.path().join("authserver.db");
-                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
-                let mut conn = options.connect().await.expect("the file opens");
-                let done = sqlx::raw_sql(sql).execute(&mut conn).await;
-                done.expect("the statement runs");
+                let conn = rusqlite::Connection::open(self.file("")).expect("the file opens");
+                conn.execute_batch(sql).expect("the statement runs");
             }
             Some((_, dsn)) => {
-                let conn = sqlx::PgConnection::connect(dsn).await;
-                let mut conn = conn.expect("the server accepts");
-                let done = sqlx::raw_sql(sql).execute(&mut conn).await;
+                let client = testing::connect(dsn).await;
+                let done = client.batch_execute(sql).await;
                 done.expect("the statement runs");
             }
         }
