@@ -5,7 +5,7 @@ use super::lane::Asked;
 use super::ledger::Tx;
 use super::statement;
 use super::{Conn, consents, proofs};
-use crate::sql::{Table as _, Value};
+use crate::sql::{Table as _, Value, both};
 use crate::{Authorize, RedeemCode, Redeemed, Result, RotateRefresh, Rotated};
 use domain::{AuthorizationCode, Digest, FamilyId, RefreshToken, RefreshTokenState, UnixMillis};
 use std::collections::HashSet;
@@ -121,31 +121,25 @@ pub(crate) async fn rotate(
     };
     // The families' rows are taken first: a revocation either comes before and is seen here,
     // or waits, and then sees the tokens added here. A token that is no good leaves them alone.
-    let digests = group.iter().map(|asked| &asked.request.digest);
-    let alive: Vec<FamilyId> = statement::query(sql!(
+    let digests = || Value::list(group.iter().map(|asked| &asked.request.digest));
+    let hold = statement::query(sql!(
         "UPDATE token_families SET expires_at = $3 WHERE revoked_at IS NULL AND id IN \
          (SELECT family_id FROM refresh_tokens WHERE ",
         dialect::is_listed!("digest"),
         " AND spent_at IS NULL AND expires_at > $2) RETURNING id"
     ))
-    .bind(Value::list(digests))
+    .bind(digests())
     .bind(now)
-    .bind(expires_at)
-    .all(&mut *tx.conn)
-    .await?;
-    let alive = HashSet::<FamilyId>::from_iter(alive);
-    let good = group
-        .iter()
-        .filter(|asked| alive.contains(&asked.request.family_id));
-    let spent: Vec<Digest> = statement::query(sql!(
+    .bind(expires_at);
+    let spend = statement::query(sql!(
         "UPDATE refresh_tokens SET spent_at = $2 WHERE ",
         dialect::is_listed!("digest"),
-        " AND spent_at IS NULL AND expires_at > $2 RETURNING digest"
+        " AND spent_at IS NULL AND expires_at > $2 AND EXISTS \
+         (SELECT 1 FROM token_families WHERE id = family_id AND revoked_at IS NULL) RETURNING digest"
     ))
-    .bind(Value::list(good.map(|asked| &asked.request.digest)))
-    .bind(now)
-    .all(&mut *tx.conn)
-    .await?;
+    .bind(digests())
+    .bind(now);
+    let (_, spent): (Vec<FamilyId>, Vec<Digest>) = both(&mut *tx.conn, (hold, spend)).await?;
     let mut spent = HashSet::<Digest>::from_iter(spent);
     let mut others = Vec::new();
     for asked in group {

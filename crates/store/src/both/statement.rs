@@ -17,6 +17,6 @@ pub(crate) fn build<'q>(beginning: impl Into<String>) -> Query<'q> {
 
 /// A statement that has been put together.
 pub(crate) fn built(query: Query<'_>) -> Query<'_> {
-    note(query.text());
+    note(&query.text);
     query
 }

@@ -5,11 +5,12 @@ use crate::{Result, StoreError};
 use bytes::BytesMut;
 use deadpool_postgres::ClientWrapper;
 use futures_util::TryStreamExt as _;
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, try_join_all};
+use std::borrow::Cow;
 use std::error::Error;
 use std::pin::pin;
-use tokio_postgres::Statement;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{RowStream, Statement};
 
 /// A connection, with the statements it keeps prepared.
 pub(crate) struct PostgresSession {
@@ -36,14 +37,9 @@ impl PostgresSession {
         Ok(self.client.prepare_typed_cached(text, &types).await?)
     }
 
-    async fn count(&self, text: &str, values: &[Value<'_>]) -> Result<u64> {
-        let statement = self.prepared(text, values).await?;
-        Ok(self.client.execute_raw(&statement, values.iter()).await?)
-    }
-
     /// Does `work`, and begins the transaction right before it if one is to begin. What is asked
     /// first is sent first.
-    async fn first<T>(
+    async fn with_begin<T>(
         begins: bool,
         client: &ClientWrapper,
         work: impl Future<Output = Result<T>>,
@@ -51,12 +47,7 @@ impl PostgresSession {
         if !begins {
             return work.await;
         }
-        let begin = async {
-            client
-                .batch_execute("BEGIN")
-                .await
-                .map_err(StoreError::from)
-        };
+        let begin = async { Ok(client.batch_execute("BEGIN").await?) };
         let (begun, outcome) = join(begin, work).await;
         begun.and(outcome)
     }
@@ -65,74 +56,95 @@ impl PostgresSession {
     pub async fn batch(&mut self, text: &str) -> Result<()> {
         let begins = std::mem::take(&mut self.begins);
         let work = async { Ok(self.client.batch_execute(text).await?) };
-        Self::first(begins, &self.client, work).await
+        Self::with_begin(begins, &self.client, work).await
     }
 
-    async fn step(&self, step: Step<'_>) -> Result<u64> {
-        let (insert, rows) = match step {
-            Step::Statement(query) => return self.count(query.text(), query.values()).await,
-            Step::Insert(insert, rows) => (insert, rows),
-        };
-        let lists = match rows.as_slice() {
-            [] => return Ok(0),
-            [one] => return self.count(&insert.one, one).await,
-            [first, ..] => first
-                .iter()
-                .map(|value| (value.kind(), Vec::with_capacity(rows.len()))),
-        };
-        let mut lists: Vec<_> = lists.collect();
-        for row in rows {
-            for ((_, list), value) in lists.iter_mut().zip(row) {
-                list.push(value);
-            }
+    /// Sends all of `statements` before it waits for the answer of the first.
+    async fn pipeline(&mut self, statements: &[(&str, &[Value<'_>])]) -> Result<Vec<RowStream>> {
+        let mut prepared = Vec::with_capacity(statements.len());
+        for (text, values) in statements {
+            prepared.push(self.prepared(text, values).await?);
         }
-        let lists = lists
-            .into_iter()
-            .map(|(kind, list)| Value::List(kind, list));
-        let lists: Vec<_> = lists.collect();
-        self.count(&insert.many, &lists).await
+        let begins = std::mem::take(&mut self.begins);
+        let asked = prepared.iter().zip(statements);
+        let asked = asked.map(|(statement, (_, values))| self.client.query_raw(statement, *values));
+        let work = async { Ok(try_join_all(asked).await?) };
+        Self::with_begin(begins, &self.client, work).await
     }
+}
+
+/// The rows of an `INSERT` as one list for each column.
+fn columns<'v>(rows: Vec<Vec<Value<'v>>>) -> Vec<Value<'v>> {
+    let count = rows.len();
+    let mut columns = Vec::new();
+    for row in rows {
+        if columns.is_empty() {
+            let list = |value: &Value<'v>| (value.kind(), Vec::with_capacity(count));
+            columns = row.iter().map(list).collect();
+        }
+        for ((_, list), value) in columns.iter_mut().zip(row) {
+            list.push(value);
+        }
+    }
+    let columns = columns.into_iter();
+    columns
+        .map(|(kind, list)| Value::List(kind, list))
+        .collect()
 }
 
 impl Session for PostgresSession {
     const MARK: char = '$';
 
     async fn execute(&mut self, query: Query<'_>) -> Result<u64> {
-        let begins = std::mem::take(&mut self.begins);
-        let work = self.count(query.text(), query.values());
-        Self::first(begins, &self.client, work).await
+        let answers = self.pipeline(&[(&query.text, &query.values)]).await?;
+        let mut changed = 0;
+        for rows in answers {
+            changed += finish(rows).await?;
+        }
+        Ok(changed)
     }
 
-    async fn each(&mut self, query: Query<'_>, each: Each<'_>) -> Result<()> {
-        let begins = std::mem::take(&mut self.begins);
-        let statement = self.prepared(query.text(), query.values()).await?;
-        let rows = async {
-            Ok(self
-                .client
-                .query_raw(&statement, query.values().iter())
-                .await?)
-        };
-        let mut rows = pin!(Self::first(begins, &self.client, rows).await?);
-        while let Some(row) = rows.try_next().await? {
-            if each(&row)?.is_break() {
-                break;
+    async fn ask(&mut self, asked: Vec<(Query<'_>, Each<'_>)>) -> Result<()> {
+        let statements = asked
+            .iter()
+            .map(|(query, _)| (&*query.text, &*query.values));
+        let answers = self.pipeline(&statements.collect::<Vec<_>>()).await?;
+        for (rows, (_, each)) in answers.into_iter().zip(asked) {
+            let mut rows = pin!(rows);
+            while let Some(row) = rows.try_next().await? {
+                if each(&row)?.is_break() {
+                    break;
+                }
             }
         }
         Ok(())
     }
 
     async fn run(&mut self, steps: Vec<Step<'_>>) -> Result<()> {
+        let steps = steps.into_iter().map(|step| match step {
+            Step::Statement(query) => (query.text, query.values),
+            Step::Insert(insert, mut rows) if rows.len() == 1 => {
+                (Cow::Borrowed(insert.one.as_str()), rows.remove(0))
+            }
+            Step::Insert(insert, rows) => (Cow::Borrowed(insert.many.as_str()), columns(rows)),
+        });
+        let steps: Vec<_> = steps.collect();
         if steps.is_empty() {
             return Ok(());
         }
-        let begins = std::mem::take(&mut self.begins);
-        // Each sends what it has to say when it is polled first, and that is in this order.
-        let work = async {
-            let done = join_all(steps.into_iter().map(|step| self.step(step))).await;
-            done.into_iter().try_for_each(|done| done.map(drop))
-        };
-        Self::first(begins, &self.client, work).await
+        let statements = steps.iter().map(|(text, values)| (&**text, &**values));
+        for rows in self.pipeline(&statements.collect::<Vec<_>>()).await? {
+            finish(rows).await?;
+        }
+        Ok(())
     }
+}
+
+/// Waits for the end of a statement, and says how many rows it changed.
+async fn finish(rows: RowStream) -> Result<u64> {
+    let mut rows = pin!(rows);
+    while rows.try_next().await?.is_some() {}
+    Ok(rows.rows_affected().unwrap_or(0))
 }
 
 fn type_of(value: &Value<'_>) -> Type {

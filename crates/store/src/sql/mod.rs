@@ -9,7 +9,7 @@ mod row;
 mod value;
 
 pub(crate) use entities::{AuditRow, LinkRow, Table, ToColumns};
-pub(crate) use query::{Each, Insert, Query, Session, Sql, Step};
+pub(crate) use query::{Each, Insert, Query, Session, Sql, Step, both};
 pub(crate) use row::{FromRow, Row};
 pub(crate) use value::{Kind, Value, ValueRef, to_json};
 

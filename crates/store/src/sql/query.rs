@@ -29,20 +29,23 @@ pub(crate) trait Session: Send {
     /// Carries a statement out, and says how many rows it changed.
     fn execute(&mut self, query: Query<'_>) -> impl Future<Output = Result<u64>> + Send;
 
-    /// Carries a statement out, and shows its rows one after the other.
-    fn each(&mut self, query: Query<'_>, each: Each<'_>)
+    /// Carries statements out of which none needs another's answer, in this order, and shows the
+    /// rows of each one after the other. They take one round trip where there are such.
+    fn ask(&mut self, asked: Vec<(Query<'_>, Each<'_>)>)
     -> impl Future<Output = Result<()>> + Send;
 
-    /// Carries out steps of which none needs another's answer, in this order. They take one round
-    /// trip where there are such.
+    /// Carries out steps of which none needs another's answer, in this order, likewise in one
+    /// round trip.
     fn run(&mut self, steps: Vec<Step<'_>>) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// A statement with its values.
 #[derive(Debug)]
 pub(crate) struct Query<'q> {
-    text: Cow<'static, str>,
-    values: Vec<Value<'q>>,
+    /// What it says.
+    pub text: Cow<'static, str>,
+    /// The values of `$1` and so on.
+    pub values: Vec<Value<'q>>,
     mark: char,
 }
 
@@ -54,16 +57,6 @@ impl<'q> Query<'q> {
             values: Vec::new(),
             mark,
         }
-    }
-
-    /// Its text.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Its values.
-    pub fn values(&self) -> &[Value<'q>] {
-        &self.values
     }
 
     /// Gives it the next of its values.
@@ -109,7 +102,7 @@ impl<'q> Query<'q> {
             first = Some(T::from_row(&mut Columns::of(row))?);
             Ok(ControlFlow::Break(()))
         };
-        session.each(self, &mut each).await?;
+        session.ask(vec![(self, &mut each)]).await?;
         Ok(first)
     }
 
@@ -137,8 +130,27 @@ impl<'q> Query<'q> {
         see: &mut (dyn FnMut(T) -> ControlFlow<()> + Send),
     ) -> Result<()> {
         let mut each = |row: &dyn Row| Ok(see(T::from_row(&mut Columns::of(row))?));
-        session.each(self, &mut each).await
+        session.ask(vec![(self, &mut each)]).await
     }
+}
+
+/// All rows of two statements, neither of which needs the other's answer.
+pub(crate) async fn both<A: FromRow + Send, B: FromRow + Send>(
+    session: &mut impl Session,
+    (first, second): (Query<'_>, Query<'_>),
+) -> Result<(Vec<A>, Vec<B>)> {
+    let (mut first_rows, mut second_rows) = (Vec::new(), Vec::new());
+    let mut see_first = |row: &dyn Row| {
+        first_rows.push(A::from_row(&mut Columns::of(row))?);
+        Ok(ControlFlow::Continue(()))
+    };
+    let mut see_second = |row: &dyn Row| {
+        second_rows.push(B::from_row(&mut Columns::of(row))?);
+        Ok(ControlFlow::Continue(()))
+    };
+    let asked: Vec<(_, Each<'_>)> = vec![(first, &mut see_first), (second, &mut see_second)];
+    session.ask(asked).await?;
+    Ok((first_rows, second_rows))
 }
 
 /// A statement that adds rows to a table.

@@ -19,7 +19,7 @@ impl SqliteSession {
 
     /// Carries a statement out. What it answers is not looked at.
     pub fn execute_now(&self, query: &Query<'_>) -> Result<u64> {
-        let mut statement = self.prepared(query.text(), query.values())?;
+        let mut statement = self.prepared(&query.text, &query.values)?;
         let mut rows = statement.raw_query();
         while rows.next()?.is_some() {}
         drop(rows);
@@ -28,7 +28,7 @@ impl SqliteSession {
     }
 
     fn each_now(&self, query: &Query<'_>, each: Each<'_>) -> Result<()> {
-        let mut statement = self.prepared(query.text(), query.values())?;
+        let mut statement = self.prepared(&query.text, &query.values)?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
             if each(row)?.is_break() {
@@ -112,12 +112,12 @@ impl Session for SqliteSession {
         ready(self.execute_now(&query))
     }
 
-    fn each(
+    fn ask(
         &mut self,
-        query: Query<'_>,
-        each: Each<'_>,
+        asked: Vec<(Query<'_>, Each<'_>)>,
     ) -> impl Future<Output = Result<()>> + Send {
-        ready(self.each_now(&query, each))
+        let mut asked = asked.into_iter();
+        ready(asked.try_for_each(|(query, each)| self.each_now(&query, each)))
     }
 
     fn run(&mut self, steps: Vec<Step<'_>>) -> impl Future<Output = Result<()>> + Send {
