@@ -1,7 +1,10 @@
 //! Putting the parts together.
 
 use crate::failure::{Failure, Result};
-use config::{Config, ExposeSecret as _, LogFormat, StorageDriver};
+use config::{
+    Config, ExposeSecret as _, LogFormat, PostgresDsn, PostgresNotify, PostgresPooler, Storage,
+    StorageDriver,
+};
 use domain::{Clock, Rng, SystemClock, SystemRng};
 use engine::{ClientSecrets, Engine, EngineParts, FormTokens, RefreshSuccessors};
 use keys::{Keyring, KeyringOptions, secrets};
@@ -13,7 +16,7 @@ use outbound::{GuardPolicy, GuardedClient};
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Location, Missing, Store, StoreError};
+use store::{Location, Missing, Notify, Pooler, PostgresOptions, Store, StoreError};
 use telemetry::logging::{self, Level, LogHandle, LoggingOptions};
 use telemetry::metrics::labels;
 use telemetry::metrics::{MetricsOptions, PoolState};
@@ -159,18 +162,7 @@ pub(crate) async fn open_store(
             path: storage.sqlite.path.clone(),
             wal: storage.sqlite.wal,
         },
-        StorageDriver::Postgres => Location::Postgres {
-            dsn: storage
-                .postgres
-                .dsn
-                .as_ref()
-                .map(|dsn| dsn.expose().to_owned())
-                .unwrap_or_default(),
-            max_connections: storage.postgres.max_conns,
-            min_connections: storage.postgres.min_conns,
-            max_lifetime: storage.postgres.max_conn_lifetime,
-            idle_timeout: storage.postgres.max_conn_idle_time,
-        },
+        StorageDriver::Postgres => Location::Postgres(postgres_options(storage)),
     };
     let store = Store::open(
         &location,
@@ -190,6 +182,28 @@ pub(crate) async fn open_store(
         )),
         error => Failure::new(error),
     })
+}
+
+fn postgres_options(storage: &Storage) -> PostgresOptions {
+    let own = &storage.postgres;
+    let expose = |dsn: &PostgresDsn| dsn.expose().to_owned();
+    PostgresOptions {
+        dsn: own.dsn.as_ref().map(expose).unwrap_or_default(),
+        max_connections: own.max_conns,
+        min_connections: own.min_conns,
+        max_lifetime: own.max_conn_lifetime,
+        idle_timeout: own.max_conn_idle_time,
+        connect_timeout: storage.connect_timeout,
+        pooler: match own.pooler {
+            PostgresPooler::None => Pooler::None,
+            PostgresPooler::Transaction => Pooler::Transaction,
+        },
+        notify: match own.notify {
+            PostgresNotify::Listen => Notify::Listen,
+            PostgresNotify::Poll => Notify::Poll,
+        },
+        listen_dsn: own.listen_dsn.as_ref().map(expose),
+    }
 }
 
 /// How to say where something is.

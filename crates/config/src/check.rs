@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::layer::Source;
 use crate::problem::{Problem, quote};
-use crate::section::{Config, DcrMode, MetricsProvider, SameSite, StorageDriver};
+use crate::section::{
+    Config, DcrMode, MetricsProvider, PostgresNotify, PostgresPooler, SameSite, StorageDriver,
+};
 use domain::ResourceUri;
 
 /// How paths of the server's own begin, at the root and below the issuer's path.
@@ -145,6 +147,18 @@ impl Rules<'_> {
             storage.driver != StorageDriver::Postgres || postgres.dsn.is_some(),
             &["storage.postgres.dsn", "storage.driver"],
             "is missing; storage.driver postgres needs it (AUTHPLANE_STORAGE_POSTGRES_DSN)",
+        );
+        let listens = postgres.notify == PostgresNotify::Listen;
+        let pooled = postgres.pooler == PostgresPooler::Transaction;
+        self.demand(
+            !(listens && pooled) || postgres.listen_dsn.is_some(),
+            &[
+                "storage.postgres.listen_dsn",
+                "storage.postgres.pooler",
+                "storage.postgres.notify",
+            ],
+            "is missing; LISTEN does not pass a pooler in transaction mode: give a URL past it, or \
+             set storage.postgres.notify to poll",
         );
         self.demand(
             postgres.min_conns <= postgres.max_conns,

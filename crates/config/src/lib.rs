@@ -36,9 +36,10 @@ pub use schema::{Allowed, Key, Kind, SectionSpec};
 pub use section::{
     ADMIN_KEY_FORM, Admin, Agents, BackendKind, Cimd, ClientCredentials, Config, ConnectPolicy,
     Dcr, DcrMode, Dpop, ExchangePolicy, KeyStore, LogFormat, LogLevel, LogOutputs, Logging,
-    Metrics, MetricsProvider, OAuth, Observability, Policy, Postgres, RateLimit, ResourceSeed,
-    RuntimePolicy, SameSite, ScopeSeed, Server, Session, Signing, Sqlite, Storage, StorageDriver,
-    Tls, TokenExchange, TokenTyp, Tracing, UnknownScopes, is_admin_key,
+    Metrics, MetricsProvider, OAuth, Observability, Policy, Postgres, PostgresNotify,
+    PostgresPooler, RateLimit, ResourceSeed, RuntimePolicy, SameSite, ScopeSeed, Server, Session,
+    Signing, Sqlite, Storage, StorageDriver, Tls, TokenExchange, TokenTyp, Tracing, UnknownScopes,
+    is_admin_key,
 };
 pub use show::Format;
 pub use value::{

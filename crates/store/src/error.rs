@@ -74,10 +74,17 @@ impl From<rusqlite::Error> for StoreError {
 
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
+        Self::from_ref(&error)
+    }
+}
+
+impl StoreError {
+    /// What an answer of PostgreSQL, or the lack of one, comes to.
+    pub(crate) fn from_ref(error: &tokio_postgres::Error) -> Self {
         use tokio_postgres::error::SqlState;
         let Some(answer) = error.as_db_error() else {
             // The error itself says in which step, its source what.
-            let source = std::error::Error::source(&error);
+            let source = std::error::Error::source(error);
             return Self::Unavailable(
                 source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),
             );

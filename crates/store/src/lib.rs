@@ -33,7 +33,7 @@ pub use commands::{
     RevokeCount, RotateRefresh, Rotated, Updated, UserFilter,
 };
 pub use error::{Result, StoreError};
-pub use open::{Location, Missing};
+pub use open::{Location, Missing, Notify, Pooler, PostgresOptions};
 pub use page::{Cursor, PART_BYTES, Page, Part, Rows};
 pub use store::{PoolState, Store};
 pub use verify::{BrokenLink, ChainReport};

@@ -40,18 +40,66 @@ pub enum Location {
         wal: bool,
     },
     /// A server.
-    Postgres {
-        /// `postgres://user:password@host:port/database`.
-        dsn: String,
-        /// Connections at most, readers and writers together.
-        max_connections: u32,
-        /// Connections kept open.
-        min_connections: u32,
-        /// Connections are replaced after so long.
-        max_lifetime: Duration,
-        /// Connections beyond the minimum are closed when idle for so long.
-        idle_timeout: Duration,
-    },
+    Postgres(PostgresOptions),
+}
+
+/// How to reach a PostgreSQL database.
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    /// `postgres://user:password@host:port/database`; several hosts are divided by commas.
+    pub dsn: String,
+    /// Connections at most, readers and writers together.
+    pub max_connections: u32,
+    /// Connections kept open.
+    pub min_connections: u32,
+    /// Connections are replaced after so long.
+    pub max_lifetime: Duration,
+    /// Connections beyond the minimum are closed when idle for so long.
+    pub idle_timeout: Duration,
+    /// How long a start waits for the server.
+    pub connect_timeout: Duration,
+    /// What stands between.
+    pub pooler: Pooler,
+    /// How changes made by other instances become known.
+    pub notify: Notify,
+    /// The server past the pooler, for what needs a session of its own.
+    pub listen_dsn: Option<String>,
+}
+
+impl PostgresOptions {
+    /// The usual options with this DSN.
+    #[must_use]
+    pub fn new(dsn: String) -> Self {
+        Self {
+            dsn,
+            max_connections: 25,
+            min_connections: 5,
+            max_lifetime: Duration::from_secs(3600),
+            idle_timeout: Duration::from_secs(1800),
+            connect_timeout: Duration::from_secs(30),
+            pooler: Pooler::None,
+            notify: Notify::Listen,
+            listen_dsn: None,
+        }
+    }
+}
+
+/// What stands between this server and PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nothing, or a pooler that gives each connection a session of its own.
+    None,
+    /// A pooler that gives each transaction another session: none may leave anything behind.
+    Transaction,
+}
+
+/// How changes made by other instances become known. All instances have to use the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notify {
+    /// By `LISTEN` and `NOTIFY`.
+    Listen,
+    /// By asking a table, where these cannot be had.
+    Poll,
 }
 
 /// What to do when there is no database yet.
@@ -64,7 +112,7 @@ pub enum Missing {
 }
 
 /// The schema's history: number, name and text, oldest first. What has been released never changes.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (
         1,
         "foundation",
@@ -106,6 +154,11 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
         10,
         "client_use",
         include_str!("../migrations/0010_client_use.sql"),
+    ),
+    (
+        11,
+        "changes",
+        include_str!("../migrations/0011_changes.sql"),
     ),
 ];
 

@@ -2,7 +2,9 @@
 
 mod dsn;
 pub(crate) mod listen;
+mod migrate;
 pub(crate) mod open;
+pub(crate) mod poll;
 mod pool;
 mod session;
 mod tls;
@@ -11,7 +13,7 @@ pub(crate) mod dialect {
     pub(crate) use super::pool::Pool;
     pub(crate) use super::session::PostgresSession as Conn;
     use crate::sql::{Query, Step};
-    use crate::{Change, Result, StoreError};
+    use crate::{Change, Notify, Result, StoreError};
     use std::time::Duration;
     use tokio::sync::oneshot;
 
@@ -119,13 +121,23 @@ pub(crate) mod dialect {
     }
 
     /// Tells all instances of `changes`, when and if the transaction commits.
-    pub(crate) fn notify(changes: &[Change]) -> impl Iterator<Item = Step<'_>> {
+    pub(crate) fn notify<'s>(conn: &Conn, changes: &'s [Change]) -> Vec<Step<'s>> {
         let mut told = std::collections::HashSet::new();
-        let changes = changes.iter().filter(move |change| told.insert(*change));
-        changes.map(|change| {
-            let notify = Query::new("SELECT pg_notify($1, $2)", '$');
-            Step::Statement(notify.bind(CHANNEL).bind(change.encode()))
-        })
+        match conn.notify() {
+            Notify::Poll if changes.is_empty() => Vec::new(),
+            Notify::Poll => vec![Step::Statement(Query::new(
+                "UPDATE changes SET number = number + 1 WHERE id = 1",
+                '$',
+            ))],
+            Notify::Listen => {
+                let changes = changes.iter().filter(|change| told.insert(*change));
+                let steps = changes.map(|change| {
+                    let notify = Query::new("SELECT pg_notify($1, $2)", '$');
+                    Step::Statement(notify.bind(CHANNEL).bind(change.encode()))
+                });
+                steps.collect()
+            }
+        }
     }
 
     /// Has a lane work.

@@ -161,7 +161,7 @@ pub(crate) mod dialect {
     }
 
     /// Nothing to say: other processes poll.
-    pub(crate) fn notify<'s>(_changes: &'s [Change]) -> Option<Step<'s>> {
+    pub(crate) fn notify<'s>(_conn: &Conn, _changes: &'s [Change]) -> Option<Step<'s>> {
         None
     }
 

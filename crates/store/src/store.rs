@@ -2,7 +2,7 @@
 
 use crate::cache::{CacheSize, Caches};
 use crate::dispatch::{Lend as _, read, spend, write};
-use crate::open::{Location, Missing, Pools};
+use crate::open::{Location, Missing, Notify, Pools};
 use crate::operation::{Access, Operation};
 use crate::writes::Writes;
 use crate::{
@@ -76,27 +76,21 @@ impl Store {
                 let file = Some(open.file);
                 Backend::Sqlite(start(open.pools, file, 1, &caches, &clock, &rng))
             }
-            Location::Postgres {
-                dsn,
-                max_connections,
-                min_connections,
-                max_lifetime,
-                idle_timeout,
-            } => {
-                let connections = (*min_connections, *max_connections);
-                let (lifetime, idle) = (*max_lifetime, *idle_timeout);
-                let open = postgres::open::open(dsn, connections, lifetime, idle, missing);
-                let (target, pool) = open.await?;
+            Location::Postgres(options) => {
+                let (target, pool) = postgres::open::open(options, missing).await?;
                 caches.set_blind(true);
-                let heartbeat = format!("authplane_beat_{}", domain::new_uuid(&*clock, &*rng));
-                let hearing = Arc::downgrade(&caches);
-                tokio::spawn(postgres::listen::listen(
-                    target,
-                    pool.clone(),
-                    hearing,
-                    heartbeat,
-                ));
-                let lanes = POSTGRES_LANES.min(max_connections / 2).max(1) as usize;
+                let (hearing, own) = (Arc::downgrade(&caches), pool.clone());
+                match options.notify {
+                    Notify::Listen => {
+                        let heartbeat =
+                            format!("authplane_beat_{}", domain::new_uuid(&*clock, &*rng));
+                        tokio::spawn(postgres::listen::listen(target, own, hearing, heartbeat));
+                    }
+                    Notify::Poll => {
+                        tokio::spawn(postgres::poll::poll(own, hearing));
+                    }
+                }
+                let lanes = POSTGRES_LANES.min(options.max_connections / 2).max(1) as usize;
                 let start = postgres::both::backend::Backend::start;
                 let pools = Pools::shared(&pool);
                 Backend::Postgres(start(pools, None, lanes, &caches, &clock, &rng))

@@ -40,5 +40,5 @@ pub use root::Config;
 pub use server::{Server, Tls};
 pub use session::{SameSite, Session};
 pub use signing::{KeyStore, Signing};
-pub use storage::{Postgres, Sqlite, Storage, StorageDriver};
+pub use storage::{Postgres, PostgresNotify, PostgresPooler, Sqlite, Storage, StorageDriver};
 pub use token_exchange::TokenExchange;

@@ -1,7 +1,6 @@
 //! The PostgreSQL connection URL.
 
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use super::{MASK, Value, kind};
 use crate::schema::{Allowed, Kind};
@@ -32,9 +31,8 @@ impl Value for PostgresDsn {
     };
 
     fn parse(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|_| "is not a URL")?;
-        match url.scheme() {
-            "postgres" | "postgresql" => Ok(PostgresDsn(text.into())),
+        match scheme(text) {
+            Some((_, rest)) if !rest.is_empty() => Ok(PostgresDsn(text.into())),
             _ => Err("is not a postgres:// URL".into()),
         }
     }
@@ -45,26 +43,64 @@ impl Value for PostgresDsn {
 
     /// Masks the password where it can be told from the rest, and everything where it cannot.
     fn mask(text: &str) -> String {
-        let Ok(mut url) = Url::parse(text) else {
+        let Some((scheme, rest)) = scheme(text) else {
             return MASK.into();
         };
-        if !matches!(url.scheme(), "postgres" | "postgresql") {
+        let (address, query) = match rest.split_once('?') {
+            Some((address, query)) => (address, Some(query)),
+            None => (rest, None),
+        };
+        let (authority, path) = match address.split_once('/') {
+            Some((authority, path)) => (authority, Some(path)),
+            None => (address, None),
+        };
+        // What should have been encoded: the password may go on there.
+        if path.is_some_and(|path| path.contains('@'))
+            || query.is_some_and(|query| query.contains('@'))
+        {
             return MASK.into();
         }
-        if url.password().is_some() && url.set_password(Some(MASK)).is_err() {
-            return MASK.into();
+        let mut masked = String::from(scheme);
+        match authority.rsplit_once('@') {
+            Some((credentials, hosts)) => {
+                let (user, password) = match credentials.split_once(':') {
+                    Some((user, _)) => (user, Some(MASK)),
+                    None => (credentials, None),
+                };
+                masked.push_str(user);
+                if let Some(password) = password {
+                    masked.push(':');
+                    masked.push_str(password);
+                }
+                masked.push('@');
+                masked.push_str(hosts);
+            }
+            None => masked.push_str(authority),
         }
-        if url.query().is_some() {
-            let pairs: Vec<_> = url
-                .query_pairs()
-                .map(|(name, value)| match name.contains("password") {
-                    true => (name.into_owned(), MASK.into()),
-                    false => (name.into_owned(), value.into_owned()),
-                })
-                .collect();
-            url.query_pairs_mut().clear().extend_pairs(pairs);
+        if let Some(path) = path {
+            masked.push('/');
+            masked.push_str(path);
         }
-        url.to_string()
+        if let Some(query) = query {
+            let pairs: Vec<_> = query.split('&').map(mask_pair).collect();
+            masked.push('?');
+            masked.push_str(&pairs.join("&"));
+        }
+        masked
+    }
+}
+
+/// The scheme of a URL of PostgreSQL, and what follows. Several hosts make it no URL by RFC 3986.
+fn scheme(text: &str) -> Option<(&str, &str)> {
+    ["postgres://", "postgresql://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme).map(|rest| (*scheme, rest)))
+}
+
+fn mask_pair(pair: &str) -> String {
+    match pair.split_once('=') {
+        Some((name, _)) if name.contains("password") => format!("{name}={MASK}"),
+        _ => pair.to_owned(),
     }
 }
 
@@ -88,6 +124,12 @@ mod tests {
                 "postgres://u:hunter2@%2Frun%2Fpg/a",
                 "postgres://u:****@%2Frun%2Fpg/a",
             ),
+            (
+                "postgres://u:hunter2@a:5432,b:5433/x?target_session_attrs=read-write",
+                "postgres://u:****@a:5432,b:5433/x?target_session_attrs=read-write",
+            ),
+            ("postgres://u:hun/ter2@db/a", "****"),
+            ("postgres://u:hun?ter2@db/a", "****"),
             ("host=db password=hunter2", "****"),
             ("mysql://u:hunter2@db/a", "****"),
         ] {

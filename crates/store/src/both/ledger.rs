@@ -111,7 +111,7 @@ impl Tx {
             .collect();
         let mut steps = self.pending.tokens();
         steps.extend(insert(&AUDIT_EVENTS, &links));
-        steps.extend(dialect::notify(&self.pending.changes));
+        steps.extend(dialect::notify(&self.conn, &self.pending.changes));
         self.conn.run(steps).await
     }
 }

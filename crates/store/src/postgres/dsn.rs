@@ -22,11 +22,11 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads a DSN. Errors name its parts, never their values.
-    pub fn parse(dsn: &str) -> Result<Self> {
+    /// Reads the DSN of a configuration key. Errors name its parts, never their values.
+    pub fn parse(dsn: &str, key: &str) -> Result<Self> {
         let (address, query) = dsn.split_once('?').unwrap_or((dsn, ""));
         let (mut rest, mut mode) = (Vec::new(), String::from("prefer"));
-        let (mut roots, mut certificate, mut key) = (None, None, None);
+        let (mut roots, mut certificate, mut own_key) = (None, None, None);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
@@ -34,7 +34,7 @@ impl Target {
                 "sslmode" => mode = value.into_owned(),
                 "sslrootcert" => roots = Some(PathBuf::from(value.into_owned())),
                 "sslcert" => certificate = Some(PathBuf::from(value.into_owned())),
-                "sslkey" => key = Some(PathBuf::from(value.into_owned())),
+                "sslkey" => own_key = Some(PathBuf::from(value.into_owned())),
                 "target_session_attrs" if value == "primary" => {
                     rest.push("target_session_attrs=read-write");
                 }
@@ -49,8 +49,8 @@ impl Target {
             "require" | "verify-ca" => ("require", Verify::Issuer),
             "verify-full" => ("require", Verify::IssuerAndName),
             _ => {
-                return Err(StoreError::Open(String::from(
-                    "storage.postgres.dsn: sslmode is none of disable, allow, prefer, require, verify-ca, verify-full",
+                return Err(StoreError::Open(format!(
+                    "{key}: sslmode is none of disable, allow, prefer, require, verify-ca, verify-full"
                 )));
             }
         };
@@ -59,9 +59,7 @@ impl Target {
         // The message of a parse error could repeat the password.
         let mut config: Config = format!("{address}?{}", rest.join("&"))
             .parse()
-            .map_err(|_| {
-                StoreError::Open("storage.postgres.dsn is not a postgres:// URL".into())
-            })?;
+            .map_err(|_| StoreError::Open(format!("{key} is not a postgres:// URL")))?;
         config.application_name("authserver");
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
@@ -75,7 +73,7 @@ impl Target {
         let files = Files {
             roots: roots.as_deref(),
             certificate: certificate.as_deref(),
-            key: key.as_deref(),
+            key: own_key.as_deref(),
         };
         let tls = tls::connector(verify, &files)?;
         Ok(Self { config, tls })

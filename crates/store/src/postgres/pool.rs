@@ -1,7 +1,7 @@
 //! The connections to the server.
 
 use super::dsn::Target;
-use super::session::PostgresSession;
+use super::session::{Manners, PostgresSession};
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_postgres::{ManagerConfig, RecyclingMethod};
 use std::time::Duration;
@@ -15,16 +15,18 @@ pub(crate) type Pool = managed::Pool<Manager>;
 /// Opens connections, and looks at those that come back.
 pub(crate) struct Manager {
     inner: deadpool_postgres::Manager,
+    manners: Manners,
 }
 
 impl Manager {
-    pub fn new(target: &Target) -> Self {
+    pub fn new(target: &Target, manners: Manners) -> Self {
         let config = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
         let (own, tls) = (target.config.clone(), target.tls.clone());
         Self {
             inner: deadpool_postgres::Manager::from_config(own, tls, config),
+            manners,
         }
     }
 }
@@ -35,7 +37,7 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<PostgresSession, Error> {
         let client = self.inner.create().await?;
-        Ok(PostgresSession::new(client))
+        Ok(PostgresSession::new(client, self.manners))
     }
 
     async fn recycle(

@@ -1,7 +1,7 @@
 //! A connection to the server.
 
 use crate::sql::{Each, Kind, Query, Row, Session, Step, Value, ValueRef};
-use crate::{Result, StoreError};
+use crate::{Notify, Pooler, Result, StoreError};
 use bytes::BytesMut;
 use deadpool_postgres::ClientWrapper;
 use futures_util::TryStreamExt as _;
@@ -12,19 +12,35 @@ use std::pin::pin;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{RowStream, Statement};
 
+/// How sessions are used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manners {
+    /// Whether statements stay prepared.
+    pub pooler: Pooler,
+    /// How other instances are told of changes.
+    pub notify: Notify,
+}
+
 /// A connection, with the statements it keeps prepared.
 pub(crate) struct PostgresSession {
     pub client: ClientWrapper,
+    manners: Manners,
     /// Whether a transaction begins with the next statement.
     begins: bool,
 }
 
 impl PostgresSession {
-    pub fn new(client: ClientWrapper) -> Self {
+    pub fn new(client: ClientWrapper, manners: Manners) -> Self {
         Self {
             client,
+            manners,
             begins: false,
         }
+    }
+
+    /// How other instances are told of changes.
+    pub fn notify(&self) -> Notify {
+        self.manners.notify
     }
 
     /// Has the next statement begin a transaction: the two are sent together.
@@ -61,15 +77,25 @@ impl PostgresSession {
 
     /// Sends all of `statements` before it waits for the answer of the first.
     async fn pipeline(&mut self, statements: &[(&str, &[Value<'_>])]) -> Result<Vec<RowStream>> {
+        let client = &self.client;
+        if self.manners.pooler == Pooler::Transaction {
+            let begins = std::mem::take(&mut self.begins);
+            let asked = statements.iter().map(|(text, values)| {
+                let values = values.iter().map(|value| (value, type_of(value)));
+                client.query_typed_raw(text, values)
+            });
+            let work = async { Ok(try_join_all(asked).await?) };
+            return Self::with_begin(begins, client, work).await;
+        }
         let mut prepared = Vec::with_capacity(statements.len());
         for (text, values) in statements {
             prepared.push(self.prepared(text, values).await?);
         }
         let begins = std::mem::take(&mut self.begins);
         let asked = prepared.iter().zip(statements);
-        let asked = asked.map(|(statement, (_, values))| self.client.query_raw(statement, *values));
+        let asked = asked.map(|(statement, (_, values))| client.query_raw(statement, *values));
         let work = async { Ok(try_join_all(asked).await?) };
-        Self::with_begin(begins, &self.client, work).await
+        Self::with_begin(begins, client, work).await
     }
 }
 

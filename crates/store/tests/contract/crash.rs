@@ -92,7 +92,7 @@ async fn what_was_acknowledged_survives_sigkill_under_load(db: Database) {
 async fn write_until_killed(location: &Location) -> Vec<Acknowledged> {
     let target = match location {
         Location::Sqlite { path, .. } => path.display().to_string(),
-        Location::Postgres { dsn, .. } => dsn.clone(),
+        Location::Postgres(options) => options.dsn.clone(),
     };
     let mut writer = Command::new(std::env::current_exe().unwrap())
         .args([

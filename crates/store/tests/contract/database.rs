@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Location, Missing, Store};
+use store::{Location, Missing, PostgresOptions, Store};
 use tempfile::TempDir;
 use testing::Postgres;
 
@@ -71,7 +71,7 @@ impl Database {
     pub fn path(&self) -> PathBuf {
         match &self.location {
             Location::Sqlite { path, .. } => path.clone(),
-            Location::Postgres { .. } => panic!("not a file"),
+            Location::Postgres(_) => panic!("not a file"),
         }
     }
 
@@ -79,7 +79,7 @@ impl Database {
     pub async fn execute(&self, sql: &str) {
         match &self.location {
             Location::Sqlite { .. } => self.file().execute_batch(sql).unwrap(),
-            Location::Postgres { dsn, .. } => {
+            Location::Postgres(PostgresOptions { dsn, .. }) => {
                 let client = testing::connect(dsn).await;
                 client.batch_execute(sql).await.unwrap();
             }
@@ -95,7 +95,7 @@ impl Database {
                 let rows = statement.query_map([], |row| row.get(0)).unwrap();
                 rows.map(Result::unwrap).collect()
             }
-            Location::Postgres { dsn, .. } => {
+            Location::Postgres(PostgresOptions { dsn, .. }) => {
                 let client = testing::connect(dsn).await;
                 let rows = client.query(sql, &[]).await.unwrap();
                 rows.iter().map(|row| row.get(0)).collect()
@@ -108,7 +108,7 @@ impl Database {
         let sql = format!("SELECT COUNT(*) FROM {from}");
         match &self.location {
             Location::Sqlite { .. } => self.file().query_one(&sql, [], |row| row.get(0)).unwrap(),
-            Location::Postgres { dsn, .. } => {
+            Location::Postgres(PostgresOptions { dsn, .. }) => {
                 let client = testing::connect(dsn).await;
                 client.query_one(&sql, &[]).await.unwrap().get(0)
             }
@@ -129,13 +129,11 @@ pub fn sqlite_at(path: &Path) -> Location {
 }
 
 pub fn postgres_at(dsn: String) -> Location {
-    Location::Postgres {
-        dsn,
+    Location::Postgres(PostgresOptions {
         max_connections: 12,
         min_connections: 2,
-        max_lifetime: Duration::from_secs(3600),
-        idle_timeout: Duration::from_secs(1800),
-    }
+        ..PostgresOptions::new(dsn)
+    })
 }
 
 pub async fn open_at(location: &Location, clock: Arc<dyn domain::Clock>) -> store::Result<Store> {

@@ -44,7 +44,7 @@ async fn a_fresh_database_opened_by_many_at_once_is_set_up_once(db: Database) {
 async fn a_fresh_database_opened_by_many_processes_at_once_is_set_up_once(db: Database) {
     let target = match &db.location {
         Location::Sqlite { path, .. } => path.display().to_string(),
-        Location::Postgres { dsn, .. } => dsn.clone(),
+        Location::Postgres(options) => options.dsn.clone(),
     };
     let start = || {
         Command::new(std::env::current_exe().unwrap())
@@ -154,11 +154,8 @@ async fn an_address_that_is_none_is_refused_without_repeating_it() {
 #[tokio::test]
 async fn too_few_connections_are_refused() {
     let mut location = postgres_at("postgres://127.0.0.1:1/x".into());
-    if let Location::Postgres {
-        max_connections, ..
-    } = &mut location
-    {
-        *max_connections = 2;
+    if let Location::Postgres(options) = &mut location {
+        options.max_connections = 2;
     }
     let error = open_at(&location, Arc::new(SystemClock))
         .await

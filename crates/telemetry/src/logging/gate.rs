@@ -40,9 +40,6 @@ const TALKATIVE: [&str; 11] = [
     "tower",
 ];
 
-/// Where sqlx reports statements. It calls slow ones a warning; here they are detail.
-const STATEMENTS: &str = "sqlx::query";
-
 /// Decides by level and origin. Clones share the level.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
@@ -83,7 +80,7 @@ impl Gate {
         } else if level == Level::Debug {
             *metadata.level() <= tracing::Level::DEBUG
         } else {
-            target != STATEMENTS && Level::of(*metadata.level()) >= level.max(Level::Warn)
+            Level::of(*metadata.level()) >= level.max(Level::Warn)
         }
     }
 }
@@ -95,15 +92,6 @@ fn root_of(target: &str) -> &str {
 /// Whether an event comes from this workspace.
 pub(super) fn is_ours(target: &str) -> bool {
     OURS.contains(&root_of(target))
-}
-
-/// The level an event is written with.
-pub(super) fn level_of(metadata: &Metadata<'_>) -> Level {
-    if metadata.target() == STATEMENTS {
-        Level::Debug
-    } else {
-        Level::of(*metadata.level())
-    }
 }
 
 impl<S: Subscriber> Filter<S> for Gate {

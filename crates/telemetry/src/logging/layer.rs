@@ -10,7 +10,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::gate::{is_ours, level_of};
+use super::gate::is_ours;
 use super::line::{Line, Shape};
 use super::queue::Queue;
 use super::{Level, LoggingOptions};
@@ -41,7 +41,7 @@ impl LogLayer {
         };
         let mut line = Line::begin(buffer, shape);
         let now = self.options.clock.now();
-        let level: Level = level_of(metadata);
+        let level: Level = Level::of(*metadata.level());
         with_second(now, |second| {
             line.head(second, now.0.rem_euclid(1000), level.as_str());
         });

@@ -14,7 +14,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::gate::{is_ours, level_of};
+use super::gate::is_ours;
 use super::{Level, LoggingOptions};
 use crate::context::RequestContext;
 use crate::metrics::{Metrics, Signal};
@@ -96,7 +96,7 @@ impl<S: Subscriber> Layer<S> for RecordLayer {
         let now = UNIX_EPOCH + Duration::from_millis(millis);
         record.set_timestamp(now);
         record.set_observed_timestamp(now);
-        let level = level_of(metadata);
+        let level = Level::of(*metadata.level());
         record.set_severity_text(level.as_str());
         record.set_severity_number(match level {
             Level::Debug => Severity::Debug,

@@ -3,7 +3,7 @@
 use domain::{Clock, Rng, SystemRng};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Location, Missing, Store};
+use store::{Location, Missing, PostgresOptions, Store};
 use telemetry::Metrics;
 use telemetry::metrics::MetricsOptions;
 use testing::Postgres;
@@ -73,13 +73,12 @@ impl Database {
                 path: self.folder.path().join("authserver.db"),
                 wal: true,
             },
-            Some((_, dsn)) => Location::Postgres {
-                dsn: dsn.clone(),
+            Some((_, dsn)) => Location::Postgres(PostgresOptions {
                 max_connections: 10,
                 min_connections: 1,
-                max_lifetime: Duration::from_secs(3600),
                 idle_timeout: Duration::from_secs(60),
-            },
+                ..PostgresOptions::new(dsn.clone())
+            }),
         };
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let store = Store::open(&location, Missing::Make, metrics, clock, rng).await;

@@ -45,9 +45,8 @@ fn libraries_are_quiet_unless_asked() {
     let speak = || {
         tracing::info!(target: "engine::grants", "ours");
         tracing::info!(target: "engineering", "not ours");
-        tracing::info!(target: "sqlx::pool", "pool");
-        tracing::warn!(target: "sqlx::query", "slow statement");
-        tracing::debug!(target: "sqlx::query", "statement");
+        tracing::info!(target: "pooling", "pool");
+        tracing::debug!(target: "pooling", "detail");
         tracing::debug!(target: "hyper::proto", "connection");
         tracing::trace!(target: "tower::buffer", "poll");
         tracing::warn!(target: "rustls::conn", "bad certificate");
@@ -75,8 +74,7 @@ fn libraries_are_quiet_unless_asked() {
             "INFO ours",
             "INFO not ours",
             "INFO pool",
-            "DEBUG slow statement",
-            "DEBUG statement",
+            "DEBUG detail",
             "WARN bad certificate"
         ]
     );
