@@ -13,12 +13,13 @@ compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresq
 daemons=()
 [ -x /usr/bin/promtool ] || daemons+=(prometheus)
 [ -x /usr/bin/prometheus-alertmanager ] || daemons+=(prometheus-alertmanager)
+[ -x /usr/sbin/pgbouncer ] || daemons+=(pgbouncer)
 packages+=("${daemons[@]}")
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 if [ ${#packages[@]} -gt 0 ]; then
     [ "$(id -u)" = 0 ] || { echo "setup.sh: run as root once, or: apt-get install ${packages[*]}" >&2; exit 1; }
     export DEBIAN_FRONTEND=noninteractive
-    # The tests start these two themselves; the packages must not, neither now nor at the next boot.
+    # The tests start these themselves; the packages must not, neither now nor at the next boot.
     for daemon in "${daemons[@]}"; do
         mkdir -p /etc/systemd/system
         ln -sfn /dev/null "/etc/systemd/system/$daemon.service"

@@ -4,7 +4,9 @@
 //! pass a test by; that is why these functions panic rather than return errors.
 
 mod account;
+mod pgbouncer;
 mod postgres;
 mod postgres_server;
 
+pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, connect};

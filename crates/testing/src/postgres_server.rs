@@ -185,7 +185,7 @@ fn programs() -> PathBuf {
         .expect("PostgreSQL is not installed; run `make test`")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a free port")

@@ -17,6 +17,7 @@ mod log_marks;
 mod memory;
 mod opening;
 mod outage;
+mod pooler;
 mod proofs;
 mod purge;
 mod races;
