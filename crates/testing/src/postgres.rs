@@ -62,6 +62,64 @@ impl Postgres {
         with_database(&self.maintenance, &name)
     }
 
+    /// A standby of this server, which confirms nothing from now on before the standby has it.
+    ///
+    /// # Panics
+    /// When this is the shared cluster, or the standby does not start.
+    pub async fn standby(&mut self) -> Self {
+        let server = Server::standby(self.own()).await;
+        let standby = Self {
+            maintenance: server.dsn(),
+            server: Some(server),
+        };
+        self.confirm_together().await;
+        standby
+    }
+
+    /// Confirms nothing from now on before a standby has it.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn confirm_together(&self) {
+        let client = connect(&self.maintenance).await;
+        let wait = "ALTER SYSTEM SET synchronous_standby_names = '*'";
+        client.batch_execute(wait).await.expect("a setting");
+        let reload = client.batch_execute("SELECT pg_reload_conf()").await;
+        reload.expect("the setting is read");
+    }
+
+    /// Makes this standby the primary, which waits for nobody.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn promote(&self) {
+        let client = connect(&self.maintenance).await;
+        let promoted = client.batch_execute("SELECT pg_promote()").await;
+        promoted.expect("it becomes the primary");
+        let wait = "ALTER SYSTEM SET synchronous_standby_names = ''";
+        client.batch_execute(wait).await.expect("a setting");
+        let reload = client.batch_execute("SELECT pg_reload_conf()").await;
+        reload.expect("the setting is read");
+    }
+
+    /// Becomes a standby of `primary`, having been stopped before.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn follow(&mut self, primary: &mut Self) {
+        self.own().follow(primary.own()).await;
+    }
+
+    /// Host and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        let address = self
+            .maintenance
+            .split_once('@')
+            .map_or("", |(_, rest)| rest);
+        address.split('/').next().unwrap_or_default()
+    }
+
     /// Kills the server (SIGKILL); its other processes end by themselves.
     ///
     /// # Panics

@@ -45,6 +45,56 @@ impl Server {
         server
     }
 
+    /// Makes a standby of `primary` and starts it.
+    pub async fn standby(primary: &Self) -> Self {
+        let account = Account::unprivileged();
+        let folder = tempfile::Builder::new()
+            .prefix("authplane-postgres-")
+            .tempdir()
+            .expect("a temporary folder");
+        account.own(folder.path());
+        let mut server = Self {
+            folder,
+            programs: programs(),
+            account,
+            port: free_port(),
+            process: None,
+        };
+        server.copy(primary);
+        assert!(server.launch().await, "the standby starts");
+        server
+    }
+
+    /// Becomes a standby of `primary`, on its port.
+    pub async fn follow(&mut self, primary: &Self) {
+        std::fs::remove_dir_all(self.data()).expect("its data can be removed");
+        self.copy(primary);
+        self.restart().await;
+    }
+
+    /// Copies the data of `primary`, with what makes a standby of it.
+    fn copy(&self, primary: &Self) {
+        let mut copy = Command::new(self.programs.join("pg_basebackup"));
+        copy.args([
+            "--write-recovery-conf",
+            "--wal-method=stream",
+            "--checkpoint=fast",
+            "--no-sync",
+        ])
+        .args(["--host=127.0.0.1", "--username", SUPERUSER, "--port"])
+        .arg(primary.port.to_string())
+        .arg("--pgdata")
+        .arg(self.data())
+        .current_dir(self.folder.path());
+        let outcome = self
+            .account
+            .run(&mut copy)
+            .output()
+            .expect("pg_basebackup runs");
+        let words = String::from_utf8_lossy(&outcome.stderr);
+        assert!(outcome.status.success(), "pg_basebackup failed: {words}");
+    }
+
     /// Address of the maintenance database.
     pub fn dsn(&self) -> String {
         format!(

@@ -11,6 +11,7 @@ mod crash;
 mod database;
 mod exchanges;
 mod expiry;
+mod failover;
 mod fronting;
 mod groups;
 mod log_marks;
