@@ -23,7 +23,7 @@ pub struct Tenant {
     pub client: String,
     /// Header line of the resource's own client, which may introspect.
     pub runtime: String,
-    /// Header line with the signed-in user's cookie.
+    /// Header line with the cookies of the browser and of the user who has signed in.
     pub cookie: String,
 }
 
@@ -88,7 +88,7 @@ impl Tenant {
             .exchange(&post("/login", &before, &form))
             .await?
             .expect(303)?;
-        self.cookie = cookie(&welcome)?;
+        self.cookie = both(&before, &cookie(&welcome)?);
 
         let question = connection.exchange(&self.authorize()).await?.expect(303)?;
         let question = question.header("location").unwrap_or_default().to_owned();
@@ -331,6 +331,12 @@ impl Worker for Introspect {
             false => Err(failure("a live token introspects as inactive")),
         }
     }
+}
+
+/// One header line in place of two.
+fn both(first: &str, second: &str) -> String {
+    let second = second.trim_start_matches("cookie: ");
+    format!("{}; {second}", first.trim_end())
 }
 
 /// The header line that returns the cookie a response has set.

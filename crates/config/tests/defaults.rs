@@ -14,7 +14,7 @@ fn keys() -> Vec<&'static Key> {
 }
 
 /// The specification's table: key, default as shown, variable.
-const TABLE: [(&str, &str, &str); 74] = [
+const TABLE: [(&str, &str, &str); 78] = [
     (
         "client_secret_pepper",
         "-",
@@ -75,6 +75,11 @@ const TABLE: [(&str, &str, &str); 74] = [
         "AUTHPLANE_STORAGE_PURGE_INTERVAL",
     ),
     (
+        "storage.connect_timeout",
+        "30s",
+        "AUTHPLANE_STORAGE_CONNECT_TIMEOUT",
+    ),
+    (
         "storage.sqlite.path",
         "data/authserver.db",
         "AUTHPLANE_STORAGE_SQLITE_PATH",
@@ -104,6 +109,21 @@ const TABLE: [(&str, &str, &str); 74] = [
         "storage.postgres.max_conn_idle_time",
         "30m",
         "AUTHPLANE_STORAGE_POSTGRES_MAX_CONN_IDLE_TIME",
+    ),
+    (
+        "storage.postgres.pooler",
+        "none",
+        "AUTHPLANE_STORAGE_POSTGRES_POOLER",
+    ),
+    (
+        "storage.postgres.notify",
+        "listen",
+        "AUTHPLANE_STORAGE_POSTGRES_NOTIFY",
+    ),
+    (
+        "storage.postgres.listen_dsn",
+        "-",
+        "AUTHPLANE_STORAGE_POSTGRES_LISTEN_DSN",
     ),
     ("signing.algorithm", "ES256", "AUTHPLANE_SIGNING_ALGORITHM"),
     (

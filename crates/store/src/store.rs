@@ -654,7 +654,8 @@ impl Store {
 
     /// Reads the whole audit trail and checks that each writer's chain of hashes holds.
     pub async fn verify_audit_chain(&self) -> Result<ChainReport> {
-        read!(aside at_leisure self, AuditRead, audit::verify_chain())
+        let now = self.now();
+        read!(aside at_leisure self, AuditRead, audit::verify_chain(now))
     }
 
     /// A setting made at run time.

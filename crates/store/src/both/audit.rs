@@ -8,13 +8,15 @@ use super::walk::{containing, read};
 use crate::sql::{LinkRow, Query, Table as _};
 use crate::verify::ChainCheck;
 use crate::{AuditFilter, AuditOrder, ChainReport, Cursor, Page, Part, Result};
-use domain::{AuditAction, AuditEvent, AuditRecord, first_uuid_at};
+use domain::{AuditAction, AuditEvent, AuditRecord, UnixMillis, first_uuid_at};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Ids begin with a time, so that the primary key bounds a search in time. They are made a
 /// little before the row gets its own time, and clocks are set back now and then.
 const ID_LAG: Duration = Duration::from_secs(60);
+/// Rows that are read at a time.
+const STRETCH: i64 = 10_000;
 
 pub(crate) async fn record(tx: &mut Tx, events: &[AuditEvent]) -> Result<()> {
     tx.pending_audit(events);
@@ -120,17 +122,47 @@ fn push_order(query: &mut Query<'_>, order: AuditOrder) {
     });
 }
 
-pub(crate) async fn verify_chain(conn: &mut Conn) -> Result<ChainReport> {
+/// Reads the whole record, a stretch at a time, so that no reader stands in the way of what cleans
+/// up behind writers. Only the latest rows, some of which may be on their way, are read at once.
+pub(crate) async fn verify_chain(conn: &mut Conn, now: UnixMillis) -> Result<ChainReport> {
     let mut check = ChainCheck::default();
-    let mut see = |row: LinkRow| {
-        check.see(row);
+    let (mut behind, settled) = (String::new(), first_uuid_at(now.minus(ID_LAG)));
+    loop {
+        let (mut seen, mut last) = (0, None);
+        let mut see = |link: LinkRow| {
+            seen += 1;
+            last = Some(link.row.id.clone());
+            check.see(link);
+            ControlFlow::Continue(())
+        };
+        statement::query(sql!(
+            "SELECT ",
+            LinkRow::LIST,
+            " FROM audit_events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3"
+        ))
+        .bind(&behind)
+        .bind(&settled)
+        .bind(STRETCH)
+        .each(conn, &mut see)
+        .await?;
+        match last {
+            Some(last) if seen == STRETCH => behind = last,
+            last => {
+                behind = last.unwrap_or(behind);
+                break;
+            }
+        }
+    }
+    let mut see = |link: LinkRow| {
+        check.see(link);
         ControlFlow::Continue(())
     };
     statement::query(sql!(
         "SELECT ",
         LinkRow::LIST,
-        " FROM audit_events ORDER BY id"
+        " FROM audit_events WHERE id > $1 ORDER BY id"
     ))
+    .bind(&behind)
     .each(conn, &mut see)
     .await?;
     Ok(check.finish())

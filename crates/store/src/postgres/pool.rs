@@ -2,7 +2,7 @@
 
 use super::dsn::Target;
 use super::session::{Manners, PostgresSession};
-use deadpool::managed::{self, Metrics, RecycleResult};
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::{ManagerConfig, RecyclingMethod};
 use std::time::Duration;
 use tokio_postgres::Error;
@@ -45,7 +45,9 @@ impl managed::Manager for Manager {
         session: &mut PostgresSession,
         metrics: &Metrics,
     ) -> RecycleResult<Error> {
-        self.inner.recycle(&mut session.client, metrics).await?;
+        if session.client.is_closed() {
+            return Err(RecycleError::message("closed"));
+        }
         if metrics.last_used() >= FRESH {
             session.client.simple_query("").await?;
         }

@@ -5,7 +5,7 @@ use crate::{Notify, Pooler, Result, StoreError};
 use bytes::BytesMut;
 use deadpool_postgres::ClientWrapper;
 use futures_util::TryStreamExt as _;
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, join_all};
 use std::borrow::Cow;
 use std::error::Error;
 use std::pin::pin;
@@ -75,8 +75,12 @@ impl PostgresSession {
         Self::with_begin(begins, &self.client, work).await
     }
 
-    /// Sends all of `statements` before it waits for the answer of the first.
-    async fn pipeline(&mut self, statements: &[(&str, &[Value<'_>])]) -> Result<Vec<RowStream>> {
+    /// Sends all of `statements` before it waits for the answer of the first. Of several errors the
+    /// first is the cause of the others.
+    async fn pipeline(
+        &mut self,
+        statements: &[(&str, &[Value<'_>])],
+    ) -> Result<Vec<Result<RowStream, tokio_postgres::Error>>> {
         let client = &self.client;
         if self.manners.pooler == Pooler::Transaction {
             let begins = std::mem::take(&mut self.begins);
@@ -84,7 +88,7 @@ impl PostgresSession {
                 let values = values.iter().map(|value| (value, type_of(value)));
                 client.query_typed_raw(text, values)
             });
-            let work = async { Ok(try_join_all(asked).await?) };
+            let work = async { Ok(join_all(asked).await) };
             return Self::with_begin(begins, client, work).await;
         }
         let mut prepared = Vec::with_capacity(statements.len());
@@ -94,7 +98,7 @@ impl PostgresSession {
         let begins = std::mem::take(&mut self.begins);
         let asked = prepared.iter().zip(statements);
         let asked = asked.map(|(statement, (_, values))| client.query_raw(statement, *values));
-        let work = async { Ok(try_join_all(asked).await?) };
+        let work = async { Ok(join_all(asked).await) };
         Self::with_begin(begins, client, work).await
     }
 }
@@ -125,7 +129,7 @@ impl Session for PostgresSession {
         let answers = self.pipeline(&[(&query.text, &query.values)]).await?;
         let mut changed = 0;
         for rows in answers {
-            changed += finish(rows).await?;
+            changed += finish(rows?).await?;
         }
         Ok(changed)
     }
@@ -136,7 +140,7 @@ impl Session for PostgresSession {
             .map(|(query, _)| (&*query.text, &*query.values));
         let answers = self.pipeline(&statements.collect::<Vec<_>>()).await?;
         for (rows, (_, each)) in answers.into_iter().zip(asked) {
-            let mut rows = pin!(rows);
+            let mut rows = pin!(rows?);
             while let Some(row) = rows.try_next().await? {
                 if each(&row)?.is_break() {
                     break;
@@ -160,7 +164,7 @@ impl Session for PostgresSession {
         }
         let statements = steps.iter().map(|(text, values)| (&**text, &**values));
         for rows in self.pipeline(&statements.collect::<Vec<_>>()).await? {
-            finish(rows).await?;
+            finish(rows?).await?;
         }
         Ok(())
     }

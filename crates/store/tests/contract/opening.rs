@@ -11,7 +11,7 @@ use store::{Location, StoreError};
 use tokio::task::JoinSet;
 
 /// How many migrations there are: one row of the history each.
-const MIGRATIONS: i64 = 10;
+const MIGRATIONS: i64 = 11;
 
 on_both!(
     a_fresh_database_opened_by_many_at_once_is_set_up_once,
