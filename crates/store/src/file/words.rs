@@ -1,6 +1,10 @@
 //! What is said of a database file that cannot be used, and what to do about it.
 
 use crate::StoreError;
+use rusqlite::ffi::{
+    SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR, SQLITE_LOCKED,
+    SQLITE_NOTADB, SQLITE_READONLY,
+};
 use std::path::Path;
 
 pub(super) fn foreign(path: &Path) -> String {
@@ -83,7 +87,7 @@ pub(crate) fn damaged(path: &Path, found: impl std::fmt::Display) -> String {
     )
 }
 
-fn unopened_words(path: &Path, code: Option<u32>, error: impl std::fmt::Display) -> String {
+fn unopened_words(path: &Path, code: Option<i32>, error: impl std::fmt::Display) -> String {
     let name = path.display();
     // What is above the first byte says more of the same (sqlite.org/rescode.html).
     match code.map(|code| code & 0xff) {
@@ -98,15 +102,6 @@ fn unopened_words(path: &Path, code: Option<u32>, error: impl std::fmt::Display)
         _ => format!("{name}: {error}"),
     }
 }
-
-const SQLITE_BUSY: u32 = 5;
-const SQLITE_LOCKED: u32 = 6;
-const SQLITE_READONLY: u32 = 8;
-const SQLITE_IOERR: u32 = 10;
-const SQLITE_CORRUPT: u32 = 11;
-const SQLITE_FULL: u32 = 13;
-const SQLITE_CANTOPEN: u32 = 14;
-const SQLITE_NOTADB: u32 = 26;
 
 #[cfg(test)]
 mod tests {

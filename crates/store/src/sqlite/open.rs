@@ -87,7 +87,9 @@ fn prepare(
     let path = &manager.path;
     let make = missing == Missing::Make;
     let file = DatabaseFile::open((given, path), manager.wal, make)?.ok_or_else(|| absent(path))?;
-    let mut session = manager.open().map_err(|error| file::unopened(path, &error))?;
+    let mut session = manager
+        .open()
+        .map_err(|error| file::unopened(path, &error))?;
     if make {
         look_for_damage(&mut session, path)?;
     }
@@ -111,7 +113,9 @@ fn look_for_damage(session: &mut SqliteSession, path: &Path) -> Result<()> {
     let until = move || Instant::now() >= end;
     session.0.progress_handler(1000, Some(until))?;
     let found = "PRAGMA quick_check(1)";
-    let found = session.0.query_one(found, [], |row| row.get::<_, String>(0));
+    let found = session
+        .0
+        .query_one(found, [], |row| row.get::<_, String>(0));
     session.0.progress_handler(0, None::<fn() -> bool>)?;
     match found {
         Ok(word) if word == "ok" => Ok(()),

@@ -198,11 +198,11 @@ async fn upkeep_is_welcome(statements: &[&'static str]) {
     let db = Database::sqlite();
     let store = db.open().await;
     write(&store, 20).await;
-    let mut tool = db.file().await;
+    let tool = db.file();
     for sql in statements {
-        sqlx::query(*sql).execute(&mut tool).await.unwrap();
+        tool.execute_batch(sql).unwrap();
     }
-    sqlx::Connection::close(tool).await.unwrap();
+    tool.close().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("copy.db");
     let killed = || async {
@@ -275,15 +275,14 @@ async fn a_copy_is_refused_beside_the_log_that_another_program_has_begun() {
     write(&store, 300).await;
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let mut tool = db.file().await;
+    let tool = db.file();
     let into = format!("VACUUM INTO '{}'", file("vacuumed").display());
     std::fs::copy(db.path(), file("copied")).unwrap();
     for sql in [&into, "PRAGMA wal_checkpoint(TRUNCATE)"] {
-        let sql = sqlx::AssertSqlSafe(sql.to_owned());
-        sqlx::query(sql).execute(&mut tool).await.unwrap();
+        tool.execute_batch(sql).unwrap();
     }
     // Before the server can look.
-    sqlx::query("ANALYZE").execute(&mut tool).await.unwrap();
+    tool.execute_batch("ANALYZE").unwrap();
     let killed = file("killed.db");
     snapshot(&db.path(), &killed);
     for copy in ["vacuumed", "copied"] {

@@ -344,11 +344,9 @@ async fn a_link_that_is_turned_elsewhere_is_noticed() {
 async fn a_sound_file_that_is_locked_at_start_is_said_to_be_locked() {
     let db = Database::sqlite();
     db.open().await.close().await;
-    let mut other = db.file().await;
-    sqlx::raw_sql("PRAGMA journal_mode = delete; BEGIN EXCLUSIVE")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let other = db.file();
+    let lock = "PRAGMA journal_mode = delete; BEGIN EXCLUSIVE";
+    other.execute_batch(lock).unwrap();
     let error = db.try_open().await.err().unwrap().to_string();
     assert!(error.contains("is locked by another program"), "{error}");
     assert!(!error.contains("damaged"), "{error}");
