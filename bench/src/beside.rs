@@ -20,6 +20,8 @@ const LIVE_TOKENS: usize = 500;
 /// One build on one database, for every grant that is compared.
 struct Contestant {
     build: &'static str,
+    /// Its folder goes when it is dropped.
+    _installation: Installation,
     flow: Stage,
     refreshers: Vec<Refresh>,
     questions: Arc<Vec<Vec<u8>>>,
@@ -32,11 +34,13 @@ impl Contestant {
         binary: &Path,
         databases: [&Database<'_>; 2],
     ) -> Result<Self> {
-        let flow = Stage::set(&Installation::new(binary, databases[0])?).await?;
+        let installation = Installation::new(binary, databases[0])?;
+        let flow = Stage::set(&installation).await?;
         let tokens = flow.tenant.tokens(&flow.server, LIVE_TOKENS).await?;
         let question = |token: &crate::flow::Tokens| flow.tenant.introspect(&token.access);
         Ok(Self {
             build,
+            _installation: installation,
             questions: Arc::new(tokens.iter().map(question).collect()),
             refreshers: flow.refreshers(CONNECTIONS).await?,
             machine: machine::Stage::on(Installation::new(binary, databases[1])?, 1).await?,

@@ -98,8 +98,12 @@ fn prepare(
         dialect::checkpoint(&session)?;
         file.wrote(true);
     }
-    let migrated = migrations()?.run(&mut session.0);
-    migrated.map_err(migration_error)?;
+    let migrated = migrations()?.run(&mut session.0).map_err(migration_error)?;
+    if manager.wal && !migrated.applied_migrations().is_empty() {
+        // So that copies made from now on can be told from the file as it is.
+        dialect::checkpoint(&session)?;
+        file.wrote(true);
+    }
     Ok((file, session))
 }
 
