@@ -117,7 +117,17 @@ pub(crate) mod dialect {
 
     /// Commits.
     pub(crate) async fn commit(conn: &mut Conn) -> Result<()> {
-        conn.batch("COMMIT").await
+        conn.commit().await
+    }
+
+    /// Has the steps that come end the transaction.
+    pub(crate) fn commit_with_steps(conn: &mut Conn) {
+        conn.commit_with_steps();
+    }
+
+    /// Whether steps failed in a way that leaves open whether they were committed.
+    pub(crate) fn may_stand(conn: &Conn) -> bool {
+        conn.may_stand()
     }
 
     /// Tells all instances of `changes`, when and if the transaction commits.

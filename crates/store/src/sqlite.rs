@@ -160,6 +160,14 @@ pub(crate) mod dialect {
         Ok(())
     }
 
+    /// A commit may have to wait for others, and is made apart.
+    pub(crate) fn commit_with_steps(_conn: &mut Conn) {}
+
+    /// The same.
+    pub(crate) fn may_stand(_conn: &Conn) -> bool {
+        false
+    }
+
     /// Nothing to say: other processes poll.
     pub(crate) fn notify<'s>(_conn: &Conn, _changes: &'s [Change]) -> Option<Step<'s>> {
         None

@@ -98,7 +98,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Inserts everything gathered, chaining the audit rows, and tells other instances of it.
+    /// Inserts everything gathered, chaining the audit rows, and tells other instances of it. Nothing
+    /// follows but the commit, which may be made with it.
     pub async fn flush(
         &mut self,
         chain: &mut Chain,
@@ -112,6 +113,7 @@ impl Tx {
         let mut steps = self.pending.tokens();
         steps.extend(insert(&AUDIT_EVENTS, &links));
         steps.extend(dialect::notify(&self.conn, &self.pending.changes));
+        dialect::commit_with_steps(&mut self.conn);
         self.conn.run(steps).await
     }
 }

@@ -247,6 +247,7 @@ impl Worker {
             Some(Err(error)) => (error, true),
             None => (StoreError::Unavailable("no answer in time".into()), false),
         };
+        let may_stand = dialect::may_stand(&tx.conn);
         let contended = matches!(error, StoreError::Contention(_));
         let stale = matches!(error, StoreError::StaleSession(_));
         let sound = self.leave(tx, answered && !stale).await;
@@ -254,17 +255,20 @@ impl Worker {
             dialect::drop_idle(&self.pool);
         }
         let cause = match stage {
-            Stage::Commit if !contended => {
-                // Its last rows may stand or not: what follows starts a chain of its own.
-                self.chain = Chain::start(&*self.clock, &*self.rng);
-                Cause::Unknown
-            }
+            // Its last rows may stand or not: what follows starts a chain of its own.
+            _ if may_stand => self.end_unknown(),
+            Stage::Commit if !contended => self.end_unknown(),
             Stage::Begin if contended => Cause::Unreachable,
             _ if sound => Cause::Job,
             _ if answered => Cause::Broken,
             _ => Cause::Unreachable,
         };
         Err(Failure { error, cause })
+    }
+
+    fn end_unknown(&mut self) -> Cause {
+        self.chain = Chain::start(&*self.clock, &*self.rng);
+        Cause::Unknown
     }
 
     /// Begins or commits, and may have to wait for another process to let go of SQLite's write

@@ -42,10 +42,8 @@ async fn assert_unavailable(store: &Store) {
         });
     }
     for outcome in calls.join_all().await {
-        assert!(
-            matches!(outcome, Err(StoreError::Unavailable(_))),
-            "{outcome:?}"
-        );
+        let unavailable = outcome.as_ref().is_err_and(StoreError::is_unavailable);
+        assert!(unavailable, "{outcome:?}");
     }
     assert!(start.elapsed() < FEW_SECONDS, "{:?}", start.elapsed());
 }
