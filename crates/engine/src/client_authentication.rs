@@ -72,9 +72,9 @@ impl Engine {
             Credentials::Assertion(assertion) => {
                 let signer = client.as_deref().filter(|_| registered);
                 let work = Span::start("client_assertion.verify");
-                let proven = work
-                    .run(self.has_signed(signer, assertion, endpoint))
-                    .await?;
+                // Apart: the future of every request would be as large as this one.
+                let signed = Box::pin(self.has_signed(signer, assertion, endpoint));
+                let proven = work.run(signed).await?;
                 (proven, Some(assertion))
             }
         };
@@ -112,7 +112,7 @@ impl Engine {
         let Some(used) = client.assertion else {
             return Ok(());
         };
-        match self.store().spend_assertion(used).await? {
+        match Box::pin(self.store().spend_assertion(used)).await? {
             true => Ok(()),
             false => Err(Error::new(
                 ErrorCode::InvalidClient,

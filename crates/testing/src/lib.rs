@@ -10,3 +10,4 @@ mod postgres_server;
 
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, connect};
+pub use tokio_postgres::Client;

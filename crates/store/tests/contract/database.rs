@@ -115,6 +115,14 @@ impl Database {
         }
     }
 
+    /// A connection to the PostgreSQL database, past the store.
+    pub async fn client(&self) -> testing::Client {
+        match &self.location {
+            Location::Postgres(options) => testing::connect(&options.dsn).await,
+            Location::Sqlite { .. } => panic!("not a server"),
+        }
+    }
+
     /// A connection to the SQLite file, past the store.
     pub fn file(&self) -> Connection {
         Connection::open(self.path()).unwrap()

@@ -14,6 +14,7 @@ mod expiry;
 mod failover;
 mod fronting;
 mod groups;
+mod indexes;
 mod log_marks;
 mod memory;
 mod opening;
