@@ -8,6 +8,7 @@ mod authorizations;
 mod caches;
 mod clients;
 mod crash;
+mod cut;
 mod database;
 mod exchanges;
 mod expiry;
