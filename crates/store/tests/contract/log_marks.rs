@@ -351,3 +351,35 @@ async fn a_log_that_another_process_has_begun_in_place_of_the_one_in_use_is_left
     store.close().await;
     assert!(file == std::fs::read(db.path()).unwrap());
 }
+
+/// Whoever reads an old state keeps the log from being begun anew, for as long as that takes; then
+/// its room is given back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_a_reader_has_kept_from_ending_gives_its_room_back() {
+    const LIMIT: u64 = 64 << 20;
+    let db = Database::sqlite();
+    let store = db.open().await;
+    write(&store, 10).await;
+    let reader = db.file();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = "SELECT COUNT(*) FROM clients";
+    let before: i64 = reader.query_one(count, [], |row| row.get(0)).unwrap();
+    let log = || std::fs::metadata(beside(&db.path(), "-wal")).unwrap().len();
+    let mut written = 0;
+    while log() <= LIMIT {
+        write(&store, 100).await;
+        written += 100;
+        assert!(written < 20_000, "{} bytes", log());
+    }
+    // Nobody waits for the reader, and it sees what it saw.
+    assert!(store.has_written_within(Duration::from_secs(5)));
+    let now: i64 = reader.query_one(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(now, before);
+    reader.execute_batch("COMMIT").unwrap();
+    within(Duration::from_secs(20), "room", async || {
+        write(&store, 1).await;
+        log() <= LIMIT
+    })
+    .await;
+    store.close().await;
+}
