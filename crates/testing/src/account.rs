@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
+use tempfile::TempDir;
 
 /// Somebody without privileges, when the tests run as root.
 #[derive(Clone, Copy)]
@@ -33,8 +34,16 @@ impl Account {
         }
     }
 
+    /// A temporary folder of this account's.
+    pub fn folder(self, prefix: &str) -> TempDir {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir();
+        let folder = folder.expect("a temporary folder");
+        self.own(folder.path());
+        folder
+    }
+
     /// Gives `path` to this account.
-    pub fn own(self, path: &Path) {
+    fn own(self, path: &Path) {
         if let Some((user, group)) = self.0 {
             std::os::unix::fs::chown(path, Some(user), Some(group))
                 .expect("the folder can be handed over");

@@ -27,11 +27,7 @@ impl PgBouncer {
     /// When it is not installed or does not start.
     pub async fn start(dsn: &str, mode: &str) -> Self {
         let account = Account::unprivileged();
-        let folder = tempfile::Builder::new()
-            .prefix("authplane-pgbouncer-")
-            .tempdir()
-            .expect("a temporary folder");
-        account.own(folder.path());
+        let folder = account.folder("authplane-pgbouncer-");
         let (address, _) = dsn.split_once('?').unwrap_or((dsn, ""));
         let address = address.strip_prefix("postgres://").expect("a DSN");
         let (user, rest) = address.split_once('@').expect("a user");

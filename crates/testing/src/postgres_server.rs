@@ -25,19 +25,7 @@ pub(crate) struct Server {
 impl Server {
     /// Makes a cluster and starts it.
     pub async fn start() -> Self {
-        let account = Account::unprivileged();
-        let folder = tempfile::Builder::new()
-            .prefix("authplane-postgres-")
-            .tempdir()
-            .expect("a temporary folder");
-        account.own(folder.path());
-        let mut server = Self {
-            folder,
-            programs: programs(),
-            account,
-            port: free_port(),
-            process: None,
-        };
+        let mut server = Self::stopped();
         server.initialise();
         while !server.launch().await {
             server.port = free_port();
@@ -45,21 +33,20 @@ impl Server {
         server
     }
 
-    /// Makes a standby of `primary` and starts it.
-    pub async fn standby(primary: &Self) -> Self {
+    fn stopped() -> Self {
         let account = Account::unprivileged();
-        let folder = tempfile::Builder::new()
-            .prefix("authplane-postgres-")
-            .tempdir()
-            .expect("a temporary folder");
-        account.own(folder.path());
-        let mut server = Self {
-            folder,
+        Self {
+            folder: account.folder("authplane-postgres-"),
             programs: programs(),
             account,
             port: free_port(),
             process: None,
-        };
+        }
+    }
+
+    /// Makes a standby of `primary` and starts it.
+    pub async fn standby(primary: &Self) -> Self {
+        let mut server = Self::stopped();
         server.copy(primary);
         assert!(server.launch().await, "the standby starts");
         server
