@@ -27,6 +27,12 @@ impl Digest {
         &self.0
     }
 
+    /// The digest that these are the bytes of, if there are 32.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     /// Reads what [`Self::to_hex`] wrote.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
@@ -35,7 +41,7 @@ impl Digest {
         Some(Self(bytes))
     }
 
-    /// Lower-case hexadecimal, the form in which digests are stored.
+    /// Lower-case hexadecimal.
     #[must_use]
     pub fn to_hex(&self) -> String {
         hex::encode(self.0)

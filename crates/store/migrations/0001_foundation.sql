@@ -1,6 +1,6 @@
 -- Everything an interactive sign-in needs. One text for both databases: times are
 -- milliseconds since 1970 in BIGINT, flags are 0 or 1, lists and policies are JSON in TEXT,
--- digests are lower-case hexadecimal.
+-- digests are 32 bytes.
 
 CREATE TABLE clients (
     id TEXT NOT NULL PRIMARY KEY,
@@ -48,7 +48,7 @@ CREATE TABLE resources (
 );
 
 CREATE TABLE sessions (
-    token_digest TEXT NOT NULL PRIMARY KEY,
+    token_digest BYTEA NOT NULL PRIMARY KEY,
     id TEXT NOT NULL,
     user_id TEXT NOT NULL,
     authenticated_at BIGINT NOT NULL,
@@ -70,7 +70,7 @@ CREATE TABLE consent_grants (
 );
 
 CREATE TABLE authorization_codes (
-    digest TEXT NOT NULL PRIMARY KEY,
+    digest BYTEA NOT NULL PRIMARY KEY,
     client_id TEXT NOT NULL,
     user_id TEXT NOT NULL,
     redirect_uri TEXT NOT NULL,
@@ -102,7 +102,7 @@ CREATE INDEX token_families_by_client ON token_families (client_id);
 CREATE INDEX token_families_by_end ON token_families (expires_at);
 
 CREATE TABLE refresh_tokens (
-    digest TEXT NOT NULL PRIMARY KEY,
+    digest BYTEA NOT NULL PRIMARY KEY,
     family_id TEXT NOT NULL,
     dpop_jkt TEXT,
     created_at BIGINT NOT NULL,

@@ -9,7 +9,7 @@ ALTER TABLE clients ADD COLUMN jwks_uri TEXT;
 -- Assertions that have been used (RFC 7523 §3), until they would be too old anyway.
 
 CREATE TABLE client_assertions (
-    assertion TEXT NOT NULL PRIMARY KEY,
+    assertion BYTEA NOT NULL PRIMARY KEY,
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX client_assertions_by_end ON client_assertions (expires_at);

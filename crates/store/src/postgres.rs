@@ -88,13 +88,16 @@ pub(crate) mod dialect {
 
     /// SQL: whether a column is one of the values in `$1`, a list.
     macro_rules! is_listed {
+        (bytes $column:literal) => {
+            concat!($column, " = ANY($1)")
+        };
         ($column:literal) => {
             concat!($column, " = ANY($1)")
         };
     }
     pub(crate) use is_listed;
 
-    /// SQL that makes a list a table with a column `value`.
+    /// SQL that makes a list of bytes a table with a column `value`.
     macro_rules! listed {
         ($list:literal) => {
             concat!("unnest(", $list, ") AS listed (value)")

@@ -113,16 +113,23 @@ pub(crate) mod dialect {
 
     /// SQL: whether a column is one of the values in `$1`, a list.
     macro_rules! is_listed {
+        (bytes $column:literal) => {
+            concat!($column, " IN (SELECT unhex(value) FROM json_each($1))")
+        };
         ($column:literal) => {
             concat!($column, " IN (SELECT value FROM json_each($1))")
         };
     }
     pub(crate) use is_listed;
 
-    /// SQL that makes a list a table with a column `value`.
+    /// SQL that makes a list of bytes a table with a column `value`.
     macro_rules! listed {
         ($list:literal) => {
-            concat!("json_each(", $list, ")")
+            concat!(
+                "(SELECT unhex(value) AS value FROM json_each(",
+                $list,
+                ")) AS listed"
+            )
         };
     }
     pub(crate) use listed;

@@ -56,7 +56,7 @@ pub(crate) async fn redeem(
     let digests = group.iter().map(|asked| &asked.request.digest);
     let spent: Vec<Digest> = statement::query(sql!(
         "UPDATE authorization_codes SET spent_at = $2 WHERE ",
-        dialect::is_listed!("digest"),
+        dialect::is_listed!(bytes "digest"),
         " AND spent_at IS NULL AND expires_at > $2 RETURNING digest"
     ))
     .bind(Value::list(digests))
@@ -125,7 +125,7 @@ pub(crate) async fn rotate(
     let hold = statement::query(sql!(
         "UPDATE token_families SET expires_at = $3 WHERE revoked_at IS NULL AND id IN \
          (SELECT family_id FROM refresh_tokens WHERE ",
-        dialect::is_listed!("digest"),
+        dialect::is_listed!(bytes "digest"),
         " AND spent_at IS NULL AND expires_at > $2) RETURNING id"
     ))
     .bind(digests())
@@ -133,7 +133,7 @@ pub(crate) async fn rotate(
     .bind(expires_at);
     let spend = statement::query(sql!(
         "UPDATE refresh_tokens SET spent_at = $2 WHERE ",
-        dialect::is_listed!("digest"),
+        dialect::is_listed!(bytes "digest"),
         " AND spent_at IS NULL AND expires_at > $2 AND EXISTS \
          (SELECT 1 FROM token_families WHERE id = family_id AND revoked_at IS NULL) RETURNING digest"
     ))

@@ -6,9 +6,9 @@ use super::ledger::Tx;
 use super::revocations::{execute, execute_all, revoke_descendants};
 use super::statement;
 use super::walk::{Order, Walk};
-use crate::sql::{Sql, Table as _, Value};
+use crate::sql::{FromRow, Sql, Table as _, Value};
 use crate::{Change, Cursor, NewConsent, Page, Part, Result, RevokeCount};
-use domain::{AuditEvent, ClientId, ConsentGrant, ScopeSet, UnixMillis, UserId};
+use domain::{AuditEvent, ClientId, ConsentGrant, Digest, ScopeSet, UnixMillis, UserId};
 
 pub(crate) async fn find(
     conn: &mut Conn,
@@ -204,8 +204,8 @@ impl Reach {
     }
 
     /// The keys of those rows of the client and user whose list of resources is covered.
-    async fn holders(&self, tx: &mut Tx, statement: Sql) -> Result<Vec<String>> {
-        let rows: Vec<(String, String)> = statement::query(statement)
+    async fn holders<K: FromRow + Send>(&self, tx: &mut Tx, statement: Sql) -> Result<Vec<K>> {
+        let rows: Vec<(K, String)> = statement::query(statement)
             .bind(&self.user)
             .bind(&self.client)
             .all(&mut *tx.conn)
@@ -286,10 +286,10 @@ pub(crate) async fn revoke_all_for(
     Ok(total)
 }
 
-async fn delete_codes(tx: &mut Tx, digests: &[String]) -> Result<()> {
+async fn delete_codes(tx: &mut Tx, digests: &[Digest]) -> Result<()> {
     statement::query(sql!(
         "DELETE FROM authorization_codes WHERE ",
-        dialect::is_listed!("digest")
+        dialect::is_listed!(bytes "digest")
     ))
     .bind(Value::list(digests))
     .execute(&mut *tx.conn)

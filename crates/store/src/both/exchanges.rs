@@ -94,7 +94,7 @@ pub(crate) async fn exchange(
 /// Those of `keys` that the `statement` finds, held until the transaction ends.
 async fn standing(tx: &mut Tx, statement: Sql, keys: &HashSet<&str>) -> Result<HashSet<String>> {
     let found: Vec<String> = statement::query(statement)
-        .bind(Value::list(keys.iter().copied()))
+        .bind(Value::texts(keys.iter().copied()))
         .all(&mut *tx.conn)
         .await?;
     Ok(HashSet::from_iter(found))

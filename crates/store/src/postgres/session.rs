@@ -298,8 +298,10 @@ fn type_of(value: &Value<'_>) -> Type {
     match value {
         Value::Int(_) => Type::INT8,
         Value::Text(_) => Type::TEXT,
+        Value::Bytes(_) => Type::BYTEA,
         Value::List(Kind::Int, _) => Type::INT8_ARRAY,
         Value::List(Kind::Text, _) => Type::TEXT_ARRAY,
+        Value::List(Kind::Bytes, _) => Type::BYTEA_ARRAY,
     }
 }
 
@@ -312,6 +314,7 @@ impl ToSql for Value<'_> {
         match self {
             Value::Int(number) => number.to_sql(own, out),
             Value::Text(text) => text.as_deref().to_sql(own, out),
+            Value::Bytes(bytes) => bytes.as_deref().to_sql(own, out),
             Value::List(_, values) => values.to_sql(own, out),
         }
     }
@@ -319,7 +322,12 @@ impl ToSql for Value<'_> {
     fn accepts(own: &Type) -> bool {
         matches!(
             *own,
-            Type::INT8 | Type::TEXT | Type::INT8_ARRAY | Type::TEXT_ARRAY
+            Type::INT8
+                | Type::TEXT
+                | Type::BYTEA
+                | Type::INT8_ARRAY
+                | Type::TEXT_ARRAY
+                | Type::BYTEA_ARRAY
         )
     }
 
@@ -335,6 +343,7 @@ impl<'r> FromSql<'r> for Sent<'r> {
             Type::INT8 => ValueRef::Int(i64::from_sql(own, raw)?),
             Type::INT4 => ValueRef::Int(i32::from_sql(own, raw)?.into()),
             Type::BOOL => ValueRef::Int(bool::from_sql(own, raw)?.into()),
+            Type::BYTEA => ValueRef::Bytes(raw),
             _ => ValueRef::Text(<&str>::from_sql(own, raw)?),
         }))
     }
@@ -344,7 +353,8 @@ impl<'r> FromSql<'r> for Sent<'r> {
     }
 
     fn accepts(own: &Type) -> bool {
-        matches!(*own, Type::INT8 | Type::INT4 | Type::BOOL) || <&str as FromSql<'_>>::accepts(own)
+        matches!(*own, Type::INT8 | Type::INT4 | Type::BOOL | Type::BYTEA)
+            || <&str as FromSql<'_>>::accepts(own)
     }
 }
 

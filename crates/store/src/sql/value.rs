@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 pub(crate) enum Value<'v> {
     Int(Option<i64>),
     Text(Option<Cow<'v, str>>),
+    Bytes(Option<Cow<'v, [u8]>>),
     /// A list of values of one kind: a text of JSON to SQLite, an array to PostgreSQL.
     List(Kind, Vec<Value<'v>>),
 }
@@ -23,6 +24,7 @@ pub(crate) enum Value<'v> {
 pub(crate) enum Kind {
     Int,
     Text,
+    Bytes,
 }
 
 /// A value of a row.
@@ -31,6 +33,7 @@ pub(crate) enum ValueRef<'r> {
     Null,
     Int(i64),
     Text(&'r str),
+    Bytes(&'r [u8]),
 }
 
 /// A type that stands for one value.
@@ -74,9 +77,16 @@ impl From<UnixMillis> for Value<'_> {
 }
 
 impl<'v> Value<'v> {
+    /// Several values as one.
+    pub fn list<T: Column + 'v>(values: impl IntoIterator<Item = &'v T>) -> Self {
+        let values = values.into_iter().map(T::put).collect();
+        Self::List(T::NULL.kind(), values)
+    }
+
     /// Several texts as one value.
-    pub fn list<T: Into<Self>>(values: impl IntoIterator<Item = T>) -> Self {
-        Self::List(Kind::Text, values.into_iter().map(Into::into).collect())
+    pub fn texts(values: impl IntoIterator<Item = &'v str>) -> Self {
+        let values = values.into_iter().map(Self::from).collect();
+        Self::List(Kind::Text, values)
     }
 
     /// What it is of; of a list, what its values are of.
@@ -84,6 +94,7 @@ impl<'v> Value<'v> {
         match self {
             Self::Int(_) => Kind::Int,
             Self::Text(_) => Kind::Text,
+            Self::Bytes(_) => Kind::Bytes,
             Self::List(kind, _) => *kind,
         }
     }
@@ -161,15 +172,15 @@ impl Column for String {
 }
 
 impl Column for Digest {
-    const NULL: Value<'static> = NO_TEXT;
+    const NULL: Value<'static> = Value::Bytes(None);
     fn get(value: ValueRef<'_>) -> Option<Self> {
         match value {
-            ValueRef::Text(text) => Self::from_hex(text),
+            ValueRef::Bytes(bytes) => Self::from_bytes(bytes),
             _ => None,
         }
     }
     fn put(&self) -> Value<'_> {
-        Value::from(self.to_hex())
+        Value::Bytes(Some(Cow::Borrowed(self.as_bytes())))
     }
 }
 

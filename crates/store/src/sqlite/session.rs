@@ -75,7 +75,10 @@ impl ToSql for Value<'_> {
         Ok(match self {
             Value::Int(Some(number)) => ToSqlOutput::Borrowed(Stored::Integer(*number)),
             Value::Text(Some(text)) => ToSqlOutput::Borrowed(Stored::Text(text.as_bytes())),
-            Value::Int(None) | Value::Text(None) => ToSqlOutput::Borrowed(Stored::Null),
+            Value::Bytes(Some(bytes)) => ToSqlOutput::Borrowed(Stored::Blob(bytes)),
+            Value::Int(None) | Value::Text(None) | Value::Bytes(None) => {
+                ToSqlOutput::Borrowed(Stored::Null)
+            }
             Value::List(_, values) => ToSqlOutput::Owned(to_json(values).into()),
         })
     }
@@ -86,6 +89,8 @@ impl serde::Serialize for Value<'_> {
         match self {
             Value::Int(number) => number.serialize(serializer),
             Value::Text(text) => text.serialize(serializer),
+            // `unhex` makes bytes of it.
+            Value::Bytes(bytes) => bytes.as_ref().map(hex::encode).serialize(serializer),
             Value::List(_, values) => values.serialize(serializer),
         }
     }
@@ -100,7 +105,8 @@ impl Row for rusqlite::Row<'_> {
             Stored::Text(text) => std::str::from_utf8(text)
                 .map(ValueRef::Text)
                 .map_err(|_| unreadable()),
-            Stored::Real(_) | Stored::Blob(_) => Err(unreadable()),
+            Stored::Blob(bytes) => Ok(ValueRef::Bytes(bytes)),
+            Stored::Real(_) => Err(unreadable()),
         }
     }
 }

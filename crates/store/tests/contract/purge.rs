@@ -100,17 +100,21 @@ async fn purging_goes_on_in_steps_until_nothing_is_left(db: Database) {
     let store = db.open().await;
     founded(&store, "u", "c").await;
     // 2,500 families, the first with 2,500 tokens more than the others.
-    db.execute(
+    let (id, other) = match db.is_sqlite() {
+        true => ("CAST(id AS BLOB)", "CAST('x' || id AS BLOB)"),
+        false => ("convert_to(id, 'UTF8')", "convert_to('x' || id, 'UTF8')"),
+    };
+    db.execute(&format!(
         "INSERT INTO token_families (id, user_id, client_id, scope, resources, auth_time, created_at, expires_at) \
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
          SELECT 'f' || i, 'u', 'c', '', '[]', 0, 0, i FROM n; \
          INSERT INTO refresh_tokens (digest, family_id, created_at, expires_at) \
-         SELECT id, id, 0, expires_at FROM token_families WHERE expires_at <= 2500; \
+         SELECT {id}, id, 0, expires_at FROM token_families WHERE expires_at <= 2500; \
          INSERT INTO refresh_tokens (digest, family_id, created_at, expires_at) \
-         SELECT 'x' || id, 'f1', 0, 0 FROM token_families WHERE expires_at <= 2500; \
+         SELECT {other}, 'f1', 0, 0 FROM token_families WHERE expires_at <= 2500; \
          INSERT INTO sessions (token_digest, id, user_id, authenticated_at, expires_at) \
-         SELECT id, id, 'u', 0, 1 FROM token_families WHERE expires_at <= 2000",
-    )
+         SELECT {id}, id, 'u', 0, 1 FROM token_families WHERE expires_at <= 2000"
+    ))
     .await;
     assert_eq!(store.purge(PurgeTarget::RefreshTokens).await.unwrap(), 2500);
     assert_eq!(db.count("token_families").await, 1);
