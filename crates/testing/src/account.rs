@@ -43,7 +43,7 @@ impl Account {
     }
 
     /// Gives `path` to this account.
-    fn own(self, path: &Path) {
+    pub fn own(self, path: &Path) {
         if let Some((user, group)) = self.0 {
             std::os::unix::fs::chown(path, Some(user), Some(group))
                 .expect("the folder can be handed over");

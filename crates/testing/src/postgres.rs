@@ -62,6 +62,27 @@ impl Postgres {
         with_database(&self.maintenance, &name)
     }
 
+    /// Has it accept TLS with this certificate and key, PEM.
+    ///
+    /// # Panics
+    /// When this is the shared cluster, or the server refuses.
+    pub async fn accept_tls(&mut self, certificate: &str, key: &str) {
+        let server = self.own();
+        let certificate = server.put("server.crt", certificate);
+        let key = server.put("server.key", key);
+        let client = connect(&self.maintenance).await;
+        for (name, value) in [
+            ("ssl_cert_file", certificate.display().to_string()),
+            ("ssl_key_file", key.display().to_string()),
+            ("ssl", String::from("on")),
+        ] {
+            let set = format!("ALTER SYSTEM SET {name} = '{value}'");
+            client.batch_execute(&set).await.expect("a setting");
+        }
+        let reload = client.batch_execute("SELECT pg_reload_conf()").await;
+        reload.expect("the settings are read");
+    }
+
     /// A standby of this server, which confirms nothing from now on before the standby has it.
     ///
     /// # Panics

@@ -3,6 +3,7 @@
 use crate::account::Account;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -31,6 +32,16 @@ impl Server {
             server.port = free_port();
         }
         server
+    }
+
+    /// Puts a file beside its data that it alone may read.
+    pub fn put(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        let only_owner = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, only_owner).expect("its mode");
+        self.account.own(&path);
+        path
     }
 
     fn stopped() -> Self {

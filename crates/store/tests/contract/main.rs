@@ -28,6 +28,7 @@ mod records;
 mod resources;
 mod revocations;
 mod samples;
+mod tls;
 mod users;
 mod versions;
 
