@@ -234,13 +234,13 @@ impl<V: Clone + Send + Sync + 'static> Slot<V> {
         fetch: impl AsyncFnOnce() -> Result<V, E>,
     ) -> Result<V, E> {
         if caches.is_blind() {
-            return fetch().await;
+            return Box::pin(fetch()).await;
         }
         if let Some(found) = self.entries.get(key) {
             return Ok(found);
         }
         let before = self.generation.load(Ordering::SeqCst);
-        let value = fetch().await?;
+        let value = Box::pin(fetch()).await?;
         if self.generation.load(Ordering::SeqCst) != before {
             return Ok(value);
         }

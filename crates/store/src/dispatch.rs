@@ -49,25 +49,26 @@ macro_rules! read {
         operation.end(&$store.0.metrics, answer)
     }};
     ($database:ident, $backend:ident, $reader:ident, $operation:ident, $patience:ident, $module:ident :: $function:ident ( $($argument:expr),* )) => {
-        match $backend.$reader().await {
-            Ok(mut conn) => {
-                let notes = $operation.notes();
-                let answer = notes.of($database::both::$module::$function(&mut conn $(, $argument)*));
-                match $database::dialect::$patience(answer).await {
-                    Some(answer) => {
-                        if matches!(answer, Err(StoreError::StaleSession(_))) {
-                            drop($database::dialect::Object::take(conn));
-                        }
-                        answer
-                    }
-                    None => {
+        // Apart from the caller's future, which would be as large for each of its questions, and is
+        // moved about for every request.
+        Box::pin(async {
+            let mut conn = $backend.$reader().await?;
+            let notes = $operation.notes();
+            let answer = notes.of($database::both::$module::$function(&mut conn $(, $argument)*));
+            match $database::dialect::$patience(answer).await {
+                Some(answer) => {
+                    if matches!(answer, Err(StoreError::StaleSession(_))) {
                         drop($database::dialect::Object::take(conn));
-                        Err(StoreError::Unavailable("no answer in time".into()))
                     }
+                    answer
+                }
+                None => {
+                    drop($database::dialect::Object::take(conn));
+                    Err(StoreError::Unavailable("no answer in time".into()))
                 }
             }
-            Err(error) => Err(error),
-        }
+        })
+        .await
     };
 }
 pub(crate) use read;
