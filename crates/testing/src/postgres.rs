@@ -62,18 +62,21 @@ impl Postgres {
         with_database(&self.maintenance, &name)
     }
 
-    /// Has it accept TLS with this certificate and key, PEM.
+    /// Has it accept TLS with this certificate and key, and ask for certificates of clients by this
+    /// authority; all PEM.
     ///
     /// # Panics
     /// When this is the shared cluster, or the server refuses.
-    pub async fn accept_tls(&mut self, certificate: &str, key: &str) {
+    pub async fn accept_tls(&mut self, certificate: &str, key: &str, authority: &str) {
         let server = self.own();
         let certificate = server.put("server.crt", certificate);
         let key = server.put("server.key", key);
+        let authority = server.put("authority.crt", authority);
         let client = connect(&self.maintenance).await;
         for (name, value) in [
             ("ssl_cert_file", certificate.display().to_string()),
             ("ssl_key_file", key.display().to_string()),
+            ("ssl_ca_file", authority.display().to_string()),
             ("ssl", String::from("on")),
         ] {
             let set = format!("ALTER SYSTEM SET {name} = '{value}'");

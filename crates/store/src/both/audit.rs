@@ -126,44 +126,39 @@ fn push_order(query: &mut Query<'_>, order: AuditOrder) {
 /// up behind writers. Only the latest rows, some of which may be on their way, are read at once.
 pub(crate) async fn verify_chain(conn: &mut Conn, now: UnixMillis) -> Result<ChainReport> {
     let mut check = ChainCheck::default();
-    let (mut behind, settled) = (String::new(), first_uuid_at(now.minus(ID_LAG)));
-    loop {
-        let (mut seen, mut last) = (0, None);
-        let mut see = |link: LinkRow| {
-            seen += 1;
-            last = Some(link.row.id.clone());
-            check.see(link);
-            ControlFlow::Continue(())
-        };
-        statement::query(sql!(
-            "SELECT ",
-            LinkRow::LIST,
-            " FROM audit_events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3"
-        ))
-        .bind(&behind)
-        .bind(&settled)
-        .bind(STRETCH)
-        .each(conn, &mut see)
-        .await?;
-        match last {
-            Some(last) if seen == STRETCH => behind = last,
-            last => {
-                behind = last.unwrap_or(behind);
-                break;
-            }
-        }
+    let mut behind = String::new();
+    let settled = Some(first_uuid_at(now.minus(ID_LAG)));
+    while let Some(last) = see_links(conn, &mut check, &behind, &settled, STRETCH).await? {
+        behind = last;
     }
+    see_links(conn, &mut check, &behind, &None, i64::MAX).await?;
+    Ok(check.finish())
+}
+
+/// Shows `check` up to `limit` rows behind an id, and before another if there is one. The last of
+/// them; `None` when there was none.
+async fn see_links(
+    conn: &mut Conn,
+    check: &mut ChainCheck,
+    behind: &str,
+    before: &Option<String>,
+    limit: i64,
+) -> Result<Option<String>> {
+    let mut last = None;
     let mut see = |link: LinkRow| {
+        last = Some(link.row.id.clone());
         check.see(link);
         ControlFlow::Continue(())
     };
     statement::query(sql!(
         "SELECT ",
         LinkRow::LIST,
-        " FROM audit_events WHERE id > $1 ORDER BY id"
+        " FROM audit_events WHERE id > $1 AND ($2 IS NULL OR id < $2) ORDER BY id LIMIT $3"
     ))
-    .bind(&behind)
+    .bind(behind)
+    .bind(before)
+    .bind(limit)
     .each(conn, &mut see)
     .await?;
-    Ok(check.finish())
+    Ok(last)
 }

@@ -2,7 +2,7 @@
 
 use crate::database::{open_at, within};
 use domain::SystemClock;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ impl Authority {
     fn new(folder: &Path, name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
         let file = folder.join(name);
         std::fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
@@ -26,6 +27,10 @@ impl Authority {
             issuer: Issuer::new(params, key),
             file,
         }
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.file).unwrap()
     }
 
     /// A certificate for this host, and its key.
@@ -66,7 +71,7 @@ async fn each_mode_looks_at_as_much_of_the_certificate_as_it_says() {
         .unwrap()
         .close()
         .await;
-    server.accept_tls(&certificate, &key).await;
+    server.accept_tls(&certificate, &key, &own.text()).await;
     let require = format!("{address}?sslmode=require");
     within(Duration::from_secs(10), "TLS", async || {
         open(&require).await.is_ok()
@@ -96,18 +101,30 @@ async fn each_mode_looks_at_as_much_of_the_certificate_as_it_says() {
         assert_eq!(opened.is_ok(), good, "{query}: {:?}", opened.err());
     }
     let (certificate, key) = own.certify("127.0.0.1");
-    server.accept_tls(&certificate, &key).await;
+    server.accept_tls(&certificate, &key, &own.text()).await;
     let full = format!("{address}?sslmode=verify-full&{right}");
     within(Duration::from_secs(10), "its name", async || {
         open(&full).await.is_ok()
     })
     .await;
-    let store = open(&full).await.unwrap();
-    let encrypted = "SELECT count(*) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) \
-         WHERE a.application_name = 'authserver' AND NOT s.ssl";
-    let client = testing::connect(&plain).await;
-    let unencrypted: i64 = client.query_one(encrypted, &[]).await.unwrap().get(0);
+    let (certificate, key) = own.certify("authserver.example");
+    let [certificate_file, key_file] =
+        ["client.crt", "client.key"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate_file, certificate).unwrap();
+    std::fs::write(&key_file, key).unwrap();
+    let shown = format!(
+        "sslcert={}&sslkey={}",
+        certificate_file.display(),
+        key_file.display()
+    );
+    let store = open(&format!("{full}&{shown}")).await.unwrap();
     store.ping().await.unwrap();
-    store.close().await;
+    let sessions = "SELECT count(*) FILTER (WHERE NOT s.ssl), count(s.client_serial) \
+         FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.application_name = 'authserver'";
+    let client = testing::connect(&plain).await;
+    let row = client.query_one(sessions, &[]).await.unwrap();
+    let (unencrypted, certified): (i64, i64) = (row.get(0), row.get(1));
     assert_eq!(unencrypted, 0);
+    assert!(certified > 0);
+    store.close().await;
 }
